@@ -1,0 +1,1 @@
+"""The only importer of Ray: session, trials on Tune, inference on Ray Data."""

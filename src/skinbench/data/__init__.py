@@ -1,0 +1,1 @@
+"""From official dataset folders to manifests, splits, audits and pixel stores."""

@@ -1,0 +1,1 @@
+"""Training, inference, features and explanations in plain torch; no Ray."""

@@ -1,0 +1,190 @@
+"""Records of datasets: label spaces, manifests, cleaning, splits and the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import pyarrow as pa
+
+MANIFEST_SCHEMA = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),  # relative to the dataset's root, POSIX
+        pa.field("label", pa.string()),  # class code of the label space; null when unknown
+        pa.field("group_id", pa.string(), nullable=False),  # lesion, else patient, else image
+        pa.field("lesion_id", pa.string()),
+        pa.field("patient_id", pa.string()),
+        pa.field("age", pa.float32()),  # years
+        pa.field("sex", pa.string()),  # female, male; null when unknown
+        pa.field("site", pa.string()),  # body site in the dataset's own words; null when unknown
+        pa.field("source", pa.string()),  # where the image was taken, where the dataset says so
+        pa.field("dx_type", pa.string()),  # how the diagnosis was made: for slices, never an input
+        pa.field("mask_path", pa.string()),  # lesion mask, relative to the root
+        pa.field("file_digest", pa.string(), nullable=False),  # sha256 of the file's bytes
+        pa.field("width", pa.int32(), nullable=False),  # pixels, as the viewer would see it
+        pa.field("height", pa.int32(), nullable=False),
+    ]
+)
+
+SPLIT_SCHEMA = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("dataset", pa.string(), nullable=False),  # key under `data:` in the suite
+        pa.field("fold", pa.int32(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),  # train, val or test
+        pa.field("copies", pa.int32(), nullable=False),  # sampler count in train, weight in test
+    ]
+)
+
+FindingPolicy = Literal["error", "quarantine", "impute", "keep"]
+SplitName = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSpace:
+    """An ordered set of classes."""
+
+    name: str
+    """`ham7`, `isic8`, `binary_malignant`, ... or `custom` for a list in the suite."""
+    classes: tuple[str, ...]
+    """Lower-case class codes; the order of every probability vector."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Code to full name, for tables and pages."""
+    malignant: tuple[str, ...] = ()
+    """Codes that count as malignant in binary tasks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What a dataset says about itself, printed wherever its pictures or numbers are."""
+
+    title: str
+    licence: str
+    citation: str
+    homepage: str
+    attribution: str = ""
+    """Line to print under pictures; the citation where empty."""
+    synthetic: bool = False
+    """Drawn by a program: every page made from it says so."""
+    expected_images: int | None = None
+    label_space: str = "ham7"
+    """Label space used when the suite names none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawDataset:
+    """What an adapter read, before cleaning: nothing is dropped or corrected yet."""
+
+    table: pd.DataFrame
+    """Columns image_id and path (str; path relative to root or "" where no file was found),
+    label, and any of lesion_id, patient_id, age, sex, site, source, dx_type, mask_path; missing
+    values are None or NaN. `row` is the 1-based line in the source table, for messages."""
+    unused_files: tuple[str, ...] = ()
+    """Image files under the root that no row names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleaningPolicy:
+    """What to do about each kind of defect: `error`, `quarantine`, `impute` or `keep`."""
+
+    missing_file: FindingPolicy = "quarantine"
+    """A row without its image file."""
+    unreadable: FindingPolicy = "quarantine"
+    """A file that does not decode as an image."""
+    duplicate_id: FindingPolicy = "error"
+    """The same image_id in several rows; `quarantine` keeps the first of equal rows."""
+    duplicate_file: FindingPolicy = "keep"
+    """Byte-identical files under several ids; `keep` leaves them to the audit."""
+    contradictory: FindingPolicy = "quarantine"
+    """Byte-identical files with different labels; `quarantine` drops all of them."""
+    unmapped_label: FindingPolicy = "error"
+    """A label that the label space does not have; `quarantine` drops the rows."""
+    null_metadata: FindingPolicy = "impute"
+    """Missing age, sex or site: `impute` from the training split, or `quarantine` the row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleaningFinding:
+    """One kind of defect in one dataset, counted and listed."""
+
+    kind: str
+    """A field name of CleaningPolicy, or `unused_file`."""
+    policy: FindingPolicy
+    count: int
+    """Rows concerned."""
+    message: str
+    """One line: what was found and what was done about it."""
+    items: tuple[str, ...] = ()
+    """All image ids (or files) concerned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The checked table of a dataset's images, with what was cleaned away and why."""
+
+    name: str
+    """Key under `data:` in the suite."""
+    adapter: str
+    root: Path
+    """Folder the paths are relative to. Never part of the digest."""
+    info: DatasetInfo
+    label_space: LabelSpace
+    table: pd.DataFrame
+    """MANIFEST_SCHEMA, sorted by image_id; missing values are None (text) or NaN (age)."""
+    findings: tuple[CleaningFinding, ...]
+    digest: str
+    """sha256 over the label space and every column of the table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitTable:
+    """Which image is in which split of which fold."""
+
+    name: str
+    """Key under `splits:` in the suite."""
+    table: pd.DataFrame
+    """SPLIT_SCHEMA, sorted by (dataset, image_id, fold)."""
+    group: str
+    """image, lesion, patient, or `given` for published lists."""
+    folds: int
+    digest: str
+    """sha256 over the table: the split as used, after the leak policy."""
+    notes: tuple[str, ...] = ()
+    """Facts a reader must know, e.g. images removed by `leakage: drop`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditFinding:
+    """What two splits of one split table share."""
+
+    split: str
+    """Key under `splits:`."""
+    fold: int
+    kind: Literal["image_id", "lesion_id", "patient_id", "file"]
+    left: SplitName
+    right: SplitName
+    """Shared between `left` (the split learnt or chosen on) and `right` (the one judged)."""
+    count: int
+    """Images of `right` that have a partner in `left`."""
+    total: int
+    """Images of `right`."""
+    per_class: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Class code to (count, total) within `right`."""
+    examples: tuple[str, ...] = ()
+    """Up to 20 image ids of `right`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditReport:
+    """The cheap audit over every split of a suite, done before training."""
+
+    findings: tuple[AuditFinding, ...]
+    looked_for: tuple[str, ...]
+    not_looked_for: tuple[str, ...]
+    """Each with its reason, e.g. `near-duplicates: audit.near_duplicates is off`."""
+    policies: Mapping[str, str]
+    """Split name to leakage policy: error, drop or keep."""

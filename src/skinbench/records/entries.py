@@ -1,0 +1,223 @@
+"""What a catalog file provides: one `ENTRY` of the type of its folder.
+
+The first line of the file's docstring is the description that `skinbench list` prints. The top
+of the file imports neither torch nor timm; builders import them inside. `version` is raised
+whenever the numbers that an entry produces change: it is part of every fit's identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from skinbench.records.data import DatasetInfo, RawDataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+Options = Mapping[str, object]
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetEntry:
+    """A dataset in its official layout."""
+
+    version: int
+    info: DatasetInfo
+    read: Callable[[Path, Options], RawDataset]
+    """(root, options) -> RawDataset. Raises DataError naming what is missing and where."""
+    options: Options = field(default_factory=dict)
+    """Accepted options with their defaults."""
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Label space name -> (the dataset's own label -> class code)."""
+    prepare: Callable[[Path, Options], Path] | None = None
+    """(cache folder, options) -> root, for datasets made by a program; None: read from disk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """How uint8 pixels become the network's input: (x / 255 - mean) / std per channel."""
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+class PlainModel(Protocol):
+    """A baseline that needs no network. State is arrays only, kept as safetensors."""
+
+    def fit(
+        self,
+        pixels: npt.NDArray[np.uint8],
+        table: pd.DataFrame,
+        labels: npt.NDArray[np.int64],
+        n_classes: int,
+        seed: int,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Learn from train: pixels [N, H, W, 3] uint8 (a memory map view), manifest rows [N]."""
+        ...
+
+    def predict(
+        self,
+        state: Mapping[str, npt.NDArray[Any]],
+        pixels: npt.NDArray[np.uint8],
+        table: pd.DataFrame,
+    ) -> npt.NDArray[np.float32]:
+        """Probabilities [N, n_classes], rows summing to 1."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """A network's image encoder, or a baseline without a network."""
+
+    version: int
+    kind: Literal["network", "plain"] = "network"
+    build: Callable[..., torch.nn.Module] | None = None
+    """(options, weights_path: Path | None, pretrained: bool, image_size: int) -> encoder that
+    maps [B, 3, H, W] float32 to [B, F]. It has an attribute `num_features: int` (F)."""
+    preprocessing: Callable[..., Preprocessing] | None = None
+    """(options) -> the model's own normalisation."""
+    target_layer: (
+        Callable[[torch.nn.Module], tuple[torch.nn.Module, Callable[..., Any] | None]] | None
+    ) = None
+    """(encoder) -> (layer whose activations Grad-CAM reads, reshape to NCHW or None)."""
+    plain: Callable[[], PlainModel] | None = None
+    options: Options = field(default_factory=dict)
+    has_weights: bool = False
+    """Pretrained weights exist at the hub."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputEntry:
+    """What the network sees, and how it is joined into logits."""
+
+    version: int
+    uses_image: bool
+    uses_metadata: bool
+    build: Callable[..., torch.nn.Module] | None = None
+    """(n_features, n_metadata, n_classes, options) -> head: forward(features [B, F] or None,
+    metadata [B, M] or None) -> logits [B, C]."""
+    options: Options = field(default_factory=dict)
+    """`fields` lists the metadata columns used, from age, sex, site."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TechniqueEntry:
+    """A named training change: of the sampler, of the loss, or of both."""
+
+    version: int
+    copies: Callable[[npt.NDArray[np.int64], int, Options, int], npt.NDArray[np.int64]] | None = (
+        None
+    )
+    """(labels [N], n_classes, options, seed) -> how often each train image is drawn in an epoch
+    [N]; None: once each."""
+    loss: Callable[..., Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] | None = None
+    """(class_counts [C] int64, options) -> loss(logits [B, C], labels [B]) -> scalar mean; None:
+    cross-entropy. Counts are of the training images before `copies`."""
+    options: Options = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentEntry:
+    """A random transform of a training batch, or a named preset: a list of transforms."""
+
+    version: int
+    build: Callable[[Options], torch.nn.Module] | None = None
+    """(options) -> module: [B, 3, H, W] float32 in [0, 1] -> the same shape, a draw per image
+    from torch's global generator."""
+    preset: tuple[tuple[str, Options], ...] = ()
+    """For a preset: (transform name, options), in order."""
+    options: Options = field(default_factory=dict)
+
+
+class Replicates(Protocol):
+    """What a metric reads: one labelled set of images under R sets of integer weights.
+
+    Replicate 0 is the data itself; the others are bootstrap resamples by lesion group.
+    """
+
+    n_classes: int
+
+    @property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """[R, C, C], [true, decided]."""
+        ...
+
+    @property
+    def weights(self) -> npt.NDArray[np.int64]:
+        """[R, N]."""
+        ...
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """[N]."""
+        ...
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """[N, C]."""
+        ...
+
+    def ranking(self, class_index: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Cumulated positive and negative weights [R, T] of a class.
+
+        One column for each of the T distinct scores, from the highest down.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricEntry:
+    """A function of labels, decisions and probabilities."""
+
+    version: int
+    per_class: bool
+    compute: Callable[..., npt.NDArray[np.float64]]
+    """(replicates: Replicates, class_index) -> [R], NaN where undefined; `class_index` is None
+    for metrics over all classes."""
+    higher_is_better: bool = True
+    folds: Literal["pooled", "averaged"] = "pooled"
+    """Decisions are pooled over folds; ranking metrics are taken within each and averaged."""
+    conditions_on: Literal["all", "positives", "negatives", "decided"] = "all"
+    """Which images the metric is a mean over: what an interval's group count refers to."""
+    title: str = ""
+    undefined: str = ""
+    """Reason printed where the value is NaN, e.g. `no image of this class`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainerEntry:
+    """A method that makes heatmaps."""
+
+    version: int
+    explain: Callable[..., npt.NDArray[np.float32]]
+    """(network, target_layer, reshape, batch [B, 3, H, W] float32 normalised, metadata
+    [B, M] or None, class indices [B]) -> heat [B, H, W] in [0, 1]; all zeros where the map is
+    flat, never NaN."""
+    options: Options = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionEntry:
+    """A change of test images before prediction, at a strength 1 to 5."""
+
+    version: int
+    apply: Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]]
+    """(images [B, H, W, 3] uint8, strength) -> the same shape; deterministic."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DerivedEntry:
+    """A cell made of other cells' predictions."""
+
+    version: int
+    combine: Callable[[list[Floats], Options], Floats]
+    """(member probabilities, each [N, C], rows aligned; options) -> [N, C] rows summing to 1."""
+    options: Options = field(default_factory=dict)

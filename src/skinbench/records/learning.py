@@ -1,0 +1,134 @@
+"""Records of training: what a fit is, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedSpec:
+    """A catalog entry and its options, e.g. technique focal with gamma 2."""
+
+    name: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    """JSON values only, defaults written out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsSpec:
+    """Where the network's first weights come from."""
+
+    kind: Literal["random", "hub", "file", "fit"]
+    """`hub`: timm's pretrained weights; `fit`: the best checkpoint of another fit."""
+    digest: str = ""
+    """sha256 of the file; the fit's id for `fit`; the hub tag for `hub`."""
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    """Input normalisation of pixels in [0, 1]; None takes the model's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """A network (or a baseline without one) before training."""
+
+    name: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    weights: WeightsSpec
+    frozen: bool = False
+    """The backbone is not trained; its features are computed once and stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSpec:
+    """How a fit is trained. Every default is written out."""
+
+    image_size: int
+    """Pixels; images are resized to a square of this side."""
+    epochs: int
+    """At most this many."""
+    batch_size: int
+    optimizer: NamedSpec
+    """adam, adamw or sgd, with lr, weight_decay, momentum."""
+    early_stopping: Mapping[str, object] | None
+    """monitor (val_log_loss, val_accuracy, val_balanced_accuracy), patience, min_delta."""
+    reduce_on_plateau: Mapping[str, object] | None
+    """factor, patience, min_lr; on the early-stopping monitor or val_log_loss."""
+    augment: tuple[NamedSpec, ...]
+    """Transforms in order; empty for none."""
+    seed: int
+    threads: int
+    """Intra-op threads (resources.cpu): 1 and 2 give different floats."""
+    device: Literal["cpu", "cuda"]
+    precision: Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSpec:
+    """One training. Its id is a hash of every field: equal specs are one fit.
+
+    No path, host, worker count or display option is in here; the objects that it names by
+    digest (manifests, splits, pixels, other fits) are in the store.
+    """
+
+    datasets: Mapping[str, str]
+    """Key under `data:` to manifest digest, for every dataset that the split uses."""
+    split: str
+    """Digest of the split table."""
+    fold: int
+    classes: tuple[str, ...]
+    model: ModelSpec
+    input: NamedSpec
+    technique: NamedSpec
+    train: TrainSpec
+    versions: Mapping[str, str]
+    """VERSION of each stage and catalog file involved, torch and timm major.minor; for a
+    plug-in the digest of its source."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """One epoch of one fit."""
+
+    epoch: int
+    """1-based."""
+    train_loss: float
+    val_log_loss: float | None
+    val_accuracy: float | None
+    val_balanced_accuracy: float | None
+    """None where the fit has no val images."""
+    learning_rate: float
+    seconds: float
+    images: int
+    """Images seen in training during this epoch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRecord:
+    """What came of a fit. A failure is a record, not an exception."""
+
+    fit_id: str
+    status: Literal["done", "failed", "blocked"]
+    best_epoch: int | None = None
+    """1-based epoch of the kept checkpoint; None for models without epochs."""
+    history: tuple[EpochRecord, ...] = ()
+    parameters: int = 0
+    trainable_parameters: int = 0
+    seconds: float = 0.0
+    """Wall time of training over all attempts that contributed epochs."""
+    stopped_early: bool = False
+    attempts: int = 1
+    error: str = ""
+    """One line for a failed fit; for a blocked one, the need that failed."""
+    traceback: str = ""
+
+
+STAGE_VERSIONS: Mapping[str, int] = {
+    "pixels": 1,
+    "metadata": 1,
+    "features": 1,
+    "training": 1,
+    "inference": 1,
+}
+"""Raised by hand whenever a stage's numbers change; part of every fit's identity."""

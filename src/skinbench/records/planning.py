@@ -1,0 +1,105 @@
+"""Records of the plan: rows, cells, fits, evaluations, and the graph that they form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from skinbench.records.learning import FitSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A stable name in the suite, and what it compares."""
+
+    name: str
+    kind: Literal["fit", "plain", "derived"]
+    """`plain` rows are the baselines without a network that skinbench adds to every split."""
+    model: str
+    input: str
+    technique: str
+    split: str
+    """Key under `splits:`."""
+    label_space: str
+    classes: tuple[str, ...]
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Everything else of the row as resolved, for the report and `compare`."""
+    claims: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One row at one fold and one seed."""
+
+    row: str
+    fold: int
+    seed: int
+    fit: str | None
+    """Fit id; None for a derived cell."""
+
+    @property
+    def name(self) -> str:
+        """`row@fold.seed`, unique within a plan."""
+        return f"{self.row}@{self.fold}.{self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DerivedCell:
+    """A cell made of other cells' predictions."""
+
+    cell: Cell
+    kind: str
+    """Name in the registry `derived`."""
+    options: Mapping[str, object]
+    members: tuple[str, ...]
+    """Cell names, sorted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A cell x a dataset's split x a condition."""
+
+    cell: str
+    dataset: str
+    """Key under `data:`."""
+    split: str
+    """Key under `splits:` whose test (and val) part is predicted."""
+    condition: str
+    """`none`, or e.g. `blur@3`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exclusion:
+    """A combination of a grid that is not run, and why."""
+
+    row: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A thing to be made, and what must exist first."""
+
+    name: str
+    """`pixels:<digest>`, `features:<digest>`, `fit:<id>`, `predict:<cell>`, `derive:<cell>`."""
+    kind: Literal["pixels", "features", "fit", "predict", "derive"]
+    needs: tuple[str, ...] = ()
+    weight: float = 0.0
+    """Relative cost; heavier nodes start first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a suite amounts to, before anything is computed."""
+
+    suite: str
+    rows: tuple[Row, ...]
+    cells: tuple[Cell, ...]
+    derived: tuple[DerivedCell, ...]
+    fits: Mapping[str, FitSpec]
+    """Fit id to spec, each once."""
+    evaluations: tuple[Evaluation, ...]
+    nodes: tuple[Node, ...]
+    """In an order in which every need comes first."""
+    exclusions: tuple[Exclusion, ...] = ()

@@ -1,0 +1,197 @@
+"""Records of scoring: predictions, scores, cases, claims and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pyarrow as pa
+
+SCORECARD_SCHEMA_VERSION = 1
+BASELINE_SCHEMA_VERSION = 1
+
+
+def predictions_schema(
+    classes: tuple[str, ...], metadata: Mapping[str, str] | None = None
+) -> pa.Schema:
+    """Arrow schema of a predictions table.
+
+    Args:
+        classes: lower-case codes; the order of the probability columns.
+        metadata: label space name, cell and fit ids, engine; class order is added.
+    """
+    fields = [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("group_id", pa.string(), nullable=False),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),  # val or test
+        pa.field("fold", pa.int32(), nullable=False),
+        pa.field("condition", pa.string(), nullable=False),
+        pa.field("weight", pa.float32(), nullable=False),
+        pa.field("label", pa.string()),
+        *(pa.field(f"p_{code}", pa.float32(), nullable=False) for code in classes),
+    ]
+    return pa.schema(fields, metadata={"classes": ",".join(classes), **(metadata or {})})
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellOutcome:
+    """What became of a cell."""
+
+    cell: str
+    row: str
+    fold: int
+    seed: int
+    fit: str | None
+    status: Literal["done", "failed", "blocked"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One number of one row, with its interval."""
+
+    row: str
+    metric: str
+    value: float | None
+    """None where undefined; `reason` then says why."""
+    low: float | None = None
+    high: float | None = None
+    """Bounds of the interval at the scorecard's level."""
+    n: int
+    """Images scored."""
+    n_positive: int | None = None
+    """Images of the class, for a per-class metric."""
+    n_groups: int = 0
+    """Lesion groups among the images that the metric conditions on."""
+    class_: str | None = None
+    slice: str | None = None
+    dataset: str = ""
+    condition: str = "none"
+    seed: int | None = None
+    """None: the mean over seeds."""
+    sd_seeds: float | None = None
+    """Standard deviation over seeds, where there are several."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """Counts of one row (folds pooled), by true class then decided class."""
+
+    row: str
+    dataset: str
+    condition: str
+    seed: int
+    counts: tuple[tuple[int, ...], ...]
+    """[true][decided], in the order of the row's classes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimResult:
+    """A published number beside the measured one."""
+
+    row: str
+    metric: str
+    class_: str | None
+    claimed: float
+    source: str
+    measured: float | None
+    low: float | None = None
+    high: float | None = None
+    """95 % interval of measured - claimed, where the claim's n allows one."""
+    verdict: Literal[
+        "reproduced",
+        "higher",
+        "lower",
+        "cannot tell",
+        "not comparable",
+        "impossible",
+        "contradictory",
+        "not run",
+    ]
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scorecard:
+    """All scores of a run. Holds no times, so that two runs compare byte by byte."""
+
+    schema: int = SCORECARD_SCHEMA_VERSION
+    suite: str
+    level: float
+    """Coverage of every interval, e.g. 0.95."""
+    replicates: int
+    datasets: Mapping[str, str]
+    """Key under `data:` to manifest digest."""
+    splits: Mapping[str, str]
+    """Key under `splits:` to split digest."""
+    rows: tuple[Mapping[str, object], ...]
+    """Row records as JSON (planning.Row)."""
+    cells: tuple[CellOutcome, ...]
+    scores: tuple[Score, ...]
+    confusions: tuple[Confusion, ...]
+    claims: tuple[ClaimResult, ...] = ()
+    stamps: Mapping[str, str] = field(default_factory=dict)
+    """Split name to the leak stamp printed in every table that it touches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """An image chosen by a stated rule, to be looked at."""
+
+    row: str
+    rule: str
+    """The rule in words, printed above the pictures."""
+    image_id: str
+    dataset: str
+    group_id: str
+    label: str
+    decided: str
+    probability: float
+    """Of the decided class."""
+    probability_of_label: float
+    thumbnail: str = ""
+    """File name under thumbnails/, empty until made."""
+    heatmap: str = ""
+    """File name under heatmaps/, empty where no explainer applies."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """One gate check of one row."""
+
+    row: str
+    metric: str
+    class_: str | None
+    slice: str | None
+    outcome: Literal["passed", "regressed", "inconclusive", "missing"]
+    margin: float | None
+    floor: float | None = None
+    baseline: float | None = None
+    candidate: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """Bounds of candidate - baseline; each one-sided at `alpha`."""
+    alpha: float = 0.05
+    n: int = 0
+    n_positive: int | None = None
+    n_groups: int = 0
+    required: bool = True
+    reason: str = ""
+    """One sentence for a person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the gate says. `exit_code` follows: 0 passed, 3 regressed, 4 otherwise."""
+
+    outcome: Literal["passed", "regressed", "inconclusive", "missing", "refused"]
+    checks: tuple[CheckResult, ...]
+    exit_code: int
+    decision_rule: str
+    """e.g. `argmax`."""
+    notes: tuple[str, ...] = ()
+    """Warnings and facts to print with it."""

@@ -1,0 +1,197 @@
+"""Names to implementations: one file in a catalog folder is one entry.
+
+A name is the file's name. Modules are imported only when their entry is asked for, so listing
+names costs no import. A user's own file joins through `load_plugin` (or SKINBENCH_PLUGINS, a
+path list that workers inherit) and declares its kind in a top-level `KIND = "models"`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import os
+import pkgutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Generic, TypeVar, cast
+
+from skinbench.errors import UnknownNameError, UsageError
+from skinbench.records import (
+    AugmentEntry,
+    ConditionEntry,
+    DatasetEntry,
+    DerivedEntry,
+    ExplainerEntry,
+    InputEntry,
+    MetricEntry,
+    ModelEntry,
+    TechniqueEntry,
+)
+
+T = TypeVar("T")
+_CATALOG = "skinbench.catalog"
+
+
+def suggest(name: str, known: Iterable[str], *, limit: int = 8) -> str:
+    """Sentence part that names the nearest known name, or lists what there is."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    shown = ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")
+    return f"known: {shown}" if names else "none are known"
+
+
+class Registry(Generic[T]):
+    """Entries of one kind, found by file name in `skinbench.catalog.<kind>`.
+
+    Args:
+        kind: plural name of the catalog folder, e.g. `models`.
+        family: an entry of the folder whose module answers for names that are no file, by
+            `resolve(name) -> entry or None` (`models/timm.py`: any timm model).
+    """
+
+    def __init__(self, kind: str, *, family: str | None = None) -> None:
+        self.kind, self._family = kind, family
+        self._plugins: dict[str, Path] = {}
+        self._loaded: dict[str, T] = {}
+
+    def names(self) -> list[str]:
+        """All names, sorted, without importing any of their modules."""
+        return sorted({*self._built_in(), *self._plugins})
+
+    def describe(self, name: str) -> str:
+        """First line of the entry's module docstring, read without importing it."""
+        docstring = ast.get_docstring(ast.parse(self._source(name).read_text("utf-8"))) or ""
+        return docstring.partition("\n")[0]
+
+    def source_digest(self, name: str) -> str | None:
+        """sha256 of a plug-in's source; None for built-in entries, which carry a VERSION."""
+        path = self._plugins.get(name)
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
+
+    def add_plugin(self, path: Path) -> None:
+        """Add a user's file; its stem is the name.
+
+        Raises:
+            UsageError: the name is taken by another file.
+        """
+        name, known = path.stem, self._plugins.get(path.stem)
+        if name in self._built_in() or (known is not None and known != path):
+            raise UsageError(f"{path}: {self.kind} '{name}' exists already; rename the file")
+        self._plugins[name] = path
+
+    def get(self, name: str) -> T:
+        """The entry called `name`.
+
+        Raises:
+            UnknownNameError: nothing has this name; the message suggests the nearest.
+        """
+        if name not in self._loaded:
+            if name in self._plugins or name in self._built_in():
+                self._loaded[name] = cast(T, self._import(name).ENTRY)  # type: ignore[attr-defined]
+            else:
+                self._loaded[name] = self._resolve_family(name)
+        return self._loaded[name]
+
+    def _resolve_family(self, name: str) -> T:
+        entry = self._import(self._family).resolve(name) if self._family else None  # type: ignore[attr-defined]
+        if entry is None:
+            hint = suggest(name, self.names())
+            raise UnknownNameError(f"unknown {self.kind} name '{name}'; {hint}")
+        return cast(T, entry)
+
+    def _built_in(self) -> list[str]:
+        package = importlib.import_module(f"{_CATALOG}.{self.kind}")
+        return [
+            module.name
+            for module in pkgutil.iter_modules(package.__path__)
+            if not module.name.startswith("_")
+        ]
+
+    def _source(self, name: str) -> Path:
+        if name in self._plugins:
+            return self._plugins[name]
+        package = importlib.import_module(f"{_CATALOG}.{self.kind}")
+        return Path(package.__path__[0]) / f"{name}.py"
+
+    def _import(self, name: str) -> object:
+        path = self._plugins.get(name)
+        if path is None:
+            return importlib.import_module(f"{_CATALOG}.{self.kind}.{name}")
+        spec = importlib.util.spec_from_file_location(f"skinbench_plugin_{self.kind}_{name}", path)
+        if spec is None or spec.loader is None:
+            raise UsageError(f"{path}: cannot be imported as a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        if not hasattr(module, "ENTRY"):
+            raise UsageError(
+                f"{path}: has no top-level ENTRY; see the README on adding {self.kind}"
+            )
+        return module
+
+
+datasets: Registry[DatasetEntry] = Registry("datasets")
+models: Registry[ModelEntry] = Registry("models", family="timm")
+inputs: Registry[InputEntry] = Registry("inputs")
+techniques: Registry[TechniqueEntry] = Registry("techniques")
+augments: Registry[AugmentEntry] = Registry("augments")
+metrics: Registry[MetricEntry] = Registry("metrics")
+explainers: Registry[ExplainerEntry] = Registry("explainers")
+conditions: Registry[ConditionEntry] = Registry("conditions")
+derived: Registry[DerivedEntry] = Registry("derived")
+
+KINDS: dict[str, Registry[object]] = {
+    registry.kind: cast("Registry[object]", registry)
+    for registry in (
+        datasets,
+        models,
+        inputs,
+        techniques,
+        augments,
+        metrics,
+        explainers,
+        conditions,
+        derived,
+    )
+}
+
+PLUGINS_VARIABLE = "SKINBENCH_PLUGINS"
+
+
+def load_plugin(path: Path) -> None:
+    """Register a user's file under the kind that it declares, without running it.
+
+    Raises:
+        UsageError: the file is absent, is not Python, or has no known `KIND`.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such plug-in file")
+    try:
+        tree = ast.parse(path.read_text("utf-8"))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: is not valid Python: {error}") from error
+    kind = next(
+        (
+            node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and [getattr(target, "id", None) for target in node.targets] == ["KIND"]
+            and isinstance(node.value, ast.Constant)
+        ),
+        None,
+    )
+    if kind not in KINDS:
+        raise UsageError(f"{path}: needs a top-level KIND, one of {', '.join(sorted(KINDS))}")
+    KINDS[str(kind)].add_plugin(path.resolve())
+
+
+def load_plugins_from_environment() -> None:
+    """Register every file named in SKINBENCH_PLUGINS (workers inherit the variable)."""
+    for item in filter(None, os.environ.get(PLUGINS_VARIABLE, "").split(os.pathsep)):
+        load_plugin(Path(item))
