@@ -30,6 +30,7 @@ from skinbench.records.entries import (
     Preprocessing,
     TechniqueEntry,
 )
+from skinbench.records.events import Event, Listener, silent
 from skinbench.records.learning import (
     STAGE_VERSIONS,
     EpochRecord,
@@ -83,12 +84,14 @@ __all__ = [
     "DerivedEntry",
     "EpochRecord",
     "Evaluation",
+    "Event",
     "Exclusion",
     "ExplainerEntry",
     "FitRecord",
     "FitSpec",
     "InputEntry",
     "LabelSpace",
+    "Listener",
     "Manifest",
     "MetricEntry",
     "ModelEntry",
@@ -108,4 +111,5 @@ __all__ = [
     "Verdict",
     "WeightsSpec",
     "predictions_schema",
+    "silent",
 ]

@@ -1,0 +1,5 @@
+"""`python -m skinbench`."""
+
+from skinbench.cli import main
+
+main()

@@ -1,0 +1,117 @@
+"""HAM10000: 10,015 dermoscopic images of 7,470 pigmented lesions, 7 diagnoses.
+
+Read as Kaggle or Harvard Dataverse (doi:10.7910/DVN/DBW86T) unpack it: the metadata table as
+`HAM10000_metadata` with or without an ending, the images in one folder, in two parts, or beside
+the table, in any letter case; lesion masks where `HAM10000_segmentations_lesion_tschandl` is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from skinbench.catalog.datasets._tables import (
+    check_names,
+    index_files,
+    known_age,
+    known_sex,
+    known_text,
+    read_table,
+    require_columns,
+)
+from skinbench.errors import DataError
+from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
+from skinbench.records.entries import Options
+
+_TABLE = "ham10000_metadata"
+_TABLE_NAMES = tuple(_TABLE + ending for ending in (".csv", "", ".tab", ".tsv", ".txt"))
+_MASKS = "ham10000_segmentations_lesion_tschandl"
+_COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
+_CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+
+
+def read(root: Path, options: Options) -> RawDataset:  # noqa: ARG001 - the contract of an adapter
+    """Read the official layout.
+
+    Args:
+        root: folder that holds the metadata table.
+        options: none are known.
+
+    Raises:
+        DataError: the folder or the table is missing, or a cell is broken.
+    """
+    table_path = _find_table(root)
+    source = read_table(table_path)
+    require_columns(source, _COLUMNS, table_path)
+    check_names(source, "image_id", table_path)
+    images = index_files(root, depth=3, skip="segmentation")
+    masks = _find_masks(root)
+    keys = [image_id.lower() for image_id in source["image_id"]]
+    table = pd.DataFrame(
+        {
+            "row": source["row"],
+            "image_id": source["image_id"],
+            # Kaggle's archive holds each part twice, in two letter cases: the first serves.
+            "path": [images[key][0] if key in images else "" for key in keys],
+            "label": [None if label is None else label.lower() for label in source["dx"]],
+            "lesion_id": known_text(source["lesion_id"]),
+            "age": known_age(source, "age", table_path),
+            "sex": known_sex(source["sex"]),
+            "site": known_text(source["localization"]),
+            "source": known_text(source["dataset"]) if "dataset" in source else None,
+            "dx_type": known_text(source["dx_type"]),
+            "mask_path": [masks.get(key) for key in keys],
+        }
+    )
+    unused = sorted(images[stem][0] for stem in images.keys() - set(keys))
+    return RawDataset(table=table, unused_files=tuple(unused))
+
+
+def _find_table(root: Path) -> Path:
+    if not root.is_dir():
+        raise DataError(f"HAM10000: {root} is not a folder; set root to where it is unpacked")
+    by_name = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_file()}
+    for name in _TABLE_NAMES:
+        if name in by_name:
+            return by_name[name]
+    raise DataError(
+        f"HAM10000: no HAM10000_metadata.csv (or without an ending, or .tab) in {root}; "
+        f"set root to the folder that holds it"
+    )
+
+
+def _find_masks(root: Path) -> dict[str, str]:
+    folders = [path for path in sorted(root.iterdir()) if path.name.lower() == _MASKS]
+    if not folders:
+        return {}
+    suffix = "_segmentation"
+    return {
+        stem.removesuffix(suffix): f"{folders[0].name}/{paths[0]}"
+        for stem, paths in index_files(folders[0], depth=1).items()
+        if stem.endswith(suffix)
+    }
+
+
+ENTRY = DatasetEntry(
+    version=1,
+    info=DatasetInfo(
+        title="HAM10000",
+        licence="CC BY-NC 4.0",
+        citation=(
+            "Tschandl P, Rosendahl C, Kittler H. The HAM10000 dataset, a large collection of "
+            "multi-source dermatoscopic images of common pigmented skin lesions. "
+            "Sci Data 5, 180161 (2018). doi:10.1038/sdata.2018.161"
+        ),
+        homepage="https://doi.org/10.7910/DVN/DBW86T",
+        attribution=(
+            "HAM10000, ViDIR Group, Medical University of Vienna; Tschandl, Rosendahl, "
+            "Kittler 2018, doi:10.1038/sdata.2018.161; CC BY-NC 4.0"
+        ),
+        expected_images=10015,
+        label_space="ham7",
+    ),
+    read=read,
+    # Not isic8: akiec joins actinic keratoses (AK) and Bowen's disease (SCC), which it parts.
+    labels={"ham7": {code: code for code in _CLASSES}},
+)

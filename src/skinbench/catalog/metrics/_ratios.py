@@ -1,0 +1,32 @@
+"""Quotients that are NaN, never 0, where nothing is counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Values = npt.NDArray[np.float64]
+
+
+def ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Values:
+    """Divide; NaN where the denominator is 0."""
+    quotient = np.full(np.broadcast(numerator, denominator).shape, np.nan)
+    np.divide(numerator, denominator, out=quotient, where=denominator != 0)
+    return quotient
+
+
+def mean_defined(values: Values) -> Values:
+    """Mean over the last axis of what is not NaN; NaN where nothing is."""
+    defined = ~np.isnan(values)
+    return ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
+
+
+def weighted_mean(weights: npt.NDArray[Any], values: Values) -> Values:
+    """Mean of values [N] under each of R sets of weights [R, N].
+
+    A plain loop in a fixed order, not BLAS: its sums would change with the number of threads.
+    """
+    totals = weights.sum(axis=1)
+    return ratio(np.einsum("rn,n->r", weights.astype(np.float64), values), totals)

@@ -1,0 +1,61 @@
+"""Which commands there are, in which group of `--help`; each is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+SECTIONS: dict[str, dict[str, str]] = {
+    "Compare": {
+        "init": "Write a commented suite for a dataset.",
+        "plan": "Show what a suite amounts to, before anything is computed.",
+        "run": "Run a suite; run it again to continue.",
+    },
+    "Judge": {
+        "report": "Leaderboard over one or several runs.",
+        "gate": "Compare a run with a baseline, for CI.",
+    },
+    "Look around": {
+        "list": "Names that a suite can use.",
+        "doctor": "What this machine has, and what to do about what it lacks.",
+        "schema": "JSON Schema of the suite file, for editors.",
+        "cache": "List, verify and clear the store.",
+        "completion": "Print the shell completion script.",
+    },
+}
+
+
+class CommandGroup(click.Group):
+    """A group whose commands live in `skinbench.cli.<name>` and load on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of the help."""
+        del ctx
+        return [name for commands in SECTIONS.values() for name in commands]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command's module and return its `command`."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"skinbench.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; the error for a miss names the nearest."""
+        from skinbench.registry import suggest
+
+        if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+            hint = suggest(args[0], self.list_commands(ctx), limit=20)
+            raise click.UsageError(f"no command '{args[0]}'; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Commands under their section, without importing any of them."""
+        del ctx
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))

@@ -1,0 +1,59 @@
+"""Options that several commands share, and how commands print JSON."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from skinbench.store import Store, to_plain
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def suite_options(function: F) -> F:
+    """SUITE with --set, --profile and --only."""
+    for decorator in (
+        click.option("--only", multiple=True, metavar="GLOB", help="Keep rows that match."),
+        click.option("--profile", metavar="NAME", help="Settings under `profiles:` to merge in."),
+        click.option(
+            "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override one setting."
+        ),
+        click.argument("suite"),
+    ):
+        function = decorator(function)
+    return function
+
+
+def store_option(function: F) -> F:
+    """--store."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder for pixels, features and fits. [default: $SKINBENCH_STORE or the user cache]",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def open_store(path: Path | None) -> Store:
+    """The store that a command works with."""
+    return Store(path)
+
+
+def print_json(value: object) -> None:
+    """Print a value as indented JSON."""
+    click.echo(json.dumps(to_plain(value), indent=1, ensure_ascii=False))
+
+
+def typed_command() -> str:
+    """The command as the user typed it, fit to be pasted."""
+    return shlex.join(["skinbench", *sys.argv[1:]])

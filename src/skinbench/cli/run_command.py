@@ -1,0 +1,106 @@
+"""`skinbench run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from skinbench.cli.options import (
+    json_option,
+    open_store,
+    print_json,
+    store_option,
+    suite_options,
+    typed_command,
+)
+
+
+@click.command()
+@suite_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Run folder. [default: reports/<suite>]",
+)
+@store_option
+@click.option("--address", default="local", show_default=True, help="Ray address.")
+@click.option("--workers", type=click.IntRange(1), help="Fits and threads at a time.")
+@click.option("--fail-fast", is_flag=True, help="Start no further fit after one has failed.")
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Judge the run against this baseline; the exit code is the gate's.",
+)
+@json_option
+def command(
+    suite: str,
+    sets: tuple[str, ...],
+    profile: str | None,
+    only: tuple[str, ...],
+    out: Path | None,
+    store: Path | None,
+    address: str,
+    workers: int | None,
+    fail_fast: bool,
+    baseline: Path | None,
+    as_json: bool,
+) -> None:
+    """Run a suite; run it again to continue.
+
+    SUITE is a file, or the name of a suite that comes with skinbench (quickstart, ham10000).
+    Finished fits are never trained again; a killed one goes on from its last epoch.
+
+    Exit codes: 0 done, 1 a cell failed (the report is still written), 2 usage, 130 interrupted;
+    with --baseline also the gate's 3 and 4.
+
+    JSON: {folder, html, seconds, cells: [CellOutcome], verdict}.
+    """
+    from skinbench.cli.display import open_display
+    from skinbench.cli.extras import require_run
+    from skinbench.pipeline import Options, run_suite
+    from skinbench.suite import load_suite
+
+    require_run()
+    loaded = load_suite(suite, sets=sets, profile=profile, only=only)
+    options = Options(
+        folder=out or Path("reports") / loaded.name,
+        store=open_store(store),
+        address=address,
+        workers=workers,
+        fail_fast=fail_fast,
+        command=typed_command(),
+        baseline=baseline,
+    )
+    with open_display(loaded.name, to_stderr=as_json) as display:
+        result = run_suite(loaded, options, display.listen)
+    verdict_code = result.verdict.exit_code if result.verdict else 0
+    if as_json:
+        print_json(
+            {
+                "folder": result.folder.root,
+                "html": result.folder.html,
+                "seconds": round(result.seconds, 2),
+                "cells": result.outcomes,
+                "verdict": result.verdict,
+            }
+        )
+    else:
+        _print_result(result.folder.root)
+        if result.verdict is not None:
+            from skinbench.cli.verdicts import print_verdict
+
+            print_verdict(result.verdict)
+    raise SystemExit(1 if result.failed else verdict_code)
+
+
+def _print_result(folder: Path) -> None:
+    from rich.console import Console
+
+    from skinbench.report.leaderboard import leaderboard, to_terminal
+    from skinbench.store import RunFolder
+
+    console = Console()
+    run = RunFolder(folder)
+    to_terminal(leaderboard([run]), console)
+    console.print(f"Report: {run.html}", soft_wrap=True, highlight=False)

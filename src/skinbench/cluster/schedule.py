@@ -1,0 +1,208 @@
+"""What is ready runs: pixels, features, then fits in waves, each need before its users.
+
+A failed need blocks the fits that depend on it, by name, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from skinbench.cluster.session import Session
+from skinbench.cluster.sizing import local_cores
+from skinbench.cluster.trials import TrialRequest, run_trials
+from skinbench.data.pixels import build_pixels, pixel_digest
+from skinbench.errors import SkinbenchError
+from skinbench.plan import uses_features
+from skinbench.records import (
+    Event,
+    FitRecord,
+    FitSpec,
+    Listener,
+    Manifest,
+    Plan,
+    SplitTable,
+)
+from skinbench.store import Store, read_record
+
+
+@dataclass(kw_only=True)
+class Schedule:
+    """A plan being carried out on one session. Owns the records of its fits."""
+
+    plan: Plan
+    weights: Mapping[str, Path]
+    manifests: Mapping[str, Manifest]
+    splits: Mapping[str, SplitTable]
+    store: Store
+    session: Session
+    listener: Listener
+    workers: int | None = None
+    records: dict[str, FitRecord] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Finished fits are known from the store; everything else is pending."""
+        self.titles: dict[str, str] = {}
+        self.gpu: dict[str, float] = {}
+        rows = {row.name: row for row in self.plan.rows}
+        for cell in self.plan.cells:
+            if cell.fit is not None and cell.fit not in self.titles:
+                several = cell.fold or cell.seed
+                self.titles[cell.fit] = cell.name if several else cell.row
+                resources = rows[cell.row].settings.get("resources")
+                gpu = resources.get("gpu", 0) if isinstance(resources, Mapping) else 0
+                self.gpu[cell.fit] = float(gpu)
+        for name in self.plan.fits:
+            if self.store.has("fits", name):
+                path = self.store.open("fits", name) / "record.json"
+                self.records[name] = read_record(path, FitRecord)
+
+    @property
+    def cores(self) -> int:
+        """Threads for work in this process."""
+        return self.workers or local_cores()
+
+    @property
+    def pending(self) -> dict[str, FitSpec]:
+        """Fits without a record."""
+        return {name: spec for name, spec in self.plan.fits.items() if name not in self.records}
+
+    def make_pixels(self) -> str:
+        """Build the pixel stores that pending fits and predictions read; a word on each."""
+        wanted: dict[str, tuple[str, int]] = {}
+        digests = {item.digest: name for name, item in self.manifests.items()}
+        for spec in self.plan.fits.values():
+            for digest in spec.datasets.values():
+                size = spec.train.image_size
+                wanted[pixel_digest(digest, size)] = (digests[digest], size)
+        for evaluation in self.plan.evaluations:
+            size = self._size_of(evaluation.cell)
+            manifest = self.manifests[evaluation.dataset]
+            wanted[pixel_digest(manifest.digest, size)] = (evaluation.dataset, size)
+        made = 0
+        for digest, (name, size) in wanted.items():
+            if not self.store.has("pixels", digest):
+                made += 1
+                build_pixels(
+                    self.manifests[name],
+                    size,
+                    self.store,
+                    workers=self.cores,
+                    progress=self._progress,
+                )
+        return f"{len(wanted)} stores, {made} built"
+
+    def _size_of(self, cell: str) -> int:
+        if not hasattr(self, "_sizes"):
+            self._sizes = {
+                item.name: self.plan.fits[item.fit].train.image_size
+                for item in self.plan.cells
+                if item.fit is not None
+            }
+        return self._sizes[cell]
+
+    def make_features(self) -> str:
+        """Features of frozen backbones, once for all fits that share them."""
+        pending = {name: spec for name, spec in self.pending.items() if uses_features(spec)}
+        if not pending:
+            return "nothing to compute"
+        from skinbench.learn.features import build_features, feature_digest
+
+        wanted: dict[str, list[str]] = {}
+        sources: dict[str, tuple[FitSpec, str]] = {}
+        for name, spec in pending.items():
+            for dataset in spec.datasets:
+                digest = feature_digest(spec, dataset)
+                wanted.setdefault(digest, []).append(name)
+                sources[digest] = (spec, dataset)
+        made = 0
+        for digest, (spec, dataset) in sources.items():
+            if self.store.has("features", digest):
+                continue
+            made += 1
+            try:
+                build_features(
+                    spec,
+                    dataset,
+                    self.store,
+                    weights_path=self.weights.get(spec.model.weights.digest),
+                    workers=self.cores,
+                    progress=self._progress,
+                )
+            except SkinbenchError as error:
+                for name in wanted[digest]:
+                    self._fail(name, f"features of {spec.model.name}: {error}")
+        return f"{len(sources)} stores, {made} computed"
+
+    def train(self, *, max_concurrent: int | None, fail_fast: bool) -> dict[str, FitRecord]:
+        """Train what is pending, in waves; a record for every fit of the plan."""
+        needs = {node.name: node.needs for node in self.plan.nodes}
+        while self.pending:
+            self._block(needs)
+            ready = {
+                name: spec
+                for name, spec in self.pending.items()
+                if all(self._done(need) for need in needs[f"fit:{name}"])
+            }
+            if not ready:
+                break
+            self._wave(ready, max_concurrent=max_concurrent, fail_fast=fail_fast)
+        return {name: self.records[name] for name in self.plan.fits}
+
+    def _wave(
+        self, ready: Mapping[str, FitSpec], *, max_concurrent: int | None, fail_fast: bool
+    ) -> None:
+        for name, spec in ready.items():
+            event = Event(kind="queued", name=self.titles[name], fit=name, epochs=spec.train.epochs)
+            self.listener(event)
+        request = TrialRequest(
+            specs=ready,
+            weights=self.weights,
+            gpu=self.gpu,
+            titles=self.titles,
+            max_concurrent=max_concurrent or self.workers,
+            fail_fast=fail_fast,
+        )
+        n_images = {split.digest: len(split.table) // split.folds for split in self.splits.values()}
+        counts = {name: n_images[spec.split] for name, spec in ready.items()}
+        records = run_trials(request, counts, self.store, self.session, self.listener)
+        for name in ready:
+            if name not in records:  # trained, but its last report was lost with its worker
+                path = self.store.open("fits", name) / "record.json"
+                records[name] = read_record(path, FitRecord)
+        self.records.update(records)
+
+    def _done(self, need: str) -> bool:
+        kind, _, name = need.partition(":")
+        return kind != "fit" or (name in self.records and self.records[name].status == "done")
+
+    def _block(self, needs: Mapping[str, tuple[str, ...]]) -> None:
+        """Mark every pending fit below a failed one, however deep."""
+        changed = True
+        while changed:
+            changed = False
+            for name in self.pending:
+                for need in needs[f"fit:{name}"]:
+                    kind, _, needed = need.partition(":")
+                    if kind == "fit" and needed in self.records and not self._done(need):
+                        reason = f"needs {self.titles[needed]}, which {_what(self.records[needed])}"
+                        self._fail(name, reason, status="blocked")
+                        changed = True
+                        break
+
+    def _fail(self, name: str, reason: str, *, status: str = "failed") -> None:
+        record = FitRecord(
+            fit_id=name, status="blocked" if status == "blocked" else "failed", error=reason
+        )
+        self.records[name] = record
+        self.listener(
+            Event(kind="fit", name=self.titles[name], fit=name, status=record.status, detail=reason)
+        )
+
+    def _progress(self, what: str, done: int, total: int) -> None:
+        self.listener(Event(kind="progress", name=what, done=done, total=total))
+
+
+def _what(record: FitRecord) -> str:
+    return "failed" if record.status == "failed" else "was blocked"

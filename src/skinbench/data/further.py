@@ -1,0 +1,37 @@
+"""Further test sets: the images of another dataset, judged by fits of an existing split."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from skinbench.data.split_tables import sorted_rows, split_of
+from skinbench.records import Manifest, SplitTable
+
+
+def further_split(name: str, base: SplitTable, manifest: Manifest) -> SplitTable:
+    """A split's train and val with every labelled image of another dataset as test.
+
+    Args:
+        name: of the new table, `<split>@<dataset>`.
+        base: gives train and val of each fold.
+        manifest: gives the test images, the same in every fold.
+    """
+    kept = base.table[base.table["split"] != "test"]
+    labelled = manifest.table.loc[manifest.table["label"].notna(), "image_id"]
+    tests = [
+        pd.DataFrame(
+            {
+                "image_id": labelled.to_numpy(),
+                "dataset": manifest.name,
+                "fold": fold,
+                "split": "test",
+                "copies": 1,
+            }
+        )
+        for fold in range(base.folds)
+    ]
+    table = pd.concat([kept, *tests], ignore_index=True)
+    note = f"judged on every image of {manifest.name}"
+    return split_of(
+        name, sorted_rows(table), group=base.group, folds=base.folds, notes=(*base.notes, note)
+    )

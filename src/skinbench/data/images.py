@@ -1,0 +1,128 @@
+"""Opening image files: decode to RGB as a viewer shows it, and look at many files once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from skinbench.store import FileDigests, Store
+
+Progress = Callable[[str, int, int], None]
+"""(what, done, total)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFacts:
+    """What one look at an image file found."""
+
+    digest: str
+    """sha256 of its bytes."""
+    width: int
+    """Pixels, after the rotation that EXIF asks for; 0 where it does not decode."""
+    height: int
+    problem: str = ""
+    """Why it does not decode; empty where it does."""
+
+
+@contextlib.contextmanager
+def strict_pillow() -> Iterator[None]:
+    """Make an oversized image an error, and Pillow's remarks on odd files silent.
+
+    Filters of warnings belong to the process, so this wraps a whole pool of threads.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def decode_rgb(data: bytes) -> Image.Image:
+    """Decode a whole image file to mode RGB, rotated as its EXIF says.
+
+    Transparent pixels become white; 16-bit grey keeps its upper 8 bits. Raises whatever Pillow
+    raises on a damaged, truncated or oversized file.
+    """
+    with Image.open(io.BytesIO(data)) as file:
+        file.load()
+        image = ImageOps.exif_transpose(file)
+    if image.mode in {"I", "I;16", "I;16L", "I;16B", "I;16N", "F"}:
+        values = np.asarray(image).astype(np.float64)
+        # Pillow opens 16-bit grey as `I` or `I;16`; 65535 / 257 = 255.
+        wide = image.mode.startswith("I;") or (image.mode == "I" and values.max(initial=0) > 255)
+        scale = 257.0 if wide else 1.0
+        image = Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8))
+    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def examine_files(
+    paths: Sequence[Path], store: Store, cache: str, progress: Progress | None = None
+) -> list[ImageFacts]:
+    """Read and decode each file once, ever: facts are remembered by (path, size, mtime).
+
+    Args:
+        paths: files that exist.
+        store: where the facts are remembered.
+        cache: name of the remembered list.
+        progress: called as files are read.
+    """
+    known = FileDigests(store, cache)
+    facts = [_from_text(known.lookup(path)) for path in paths]
+    unread = [index for index, fact in enumerate(facts) if fact is None]
+    with strict_pillow(), ThreadPoolExecutor(usable_cores()) as pool:
+        looks = pool.map(_examine, [paths[index] for index in unread])
+        for done, (index, fact) in enumerate(zip(unread, looks, strict=True), start=1):
+            facts[index] = fact
+            known.remember(paths[index], _to_text(fact))
+            if progress is not None and (done % 100 == 0 or done == len(unread)):
+                progress("reading images", done, len(unread))
+    known.save()
+    return [fact for fact in facts if fact is not None]
+
+
+def _examine(path: Path) -> ImageFacts:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return ImageFacts(digest="", width=0, height=0, problem=error.strerror or str(error))
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        width, height = decode_rgb(data).size
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's decoders raise nearly every kind on damaged files
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+        problem = problem if data else "the file is empty"
+        return ImageFacts(digest=digest, width=0, height=0, problem=problem)
+    return ImageFacts(digest=digest, width=width, height=height)
+
+
+def _to_text(fact: ImageFacts) -> str:
+    return f"{fact.digest or '-'} {fact.width} {fact.height} {fact.problem}"
+
+
+def _from_text(text: str | None) -> ImageFacts | None:
+    parts = (text or "").split(" ", 3)
+    if len(parts) != 4 or parts[0] == "-" or not (parts[1] + parts[2]).isdigit():
+        return None
+    return ImageFacts(digest=parts[0], width=int(parts[1]), height=int(parts[2]), problem=parts[3])

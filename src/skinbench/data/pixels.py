@@ -1,0 +1,188 @@
+"""Images decoded and resized once into a memory map that every fit of a machine shares."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from PIL import Image
+
+from skinbench.data.images import Progress, decode_rgb, strict_pillow
+from skinbench.data.tables import read_parquet, write_parquet
+from skinbench.errors import CorruptObjectError, DataError, StoreError, UsageError
+from skinbench.records import STAGE_VERSIONS, Manifest
+from skinbench.store import Store, content_digest
+
+_IMAGES, _INDEX = "images.npy", "index.parquet"
+_INDEX_SCHEMA = pa.schema([pa.field("image_id", pa.string(), nullable=False)])
+_RESIZE = "square, bilinear with antialias"
+MAX_IMAGE_SIZE = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelStore:
+    """All images of one manifest at one size, open for reading."""
+
+    digest: str
+    images: npt.NDArray[np.uint8]
+    """Read-only memory map [N, H, W, 3], RGB, in the order of image_ids."""
+    image_ids: tuple[str, ...]
+
+    def rows(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Row of each image [len(ids)].
+
+        Raises:
+            DataError: an id is not in the store.
+        """
+        found = pd.Index(self.image_ids).get_indexer(pd.Index(list(ids), dtype=object))
+        if (found < 0).any():
+            missing = ids[int(np.flatnonzero(found < 0)[0])]
+            raise DataError(f"image '{missing}' is not in the pixel store {self.digest}")
+        return found.astype(np.int64)
+
+
+def pixel_digest(manifest_digest: str, image_size: int) -> str:
+    """Name of the pixel store of a manifest at a size in pixels."""
+    return content_digest(
+        ["pixels", STAGE_VERSIONS["pixels"], manifest_digest, image_size, _RESIZE]
+    )
+
+
+def build_pixels(
+    manifest: Manifest,
+    image_size: int,
+    store: Store,
+    *,
+    workers: int,
+    progress: Progress | None = None,
+) -> PixelStore:
+    """Decode every image of a manifest, unless that was done before.
+
+    Two processes may build the same store at once: one of them wins, both get it.
+
+    Args:
+        manifest: its root holds the files.
+        image_size: side of the square in pixels; the aspect ratio is given up.
+        store: where the pixels go.
+        workers: threads that decode.
+        progress: called as images are done.
+
+    Raises:
+        UsageError: an image_size or number of workers that cannot be.
+        StoreError: the disk is full, too small (with the bytes needed and free) or read-only.
+        DataError: a file is gone, or is not the one that the manifest was made from.
+    """
+    if not 1 <= image_size <= MAX_IMAGE_SIZE or workers < 1:
+        raise UsageError(
+            f"image_size {image_size} is not within 1..{MAX_IMAGE_SIZE}, or workers {workers} "
+            f"is below 1"
+        )
+    digest = pixel_digest(manifest.digest, image_size)
+    if not store.has("pixels", digest):
+        _check_space(store, len(manifest.table) * image_size * image_size * 3)
+        store.publish(
+            "pixels", digest, lambda folder: _write(folder, manifest, image_size, workers, progress)
+        )
+    return open_pixels(store, digest)
+
+
+def open_pixels(store: Store, digest: str) -> PixelStore:
+    """Open a pixel store for reading.
+
+    Raises:
+        CorruptObjectError: it is not there, or is damaged.
+    """
+    folder = store.open("pixels", digest)
+    index = read_parquet(folder / _INDEX, _INDEX_SCHEMA)
+    try:
+        images = np.load(folder / _IMAGES, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise CorruptObjectError(f"{folder / _IMAGES} cannot be opened: {error}") from error
+    side = images.shape[1] if images.ndim == 4 else 0
+    if images.shape != (len(index), side, side, 3) or images.dtype != np.uint8:
+        raise CorruptObjectError(
+            f"{folder / _IMAGES} is {images.dtype} {images.shape}, not pixels of "
+            f"{len(index)} images; run `skinbench cache verify`, then the suite again"
+        )
+    return PixelStore(digest=digest, images=images, image_ids=tuple(index["image_id"]))
+
+
+def thumbnail(manifest: Manifest, image_id: str, size: int) -> Image.Image:
+    """An image from its original file, RGB, with its aspect ratio, at most size x size pixels.
+
+    Raises:
+        DataError: the manifest has no such image, or its file is gone or changed.
+    """
+    rows = manifest.table[manifest.table["image_id"] == image_id]
+    if rows.empty:
+        raise DataError(f"image '{image_id}' is not in data '{manifest.name}'")
+    with strict_pillow():
+        image = _decode(manifest.root / rows["path"].iloc[0], rows["file_digest"].iloc[0])
+    image.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=None)
+    return image
+
+
+def _check_space(store: Store, needed: int) -> None:
+    folder = store.root
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise StoreError(
+            f"cannot build pixels in {store.root}: {needed:,} bytes needed, {free:,} free; "
+            f"free some (`skinbench cache clear`), name another store, or use a smaller image_size"
+        )
+
+
+def _write(
+    folder: Path, manifest: Manifest, image_size: int, workers: int, progress: Progress | None
+) -> None:
+    table = manifest.table
+    shape = (len(table), image_size, image_size, 3)
+    images = _reserve(folder / _IMAGES, shape)
+    paths = [manifest.root / path for path in table["path"]]
+    digests = table["file_digest"].tolist()
+
+    def fill(row: int) -> None:
+        image = _decode(paths[row], digests[row])
+        # No reducing_gap and no draft mode: both trade exactness for speed.
+        small = image.resize((image_size, image_size), Image.Resampling.BILINEAR)
+        images[row] = np.asarray(small)
+
+    with strict_pillow(), ThreadPoolExecutor(workers) as pool:
+        for done, _ in enumerate(pool.map(fill, range(len(table))), start=1):
+            if progress is not None and (done % 100 == 0 or done == len(table)):
+                progress("building pixels", done, len(table))
+    images.flush()
+    write_parquet(table[["image_id"]], _INDEX_SCHEMA, folder / _INDEX)
+
+
+def _reserve(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+    """An .npy memory map whose disk space is taken at once.
+
+    A full disk is then an OSError here, and not a SIGBUS in the middle of a write to the map.
+    """
+    images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return images
+
+
+def _decode(path: Path, digest: str) -> Image.Image:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise DataError(f"{path} changed since its manifest was made; run the suite again")
+    return decode_rgb(data)

@@ -1,0 +1,101 @@
+"""What the gate is asked to check, and which rows a check is about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from skinbench import registry
+from skinbench.errors import UnknownNameError, UsageError
+from skinbench.records import Row
+from skinbench.score.evaluate import request
+
+WITHOUT_MARGIN = "a check needs a margin, a floor, or both"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One rule of a gate policy."""
+
+    rows: str = "*"
+    """Glob over row names; `*` in it also matches `/`. Baselines without a network (kind
+    `plain`) are meant only where they are named exactly."""
+    metric: str = "recall"
+    class_: str | None = None
+    slice: str | None = None
+    """`name=value`, e.g. `sex=female`; None for all images."""
+    margin: float | None = None
+    """Largest loss that is tolerated, above 0, in units of the metric."""
+    floor: float | None = None
+    """Least value that the candidate must show by itself (greatest, where lower is better)."""
+    required: bool = True
+    """Whether it counts: a check that is not required is shown and changes no outcome."""
+    alpha: float = 0.05
+    """One-sided; both printed bounds have this much outside."""
+
+    @property
+    def title(self) -> str:
+        """E.g. `recall of mel, sex=female`."""
+        name = self.metric + (f" of {self.class_}" if self.class_ else "")
+        return name + (f", {self.slice}" if self.slice else "")
+
+
+DEFAULT_CHECKS = (
+    Check(metric="recall", class_="mel", margin=0.05),
+    Check(metric="specificity", class_="mel", margin=0.03),
+)
+
+
+def validate_checks(checks: Sequence[Check], rows: Sequence[Row]) -> None:
+    """Refuse a policy that cannot mean anything, before any of it is judged.
+
+    Raises:
+        UnknownNameError: a metric that does not exist, or a class that no row knows.
+        UsageError: a margin, floor or alpha that makes no sense; a per-class metric without a
+            class; neither margin nor floor.
+    """
+    for check in checks:
+        if check.margin is None and check.floor is None:
+            raise UsageError(f"gate check '{check.title}': {WITHOUT_MARGIN}")
+        if check.margin is not None and not (math.isfinite(check.margin) and check.margin > 0):
+            raise UsageError(
+                f"gate check '{check.title}': margin is {check.margin}, expected above 0"
+            )
+        if check.floor is not None and not math.isfinite(check.floor):
+            raise UsageError(f"gate check '{check.title}': floor is {check.floor}, not a number")
+        if not 0 < check.alpha < 0.5:
+            raise UsageError(
+                f"gate check '{check.title}': alpha is {check.alpha}, expected above 0, below 0.5"
+            )
+        if check.slice is not None and "=" not in check.slice:
+            raise UsageError(
+                f"gate check '{check.title}': slice is '{check.slice}', expected name=value"
+            )
+        _validate_names(check, rows)
+
+
+def _validate_names(check: Check, rows: Sequence[Row]) -> None:
+    registry.metrics.get(check.metric)
+    concerned = matching_rows(check, rows) or list(rows)
+    spaces = {tuple(row.classes) for row in concerned}
+    if check.class_ is not None and not any(check.class_ in space for space in spaces):
+        known = sorted({code for space in spaces for code in space})
+        raise UnknownNameError(
+            f"gate check on {check.metric}: unknown class '{check.class_}'; "
+            f"{registry.suggest(check.class_, known)}"
+        )
+    for space in sorted(spaces):
+        if check.class_ is None or check.class_ in space:
+            request(check.metric, check.class_, space)
+
+
+def matching_rows(check: Check, rows: Iterable[Row]) -> list[Row]:
+    """Rows that a check is about, by name."""
+    found = [
+        row
+        for row in rows
+        if row.name == check.rows or (row.kind != "plain" and fnmatchcase(row.name, check.rows))
+    ]
+    return sorted(found, key=lambda row: row.name)

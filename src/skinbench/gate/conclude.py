@@ -1,0 +1,130 @@
+"""What measured bounds amount to: one outcome for a check, and one sentence that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from skinbench.gate.checks import Check
+from skinbench.gate.measure import Measured, direction, oriented
+from skinbench.gate.paired import holm
+from skinbench.records import CheckResult
+
+Outcome = Literal["passed", "regressed", "inconclusive", "missing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One check of one row, with what the checks together need of it."""
+
+    result: CheckResult
+    p_values: tuple[float, ...] = ()
+    """One-sided, of the hypotheses that nothing was lost and that the floor is kept."""
+    refused: bool = False
+
+
+def missing(check: Check, row: str, reason: str) -> CheckResult:
+    """A check that could not be judged."""
+    return CheckResult(
+        row=row,
+        metric=check.metric,
+        class_=check.class_,
+        slice=check.slice,
+        outcome="missing",
+        margin=check.margin,
+        floor=check.floor,
+        alpha=check.alpha,
+        required=check.required,
+        reason=reason,
+    )
+
+
+def conclude(check: Check, blank: CheckResult, place: str, found: Measured) -> Judged:
+    """The outcome of what was measured, with one sentence that says so."""
+    counted = replace(blank, n=found.n, n_positive=found.n_positive, n_groups=found.n_groups)
+    if found.problem or found.difference is None:
+        return Judged(result=replace(counted, reason=place + found.problem))
+    difference, low, high = oriented(check.metric, found.difference)
+    outcomes: list[Outcome] = []
+    sentences: list[str] = []
+    p_values: list[float] = []
+    if check.margin is not None:
+        bounds = found.difference
+        outcomes.append(_against(bounds.low, bounds.high, -check.margin, 0.0, strict=True))
+        sentences.append(_margin_sentence(check, found, outcomes[-1]))
+        p_values.append(bounds.p_regressed)
+    if check.floor is not None and found.own is not None:
+        floor = direction(check.metric) * check.floor
+        outcomes.append(_against(found.own.low, found.own.high, floor, floor, strict=False))
+        at_least = "floor" if direction(check.metric) > 0 else "ceiling"
+        _, own_low, own_high = oriented(check.metric, found.own)
+        sentences.append(
+            f"by itself between {own_low:.3f} and {own_high:.3f}, {at_least} {check.floor:g}"
+        )
+        p_values.append(found.own.p_regressed)
+    result = replace(
+        counted,
+        outcome=_worst(outcomes),
+        baseline=found.baseline,
+        candidate=found.candidate,
+        difference=difference,
+        low=low,
+        high=high,
+        reason=place + "; ".join(sentences),
+    )
+    return Judged(result=result, p_values=tuple(p_values))
+
+
+def _against(low: float, high: float, pass_at: float, fail_at: float, *, strict: bool) -> Outcome:
+    """Where bounds lie beside a line to pass and one to fail; NaN compares as false."""
+    if low > pass_at or (not strict and low >= pass_at):
+        return "passed"
+    return "regressed" if high < fail_at else "inconclusive"
+
+
+def _worst(outcomes: Sequence[Outcome]) -> Outcome:
+    if "regressed" in outcomes:
+        return "regressed"
+    return "passed" if outcomes and set(outcomes) == {"passed"} else "inconclusive"
+
+
+def _margin_sentence(check: Check, found: Measured, outcome: Outcome) -> str:
+    bounds = found.difference
+    assert bounds is not None  # the caller has looked
+    _, low, high = oriented(check.metric, bounds)
+    text = (
+        f"{check.title} {found.candidate:.3f} after {found.baseline:.3f}: difference between "
+        f"{low:+.3f} and {high:+.3f}, margin {check.margin:g}"
+    )
+    if outcome == "passed" and bounds.high < 0:
+        return f"{text}; worse within the margin"
+    if outcome == "inconclusive":
+        return f"{text}; {found.n_groups} lesion groups cannot tell"
+    return text
+
+
+def together(
+    judged: Sequence[Judged],
+) -> Literal["passed", "regressed", "inconclusive", "missing", "refused"]:
+    """All checks together. Checks that are not required change nothing."""
+    counted = [item for item in judged if item.result.required]
+    if not counted:
+        return "missing"
+    if _regressed(counted):
+        return "regressed"
+    if any(item.refused for item in counted):
+        return "refused"
+    outcomes = {item.result.outcome for item in counted}
+    if "missing" in outcomes:
+        return "missing"
+    return "passed" if outcomes == {"passed"} else "inconclusive"
+
+
+def _regressed(counted: Sequence[Judged]) -> bool:
+    flat = [(item, p) for item in counted for p in item.p_values]
+    adjusted = holm([p for _, p in flat])
+    return any(
+        item.result.outcome == "regressed" and p <= item.result.alpha
+        for (item, _), p in zip(flat, adjusted, strict=True)
+    )

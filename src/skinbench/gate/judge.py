@@ -1,0 +1,235 @@
+"""From a run, a baseline and a policy to a verdict. Whatever cannot be judged does not pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from skinbench.errors import BaselineError
+from skinbench.gate.baseline import (
+    DECISION_RULE,
+    scorecard_rows,
+    verify_baseline,
+)
+from skinbench.gate.checks import Check, matching_rows, validate_checks
+from skinbench.gate.conclude import Judged, conclude, missing, together
+from skinbench.gate.kept import (
+    BaselineRow,
+    baseline_rows,
+    needs_probabilities,
+    salted,
+    salted_images,
+)
+from skinbench.gate.measure import Pair, Resampling, measure, mismatch
+from skinbench.gate.notes import notes_on
+from skinbench.records import Row, Scorecard, Verdict
+from skinbench.score.evaluate import request
+from skinbench.score.images import ScoredImages
+from skinbench.score.predictions import Predictions
+from skinbench.score.scorecard import Slices, in_slice, row_images
+from skinbench.store import from_plain
+
+_EXIT = {"passed": 0, "regressed": 3}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    """The run under judgement."""
+
+    scorecard: Scorecard
+    predictions: Mapping[str, Predictions]
+    rows: Mapping[str, Row]
+    slices: Slices
+    salt: str | None
+    resampling: Resampling
+
+
+def judge(
+    scorecard: Scorecard,
+    predictions: Mapping[str, Predictions],
+    baseline: Mapping[str, Any],
+    checks: Sequence[Check] | None = None,
+    *,
+    slices: Slices | None = None,
+    salt: str | None = None,
+    resampling: Resampling | None = None,
+    on_inconclusive: Literal["fail", "warn"] = "fail",
+) -> Verdict:
+    """Compare a run with a baseline, check by check, paired on the same images by lesion group.
+
+    A check passes where the lower bound of candidate - baseline is above minus the margin, else
+    regresses where the upper bound is below 0, else is inconclusive; a floor is held against the
+    candidate's own bounds. All together: regressed if any required check is, by Holm over the
+    p-values; else refused if the test sets are not the baseline's; else missing if any required
+    check is; passed only if all pass; else inconclusive.
+
+    Args:
+        scorecard: of the run to judge.
+        predictions: cell name to predictions of that run.
+        baseline: as read_baseline gives it.
+        checks: the policy; None takes the baseline's own.
+        slices: slice name to image id to value, for checks with a slice.
+        salt: the secret text that the baseline's ids were salted with.
+        resampling: bootstrap of metrics that are no share of images.
+        on_inconclusive: `warn` lets an inconclusive verdict, and no other, exit with 0.
+
+    Raises:
+        BaselineError: the baseline was edited, or its ids need another salt.
+        UnknownNameError: a check names an unknown metric or class.
+        UsageError: a check makes no sense.
+    """
+    verify_baseline(baseline)
+    _verify_salt(baseline, salt)
+    policy = tuple(from_plain(Check, item) for item in baseline["policy"])
+    asked = policy if checks is None else tuple(checks)
+    kept = baseline_rows(baseline)
+    rows = {row.name: row for row in scorecard_rows(scorecard)}
+    known = {**{item.row.name: item.row for item in kept}, **rows}
+    validate_checks(asked, list(known.values()))
+    candidate = _Candidate(
+        scorecard=scorecard,
+        predictions=predictions,
+        rows=rows,
+        slices=slices or {},
+        salt=salt,
+        resampling=resampling or Resampling(),
+    )
+    judged = [item for check in asked for item in _judge_check(check, candidate, kept)]
+    if baseline["anchor"]:
+        first = baseline_rows(baseline["anchor"])
+        for check in asked:
+            judged.extend(_judge_anchor(check, candidate, first))
+    outcome = together(judged)
+    warned = outcome == "inconclusive" and on_inconclusive == "warn"
+    notes = notes_on(candidate.scorecard, baseline, asked, policy, kept)
+    if outcome != "regressed" and any(item.result.outcome == "regressed" for item in judged):
+        notes.append("a check is below its bound by itself, not after Holm over all checks")
+    if warned:
+        notes.append("inconclusive, and the policy only warns of that: exit code 0")
+    return Verdict(
+        outcome=outcome,
+        checks=tuple(item.result for item in judged),
+        exit_code=0 if warned else _EXIT.get(outcome, 4),
+        decision_rule=DECISION_RULE,
+        notes=tuple(notes),
+    )
+
+
+def may_update(verdict: Verdict) -> bool:
+    """Whether a run may become the new baseline: only after a pass."""
+    return verdict.outcome == "passed"
+
+
+def _verify_salt(baseline: Mapping[str, Any], salt: str | None) -> None:
+    expected = baseline.get("salt_check")
+    given = None if salt is None else salted("check", "", salt)
+    if expected != given:
+        state = "salted with another text" if expected else "not salted"
+        raise BaselineError(f"baseline: its ids are {state}; give the salt it was written with")
+
+
+def _judge_check(
+    check: Check, candidate: _Candidate, kept: Sequence[BaselineRow]
+) -> Iterator[Judged]:
+    """Every row and dataset of the baseline that a check is about."""
+    names = {row.name for row in matching_rows(check, [item.row for item in kept])}
+    if not names:
+        absent = candidate.rows.get(check.rows)
+        reason = (
+            f"row {absent.name} is not in the baseline"
+            if absent
+            else f"no row of the baseline matches '{check.rows}'"
+        )
+        yield Judged(result=missing(check, check.rows, reason))
+    for item in kept:
+        if item.row.name in names:
+            yield _judge_row(check, candidate, item, several=_datasets(kept, item) > 1)
+
+
+def _judge_anchor(
+    check: Check, candidate: _Candidate, kept: Sequence[BaselineRow]
+) -> Iterator[Judged]:
+    """The same check against the first baseline of the line, at twice the margin."""
+    if check.margin is None:
+        return
+    wide = replace(check, margin=2 * check.margin, floor=None)
+    names = {row.name for row in matching_rows(wide, [item.row for item in kept])}
+    for item in kept:
+        if item.row.name in names:
+            judged = _judge_row(wide, candidate, item, several=_datasets(kept, item) > 1)
+            reason = f"against the first baseline, at twice the margin: {judged.result.reason}"
+            yield replace(judged, result=replace(judged.result, reason=reason))
+
+
+def _datasets(kept: Sequence[BaselineRow], item: BaselineRow) -> int:
+    return sum(other.row.name == item.row.name for other in kept)
+
+
+def _judge_row(check: Check, candidate: _Candidate, item: BaselineRow, *, several: bool) -> Judged:
+    """One check of one row on one dataset."""
+    name = item.row.name
+    place = f"on {item.dataset}: " if several else ""
+    row = candidate.rows.get(name)
+    if row is None:
+        return Judged(result=missing(check, name, f"{place}the run has no row {name}"))
+    if check.class_ is not None and check.class_ not in row.classes:
+        reason = f"{place}the label space has no class {check.class_}"
+        return Judged(result=missing(check, name, reason))
+    found = row_images(row, candidate.predictions, candidate.scorecard.cells)
+    if found.problems or not found.by_seed:
+        why = "; ".join(found.problems.values()) or "the row has no cells"
+        return Judged(result=missing(check, name, place + why))
+    key = (item.dataset, "none")
+    ours = {
+        seed: salted_images(sets[key], candidate.salt)
+        for seed, sets in found.by_seed.items()
+        if key in sets
+    }
+    if not ours:
+        reason = f"the run has no test predictions on {item.dataset}"
+        return Judged(result=missing(check, name, reason))
+    refusal = _refusal(row, ours, candidate.scorecard, item)
+    if refusal:
+        return Judged(result=missing(check, name, f"{place}refused: {refusal}"), refused=True)
+    return _judge_pair(check, candidate, row, place, (ours, item.by_seed))
+
+
+def _refusal(
+    row: Row, ours: Mapping[int, ScoredImages], scorecard: Scorecard, item: BaselineRow
+) -> str:
+    """Why this row is another test than the baseline's, or ""."""
+    digest = scorecard.splits.get(row.split)
+    if row.classes != item.row.classes:
+        return "the classes differ from the baseline's"
+    if row.split != item.row.split or digest is None or digest != item.split_digest:
+        return f"split {row.split} is not the split of the baseline"
+    return mismatch(ours, item.by_seed)
+
+
+def _judge_pair(
+    check: Check,
+    candidate: _Candidate,
+    row: Row,
+    place: str,
+    sides: tuple[Mapping[int, ScoredImages], Mapping[int, ScoredImages]],
+) -> Judged:
+    ours, theirs = sides
+    if check.slice is not None:
+        slice_, _, value = check.slice.partition("=")
+        given = candidate.slices.get(slice_)
+        if given is None:
+            reason = f"{place}nothing is known of the slice {slice_}"
+            return Judged(result=missing(check, row.name, reason))
+        values = {salted("image", key, candidate.salt): item for key, item in given.items()}
+        ours = {seed: in_slice(images, values, value) for seed, images in ours.items()}
+        theirs = {seed: in_slice(images, values, value) for seed, images in theirs.items()}
+    seeds = sorted(ours)
+    if needs_probabilities(check, theirs[seeds[0]]):
+        reason = f"{place}the baseline does not keep the probabilities that this needs; renew it"
+        return Judged(result=missing(check, row.name, reason))
+    pair = Pair(candidate=[ours[s] for s in seeds], baseline=[theirs[s] for s in seeds])
+    found = measure(
+        check, request(check.metric, check.class_, row.classes), pair, candidate.resampling
+    )
+    return conclude(check, missing(check, row.name, ""), place, found)

@@ -1,0 +1,108 @@
+"""A baseline's rows as arrays, and the ids under which private images are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from skinbench import registry
+from skinbench.errors import BaselineError
+from skinbench.gate.checks import Check
+from skinbench.records import Row
+from skinbench.score.images import ScoredImages
+from skinbench.store import from_plain
+
+OWN_CLASS_ONLY = ("recall", "specificity", "precision", "f1", "auroc", "average_precision")
+"""Metrics of a class that read no other class's probabilities."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineRow:
+    """One row of a baseline: its images of one dataset, by seed."""
+
+    row: Row
+    split_digest: str | None
+    dataset: str
+    by_seed: Mapping[int, ScoredImages]
+
+
+def salted(kind: str, name: str, salt: str | None) -> str:
+    """An image or group id, or the hash that stands for it where there is a salt."""
+    if salt is None:
+        return name
+    return hashlib.sha256(f"{salt}\0{kind}\0{name}".encode()).hexdigest()[:24]
+
+
+def salted_images(images: ScoredImages, salt: str | None) -> ScoredImages:
+    """Images under their salted ids, in the order of those."""
+    if salt is None:
+        return images
+    ids = np.array([salted("image", item, salt) for item in images.image_ids], dtype=object)
+    groups = np.array([salted("group", item, salt) for item in images.groups], dtype=object)
+    order = np.lexsort((images.folds, ids))
+    return replace(images, image_ids=ids, groups=groups).subset(order)
+
+
+def baseline_rows(part: Mapping[str, Any]) -> list[BaselineRow]:
+    """Rows of a baseline, or of its anchor, as arrays.
+
+    Raises:
+        BaselineError: it lacks a part or a column.
+    """
+    grouped: dict[tuple[str, str], dict[int, ScoredImages]] = {}
+    rows: dict[str, Row] = {}
+    try:
+        for entry in part["rows"]:
+            row = from_plain(Row, entry["row"])
+            rows[row.name] = row
+            images = _images(row, entry, part["sets"][entry["set"]])
+            grouped.setdefault((row.name, entry["dataset"]), {})[int(entry["seed"])] = images
+        splits = dict(part["splits"])
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise BaselineError(f"the baseline lacks a part or holds a wrong one: {error}") from error
+    return [
+        BaselineRow(
+            row=rows[name],
+            split_digest=splits.get(rows[name].split),
+            dataset=dataset,
+            by_seed=seeds,
+        )
+        for (name, dataset), seeds in sorted(grouped.items())
+    ]
+
+
+def _images(row: Row, entry: Mapping[str, Any], stored: Mapping[str, Any]) -> ScoredImages:
+    index = {code: position for position, code in enumerate(row.classes)}
+    n = len(stored["image_id"])
+    probabilities = np.full((n, len(row.classes)), np.nan)
+    for code, values in entry["score"].items():
+        probabilities[:, index[code]] = np.asarray(values, dtype=np.float32)
+    columns = (stored["group"], stored["label"], stored["fold"], entry["decision"])
+    if any(len(column) != n for column in columns):
+        raise ValueError(f"columns of {row.name} differ in length")
+    return ScoredImages(
+        dataset=str(stored["dataset"]),
+        condition="none",
+        classes=row.classes,
+        image_ids=np.array(stored["image_id"], dtype=object),
+        groups=np.array(stored["group"], dtype=object),
+        labels=np.array([index[code] for code in stored["label"]], dtype=np.int64),
+        decisions=np.array([index[code] for code in entry["decision"]], dtype=np.int64),
+        probabilities=probabilities,
+        weights=np.array(stored["weight"], dtype=np.float64),
+        folds=np.array(stored["fold"], dtype=np.int64),
+    )
+
+
+def needs_probabilities(check: Check, images: ScoredImages) -> bool:
+    """Whether a check reads probabilities that this baseline did not keep."""
+    entry = registry.metrics.get(check.metric)
+    if entry.per_class and check.metric in OWN_CLASS_ONLY:
+        column = images.probabilities[:, images.classes.index(str(check.class_))]
+        return entry.folds == "averaged" and bool(np.isnan(column).any())
+    decided_only = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1")
+    return check.metric not in decided_only and bool(np.isnan(images.probabilities).any())

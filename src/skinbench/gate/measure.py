@@ -1,0 +1,267 @@
+"""One check of one row: candidate and baseline on the same images, and what follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from skinbench import registry
+from skinbench.gate.checks import Check
+from skinbench.gate.paired import (
+    Bounds,
+    SeedVariance,
+    bootstrap_bounds,
+    clustered_bounds,
+    seed_variance,
+)
+from skinbench.score.evaluate import Request, replicate_values
+from skinbench.score.images import ScoredImages
+from skinbench.score.intervals import MOST_UNDEFINED, wilson
+from skinbench.score.proportions import GIVEN_TRUTH, effective_n, group_sums, hits
+
+FEWEST_LESIONS = 30
+"""Lesion groups of those that a metric conditions on, below which nothing is judged."""
+
+Numbers = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Both models on identical images, the same seeds in the same order."""
+
+    candidate: Sequence[ScoredImages]
+    baseline: Sequence[ScoredImages]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resampling:
+    """Bootstrap resamples for metrics that are no share of images."""
+
+    replicates: int = 2000
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a check found; `problem` where it could not be judged."""
+
+    n: int = 0
+    n_positive: int | None = None
+    n_groups: int = 0
+    candidate: float | None = None
+    baseline: float | None = None
+    difference: Bounds | None = None
+    """Oriented: above 0 the candidate is better."""
+    own: Bounds | None = None
+    """The candidate's own value against the floor, oriented likewise."""
+    problem: str = ""
+
+
+def measure(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> Measured:
+    """Bounds of the paired difference, and of the candidate's own value where there is a floor."""
+    counted = _count(asked, pair)
+    if counted["problem"]:
+        return Measured(**counted)
+    try:
+        values = _values(check, asked, pair, resampling)
+    except UndefinedError as error:
+        return Measured(**{**counted, "problem": str(error)})
+    return Measured(**{**counted, **values})
+
+
+class UndefinedError(Exception):
+    """A metric is undefined on these images; becomes a missing check."""
+
+
+def _count(asked: Request, pair: Pair) -> dict[str, Any]:
+    """Images and lesion groups that the check rests on, and whether they are enough."""
+    metric, index = asked
+    entry = registry.metrics.get(metric)
+    first = pair.candidate[0]
+    masks = [
+        images.conditioned(entry.conditions_on, index)
+        for images in (*pair.candidate, *pair.baseline)
+    ]
+    if index is not None and entry.conditions_on != "negatives":
+        masks.append(first.labels == index)
+    if entry.folds == "averaged" and index is not None:
+        masks.append(first.labels != index)
+    groups = [first.count_groups(mask) for mask in masks]
+    fewest = min(groups) if len(first) else 0
+    what = "" if index is None else f" for {first.classes[index]}"
+    problem = ""
+    if not len(first):
+        problem = "no image to judge"
+    elif fewest < FEWEST_LESIONS:
+        problem = f"{fewest} lesion groups{what}, at least {FEWEST_LESIONS} are needed"
+    return {
+        "n": first.count(masks[0]),
+        "n_positive": None if index is None else first.count(first.labels == index),
+        "n_groups": fewest,
+        "problem": problem,
+    }
+
+
+def _values(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> dict[str, Any]:
+    if asked[0] in GIVEN_TRUTH:
+        return _shares(check, asked, pair)
+    return _resampled(check, asked, pair, resampling)
+
+
+def _shares(check: Check, asked: Request, pair: Pair) -> dict[str, Any]:
+    """A share of images that the truth selects: the clustered score test, inverted."""
+    first = pair.candidate[0]
+    share = hits(*_hit_arguments(asked, first))
+    assert share is not None  # GIVEN_TRUTH metrics are shares
+    chosen = share.selected
+    ours = _mean_hits(asked, pair.candidate)[chosen]
+    theirs = _mean_hits(asked, pair.baseline)[chosen]
+    weights = first.weights[chosen]
+    universe, codes = np.unique(first.groups[chosen], return_inverse=True)
+    sizes = np.bincount(codes, weights, minlength=len(universe))
+    sums = np.bincount(codes, weights * (ours - theirs), minlength=len(universe))
+    by_seed = [_weighted_share(asked, side) for side in (pair.candidate, pair.baseline)]
+    seeds = seed_variance(*by_seed)
+    own = None
+    if check.floor is not None:
+        parts = [
+            group_sums(images, part, universe)
+            for images in pair.candidate
+            if (part := hits(*_hit_arguments(asked, images))) is not None
+        ]
+        own = _share_against_floor(effective_n(parts), check, seeds)
+    return {
+        "candidate": float(np.mean(by_seed[0])),
+        "baseline": float(np.mean(by_seed[1])),
+        "difference": clustered_bounds(sums, sizes, check.alpha, seeds),
+        "own": own,
+    }
+
+
+def _hit_arguments(asked: Request, images: ScoredImages) -> tuple[str, ScoredImages, int | None]:
+    return asked[0], images, asked[1]
+
+
+def _mean_hits(asked: Request, side: Sequence[ScoredImages]) -> Numbers:
+    """Hits of each image, averaged over seeds [N]."""
+    found = [hits(*_hit_arguments(asked, images)) for images in side]
+    each = [part.hit.astype(np.float64) for part in found if part is not None]
+    return np.asarray(np.mean(each, axis=0))
+
+
+def _weighted_share(asked: Request, side: Sequence[ScoredImages]) -> Numbers:
+    """The metric of each seed [S]."""
+    values = []
+    for images in side:
+        share = hits(*_hit_arguments(asked, images))
+        assert share is not None  # GIVEN_TRUTH metrics are shares
+        weights = images.weights[share.selected]
+        values.append((weights * share.hit[share.selected]).sum() / weights.sum())
+    return np.array(values)
+
+
+def _share_against_floor(
+    estimate: tuple[float, float], check: Check, seeds: SeedVariance | None
+) -> Bounds:
+    """Wilson's one-sided bounds of a share over the design effect, and its test at the floor."""
+    value, n = estimate
+    variance = value * (1 - value)
+    if seeds is not None and seeds.candidate > 0 and variance > 0:
+        n = variance / (variance / n + seeds.candidate)
+    low, high = wilson(value, n, 1 - 2 * check.alpha)
+    floor = float(check.floor or 0.0)
+    error = math.sqrt(max(0.0, floor * (1 - floor)) / n)
+    p = float(special.ndtr((value - floor) / error)) if error > 0 else float(value >= floor)
+    return Bounds(difference=value, low=low, high=high, p_regressed=p)
+
+
+def _resampled(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> dict[str, Any]:
+    """Any other metric: the paired lesion bootstrap, the same resamples for both."""
+    sign = direction(asked[0])
+    sides = []
+    for side in (pair.candidate, pair.baseline):
+        each = [
+            replicate_values(
+                images, [asked], replicates=resampling.replicates, seed=resampling.seed
+            )[asked]
+            for images in side
+        ]
+        sides.append(np.stack(each))
+    ours, theirs = sides[0].mean(axis=0), sides[1].mean(axis=0)
+    if np.isnan(ours[0]) or np.isnan(theirs[0]):
+        entry = registry.metrics.get(asked[0])
+        raise UndefinedError(f"undefined: {entry.undefined or 'the metric has no value here'}")
+    groups = pair.candidate[0].count_groups()
+    seeds = seed_variance(sides[0][:, 0], sides[1][:, 0])
+    own = None
+    if check.floor is not None:
+        alone = (
+            None
+            if seeds is None
+            else SeedVariance(candidate=seeds.candidate, baseline=0.0, seeds=seeds.seeds)
+        )
+        shifted = bootstrap_bounds(
+            _defined(sign * (ours - check.floor)), check.alpha, groups, alone
+        )
+        floor = sign * check.floor
+        own = Bounds(
+            difference=shifted.difference + floor,
+            low=shifted.low + floor,
+            high=shifted.high + floor,
+            p_regressed=shifted.p_regressed,
+        )
+    return {
+        "candidate": float(ours[0]),
+        "baseline": float(theirs[0]),
+        "difference": bootstrap_bounds(
+            _defined(sign * (ours - theirs)), check.alpha, groups, seeds
+        ),
+        "own": own,
+    }
+
+
+def _defined(values: Numbers) -> Numbers:
+    """Values without undefined resamples, of which there may be few."""
+    keep = ~np.isnan(values)
+    if not keep[0] or (~keep).mean() > MOST_UNDEFINED or keep.sum() < 2:
+        raise UndefinedError("undefined in too many of the bootstrap resamples")
+    return values[keep]
+
+
+def direction(metric: str) -> float:
+    """1 where a higher value is better, else -1."""
+    return 1.0 if registry.metrics.get(metric).higher_is_better else -1.0
+
+
+def oriented(metric: str, bounds: Bounds) -> tuple[float, float, float]:
+    """(candidate - baseline, low, high) in the metric's own direction."""
+    if direction(metric) > 0:
+        return bounds.difference, bounds.low, bounds.high
+    return -bounds.difference, -bounds.high, -bounds.low
+
+
+def mismatch(candidate: Mapping[int, ScoredImages], baseline: Mapping[int, ScoredImages]) -> str:
+    """Why two sides cannot be paired, or "" where they can."""
+    if sorted(candidate) != sorted(baseline):
+        ours, theirs = (", ".join(map(str, sorted(side))) for side in (candidate, baseline))
+        return f"seeds differ: {ours} here, {theirs} in the baseline"
+    for seed in sorted(candidate):
+        ours_, theirs_ = candidate[seed], baseline[seed]
+        keys = [
+            list(zip(side.image_ids.tolist(), side.folds.tolist(), strict=True))
+            for side in (ours_, theirs_)
+        ]
+        if keys[0] != keys[1]:
+            odd = len(set(keys[0]) ^ set(keys[1]))
+            return f"test images differ: {odd} of them are in one run only"
+        for name in ("labels", "groups", "weights"):
+            differs = getattr(ours_, name) != getattr(theirs_, name)
+            if np.any(differs):
+                return f"{name} of {int(np.sum(differs))} images differ from the baseline's"
+    return ""

@@ -1,0 +1,66 @@
+"""Batches: the order of an epoch, pixels as tensors, and augmentation on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from skinbench import registry
+from skinbench.errors import UsageError
+from skinbench.learn.runtime import ORDER, derive_seed
+from skinbench.records import NamedSpec
+
+Ints = npt.NDArray[np.int64]
+
+
+def epoch_order(copies: Ints, seed: int, epoch: int) -> Ints:
+    """Positions of one epoch in a random order: position i occurs copies[i] times.
+
+    Depends on seed and epoch alone, so that a restart needs no saved random state.
+    """
+    positions = np.repeat(np.arange(len(copies), dtype=np.int64), copies)
+    generator = np.random.default_rng(derive_seed(seed, ORDER, epoch))
+    return generator.permutation(positions)
+
+
+def cut(order: Ints, batch_size: int) -> list[Ints]:
+    """Batches in order; a last batch of one image joins the batch before it.
+
+    Batch normalisation has no variance to learn from a single image.
+    """
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    if len(batches) > 1 and len(batches[-1]) == 1 and batch_size > 1:
+        batches[-2:] = [np.concatenate(batches[-2:])]
+    return batches
+
+
+def to_unit(pixels: npt.NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    """Pixels [B, H, W, 3] uint8 as [B, 3, H, W] float32 in [0, 1], channels last in memory."""
+    tensor = torch.from_numpy(pixels).to(device)
+    return tensor.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
+
+
+def build_augment(specs: Sequence[NamedSpec]) -> nn.Module | None:
+    """The transforms of a fit as one module on [B, 3, H, W] in [0, 1]; None for none.
+
+    Raises:
+        UnknownNameError: no such transform.
+        UsageError: a transform cannot be built.
+    """
+    transforms = [module for spec in specs for module in _transforms(spec)]
+    return nn.Sequential(*transforms) if transforms else None
+
+
+def _transforms(spec: NamedSpec) -> list[nn.Module]:
+    entry = registry.augments.get(spec.name)
+    if entry.build is None:  # a preset
+        parts = [NamedSpec(name=name, options=options) for name, options in entry.preset]
+        return [module for part in parts for module in _transforms(part)]
+    try:
+        return [entry.build({**entry.options, **spec.options})]
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"augment {spec.name}: {error}") from error

@@ -1,0 +1,128 @@
+"""Heatmaps of a fit for chosen images, and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from skinbench import registry
+from skinbench.errors import UsageError
+from skinbench.learn.arrays import Sources
+from skinbench.learn.batches import to_unit
+from skinbench.learn.network import Network
+from skinbench.learn.runtime import torch_session
+from skinbench.learn.saved import LoadedFit, Weights, load_fit
+from skinbench.store import Store, replacing
+
+Heat = npt.NDArray[np.float32]
+COLOURS = "inferno"
+"""Colour map: even steps of lightness, told apart in all common kinds of colour blindness."""
+STRENGTH = 0.55
+"""Share of the colour in an overlay where the heat is 1."""
+
+
+def explain_cases(
+    fit_id: str,
+    image_ids: Sequence[str],
+    dataset: str,
+    store: Store,
+    *,
+    weights: Weights,
+    method: str = "gradcam",
+    batch_size: int = 16,
+) -> Heat:
+    """Heat of the decided class for images of one dataset.
+
+    The network is rebuilt whole, also for a fit that was trained on stored features.
+
+    Args:
+        fit_id: a fit whose network reads the image.
+        image_ids: images of the dataset, in any order.
+        dataset: manifest digest.
+        store: holds the fit, the manifest and the pixel store.
+        weights: weights files by their sha256, for frozen encoders.
+        method: name in the registry `explainers`.
+        batch_size: images in one pass.
+
+    Returns:
+        [N, S, S] float32 in [0, 1], S the fit's image size; all zeros where the map is flat.
+
+    Raises:
+        UsageError: the fit has no network that reads the image, or its model shows no layer.
+        UnknownNameError: no such method.
+        DataError: an image is not in the dataset.
+        MissingExtraError: the method's library is not installed.
+    """
+    explainer = registry.explainers.get(method)
+    fit = load_fit(fit_id, store, weights)
+    sources = Sources(store)
+    rows = sources.rows(dataset, np.array(image_ids, dtype=object))
+    size = fit.spec.train.image_size
+    if not len(rows):
+        return np.empty((0, size, size), dtype=np.float32)
+    images = sources.pixels(dataset, size).images
+    table = sources.manifest(dataset).table
+    with torch_session(fit.spec.train) as device:
+        network = _explainable(fit).to(device)
+        layer, reshape = _target(fit, network)
+        heat = []
+        for start in range(0, len(rows), batch_size):
+            here = rows[start : start + batch_size]
+            metadata = None
+            if fit.encoder is not None:
+                metadata = torch.tensor(fit.encoder.transform(table.iloc[here]), device=device)
+            batch = network.normalise(to_unit(np.take(images, here, axis=0), device))
+            with torch.inference_mode():
+                decided = network(batch, metadata).argmax(dim=1)
+            heat.append(
+                explainer.explain(network, layer, reshape, batch, metadata, decided.clone())
+            )
+    return np.concatenate(heat)
+
+
+def can_explain(fit: LoadedFit) -> bool:
+    """Whether a heatmap of this fit is possible: it has a network that reads the image."""
+    return fit.network is not None and fit.network.encoder is not None
+
+
+def _explainable(fit: LoadedFit) -> Network:
+    if fit.network is None or not can_explain(fit):
+        raise UsageError(
+            f"fit {fit.fit_id} ({fit.spec.model.name}, input {fit.spec.input.name}): has no "
+            f"network that reads the image, so there is nothing to show on it"
+        )
+    return fit.network.eval()
+
+
+def _target(fit: LoadedFit, network: Network) -> tuple[nn.Module, Callable[..., Any] | None]:
+    entry = registry.models.get(fit.spec.model.name)
+    if entry.target_layer is None or network.encoder is None:
+        raise UsageError(f"model {fit.spec.model.name}: names no layer for heatmaps")
+    return entry.target_layer(network.encoder)
+
+
+def save_heatmap(path: Path, heat: Heat, image: npt.NDArray[np.uint8]) -> None:
+    """Write a picture of heat over its image.
+
+    Args:
+        path: the PNG to write, atomically.
+        heat: [H, W] in [0, 1].
+        image: [H, W, 3] uint8.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    from matplotlib import colormaps
+    from PIL import Image
+
+    coloured = colormaps[COLOURS](np.clip(heat, 0.0, 1.0))[..., :3] * 255.0
+    blended = (1.0 - STRENGTH) * image + STRENGTH * coloured
+    picture = Image.fromarray(np.rint(blended).astype(np.uint8))
+    with replacing(path) as temporary:
+        picture.save(temporary, format="PNG")

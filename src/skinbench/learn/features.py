@@ -1,0 +1,179 @@
+"""The feature store: outputs of a frozen encoder over a pixel store, computed once."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from skinbench import registry
+from skinbench.data.pixels import pixel_digest
+from skinbench.errors import UsageError
+from skinbench.learn.arrays import Sources
+from skinbench.learn.batches import to_unit
+from skinbench.learn.network import Network
+from skinbench.learn.runtime import autocast, torch_session
+from skinbench.learn.saved import Weights, make_network
+from skinbench.records import STAGE_VERSIONS, FitSpec
+from skinbench.store import Store, content_digest
+
+Progress = Callable[[str, int, int], None]
+FILE = "features.npy"
+BATCH = 64
+"""Images of one forward pass; part of the numbers, so a change raises the stage's version."""
+
+
+def uses_features(spec: FitSpec) -> bool:
+    """Whether a fit learns from stored features: a frozen encoder and no augmentation."""
+    reads_image = registry.inputs.get(spec.input.name).uses_image
+    is_network = registry.models.get(spec.model.name).kind == "network"
+    return spec.model.frozen and is_network and reads_image and not spec.train.augment
+
+
+def feature_digest(spec: FitSpec, dataset: str) -> str:
+    """Name of a frozen encoder's features over one dataset.
+
+    Args:
+        spec: a fit with a frozen encoder.
+        dataset: manifest digest, or its key under `data:`.
+    """
+    model, train = spec.model, spec.train
+    entry = registry.models.get(model.name)
+    version = registry.models.source_digest(model.name) or entry.version
+    return content_digest(
+        {
+            "versions": {
+                "model": version,
+                **{stage: STAGE_VERSIONS[stage] for stage in ("features", "pixels")},
+                **{package: _minor(package) for package in ("torch", "timm")},
+            },
+            "model": model.name,
+            "options": {**entry.options, **model.options},
+            "weights": model.weights,  # kind, digest and normalisation
+            "seed": train.seed if model.weights.kind == "random" else None,
+            "pixels": pixel_digest(spec.datasets.get(dataset, dataset), train.image_size),
+            "precision": train.precision,
+            "device": train.device,
+            "threads": train.threads,
+        }
+    )
+
+
+def _minor(package: str) -> str:
+    try:
+        return ".".join(importlib.metadata.version(package).split("+")[0].split(".")[:2])
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
+def build_features(
+    spec: FitSpec,
+    dataset: str,
+    store: Store,
+    *,
+    weights_path: Path | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+    weights: Weights | None = None,
+) -> str:
+    """Compute and publish features of every image of a dataset, unless they exist.
+
+    The bits do not depend on `workers`: batches are the same, each with the spec's threads.
+
+    Args:
+        spec: a fit with a frozen encoder.
+        dataset: manifest digest, or its key under `data:`.
+        store: holds the pixel store; `features/<digest>/features.npy` [N, F] float32 is made,
+            its rows those of the pixel store.
+        weights_path: the file of `weights: {file}`, for a spec that has one.
+        workers: Python threads, each with `spec.train.threads` threads of torch.
+        progress: called with ("features", images done, images).
+        weights: files by digest, where the weights come from another fit with a frozen encoder.
+
+    Returns:
+        The features' digest.
+
+    Raises:
+        UsageError: the fit has no frozen encoder that reads the image.
+        CorruptObjectError: the pixel store is absent or damaged.
+    """
+    digest = feature_digest(spec, dataset)
+    if store.has("features", digest):
+        return digest
+    files = dict(weights or {})
+    if weights_path is not None:
+        files[spec.model.weights.digest] = weights_path
+    with torch_session(spec.train) as device:
+        network = make_network(spec, _metadata_width(spec), store, files).eval().to(device)
+        if network.encoder is None or not spec.model.frozen:
+            raise UsageError(f"model {spec.model.name}: features need `frozen: true` and an image")
+        manifest = spec.datasets.get(dataset, dataset)
+        images = Sources(store).pixels(manifest, spec.train.image_size).images
+
+        features = FeatureRun(spec, network, device).encode_all(images, workers, progress)
+    store.publish("features", digest, lambda folder: np.save(folder / FILE, features))
+    return digest
+
+
+def _metadata_width(spec: FitSpec) -> int:
+    """A head is built along with the encoder and thrown away; any width does."""
+    return 1 if registry.inputs.get(spec.input.name).uses_metadata else 0
+
+
+class FeatureRun:
+    """One pass of an encoder over pixels.
+
+    Args:
+        spec: the fit whose precision is used.
+        network: on `device`, in eval mode.
+        device: where to compute.
+    """
+
+    def __init__(self, spec: FitSpec, network: Network, device: torch.device) -> None:
+        self._spec, self._network, self._device = spec, network, device
+
+    def encode(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Pixels [B, S, S, 3] uint8 -> features [B, F]."""
+        with torch.inference_mode(), autocast(self._spec.train):
+            batch = self._network.normalise(to_unit(pixels, self._device))
+            features = self._network.features(batch)
+        encoded: npt.NDArray[np.float32] = features.float().cpu().numpy()
+        return encoded
+
+    def encode_all(
+        self, images: npt.NDArray[np.uint8], workers: int, progress: Progress | None
+    ) -> npt.NDArray[np.float32]:
+        """Features [N, F] of all images, batch by batch."""
+        count = len(images)
+        first = self.encode(np.array(images[:BATCH]))
+        features = np.empty((count, first.shape[1]), dtype=np.float32)
+        features[:BATCH] = first
+        done = len(first)
+
+        def work(start: int) -> int:
+            stop = min(start + BATCH, count)
+            features[start:stop] = self.encode(np.array(images[start:stop]))
+            return stop - start
+
+        with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
+            for amount in pool.map(work, range(BATCH, count, BATCH)):
+                done += amount
+                if progress is not None:
+                    progress("features", done, count)
+        return features
+
+
+def open_features(store: Store, digest: str) -> torch.Tensor:
+    """Features [N, F] float32 as a tensor over the memory-mapped file.
+
+    Raises:
+        CorruptObjectError: they are absent or damaged.
+    """
+    path = store.open("features", digest) / FILE
+    # Copy-on-write: torch wants writable memory, and processes still share the pages.
+    return torch.from_numpy(np.load(path, mmap_mode="c"))

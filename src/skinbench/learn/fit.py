@@ -1,0 +1,97 @@
+"""Training fits: one or a pack, each resumable, published whole, and failing alone."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Generator, Mapping
+
+from skinbench import registry
+from skinbench.errors import CorruptObjectError, SkinbenchError, StoreError
+from skinbench.learn.checkpoint import remove_checkpoint
+from skinbench.learn.plain import fit_plain
+from skinbench.learn.runtime import torch_session
+from skinbench.learn.saved import Weights, publish_fit, read_fit_record
+from skinbench.learn.training import Shared, Training
+from skinbench.records import EpochRecord, FitRecord, FitSpec
+from skinbench.store import Store
+
+OnEpoch = Callable[[str, EpochRecord], None]
+Epochs = Generator[EpochRecord, None, FitRecord]
+
+
+def train_fits(
+    specs: Mapping[str, FitSpec],
+    store: Store,
+    *,
+    weights: Weights,
+    on_epoch: OnEpoch,
+) -> dict[str, FitRecord]:
+    """Train fits one after another, sharing what they read; publish each as it is done.
+
+    A fit's numbers do not depend on the others. A fit that exists in the store is not trained
+    again; one that was killed goes on after its last whole epoch, to the same bits.
+
+    Args:
+        specs: fit id to spec.
+        store: holds manifests, splits, pixels and other fits; gets `fits/<id>`.
+        weights: weights files by their sha256.
+        on_epoch: called with (fit id, epoch) after each epoch of this call, the epoch being
+            safe on disk; what it raises is passed on and leaves the fit resumable.
+
+    Returns:
+        Fit id to record. A fit that fails has status `failed`, with its error and traceback,
+        is not published, and does not stop the others.
+
+    Raises:
+        StoreError: the store cannot be written to (every fit would fail alike).
+    """
+    shared = Shared(store, weights)
+    return {fit_id: _drive(fit_id, spec, shared, on_epoch) for fit_id, spec in specs.items()}
+
+
+def _drive(fit_id: str, spec: FitSpec, shared: Shared, on_epoch: OnEpoch) -> FitRecord:
+    if shared.store.has("fits", fit_id):
+        return read_fit_record(shared.store, fit_id)
+    epochs = _epochs(fit_id, spec, shared)
+    try:
+        while True:
+            try:
+                record = next(epochs)
+            except StopIteration as stop:
+                finished: FitRecord = stop.value
+                return finished
+            except Exception as error:
+                if isinstance(error, StoreError) and not isinstance(error, CorruptObjectError):
+                    raise
+                return _failure(fit_id, error)
+            on_epoch(fit_id, record)  # outside the handler: its errors are the caller's
+    finally:
+        epochs.close()
+
+
+def _failure(fit_id: str, error: Exception) -> FitRecord:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    known = isinstance(error, SkinbenchError)
+    return FitRecord(
+        fit_id=fit_id,
+        status="failed",
+        error=lines[0] if known else f"{type(error).__name__}: {lines[0]}",
+        traceback="".join(traceback.format_exception(error)),
+    )
+
+
+def _epochs(fit_id: str, spec: FitSpec, shared: Shared) -> Epochs:
+    """Train one fit, giving control back after each epoch."""
+    if registry.models.get(spec.model.name).kind == "plain":
+        return fit_plain(fit_id, spec, shared.sources)
+    with torch_session(spec.train) as device:
+        training = Training(fit_id, spec, shared, device)
+        training.resume()
+        while not training.finished:
+            record = training.run_epoch()
+            training.save()
+            yield record
+        finished = training.record()
+        publish_fit(shared.store, spec, finished, training.arrays.encoder, training.kept())
+    remove_checkpoint(shared.store, fit_id)
+    return finished

@@ -1,0 +1,67 @@
+"""The state of torch that numbers depend on: seeds, threads, devices, deterministic kernels."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from skinbench.errors import ResourceError
+from skinbench.records import TrainSpec
+
+ENCODER, HEAD, ORDER, DRAWS, COPIES = range(1, 6)
+"""Streams of random numbers of a fit; each is seeded apart, so that one never moves another."""
+
+
+def derive_seed(seed: int, *path: int) -> int:
+    """An independent 63-bit seed for a stream (and epoch) of a fit's seed."""
+    state = np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+@contextlib.contextmanager
+def torch_session(train: TrainSpec) -> Iterator[torch.device]:
+    """Threads and deterministic kernels as the fit's spec says; put back afterwards.
+
+    Yields:
+        The device to compute on.
+
+    Raises:
+        ResourceError: the spec asks for a GPU and there is none.
+    """
+    device = device_of(train)
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.set_num_threads(train.threads)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield device
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+
+
+def device_of(train: TrainSpec) -> torch.device:
+    """The device that a spec names.
+
+    Raises:
+        ResourceError: it is a GPU and torch sees none.
+    """
+    if train.device == "cuda":
+        # cuBLAS is deterministic only with a fixed workspace, set before its first call.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        if not torch.cuda.is_available():
+            raise ResourceError(
+                "the row asks for a GPU (resources.gpu) and torch sees none here; "
+                "set `resources: {gpu: 0}` or run on a machine with a GPU"
+            )
+        torch.backends.cudnn.benchmark = False
+    return torch.device(train.device)
+
+
+def autocast(train: TrainSpec) -> torch.autocast:
+    """bfloat16 where the spec says so, else a context that does nothing."""
+    return torch.autocast(train.device, dtype=torch.bfloat16, enabled=train.precision == "bfloat16")

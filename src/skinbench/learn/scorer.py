@@ -1,0 +1,230 @@
+"""A scorer: fits that read the same pixels, loaded once, giving probabilities batch by batch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from skinbench import registry
+from skinbench.errors import UsageError
+from skinbench.learn.arrays import PixelRows, Sources
+from skinbench.learn.batches import to_unit
+from skinbench.learn.features import feature_digest, open_features, uses_features
+from skinbench.learn.network import Network
+from skinbench.learn.runtime import autocast, device_of
+from skinbench.learn.saved import LoadedFit, load_fit
+from skinbench.records import TrainSpec
+from skinbench.store import Store
+
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
+
+
+def parse_condition(text: str) -> tuple[str, int] | None:
+    """`blur@3` as (name, strength 1 to 5); `none` as None.
+
+    Raises:
+        UsageError: the text has another form.
+        UnknownNameError: no such condition.
+    """
+    if text == "none":
+        return None
+    name, _, strength = text.partition("@")
+    if strength not in tuple("12345"):
+        raise UsageError(f"condition '{text}': expected `none` or NAME@1 to NAME@5")
+    registry.conditions.get(name)
+    return name, int(strength)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Member:
+    """One fit of a scorer."""
+
+    fit: LoadedFit
+    metadata: torch.Tensor | None
+    """[R, M] over all rows of the dataset."""
+    key: str
+    """Members with one key have the same frozen encoder, whose features are taken once."""
+
+
+class Scorer:
+    """Fits that read the same pixels of one dataset.
+
+    Made of plain values, so that an actor on another machine can construct it: for Ray Data,
+    `map_batches(Scorer, fn_constructor_args=(store_root, fit_ids), fn_constructor_kwargs={...})`.
+    It sets torch's threads for its process. Its frozen encoders read stored features where the
+    condition is `none` and they exist; otherwise they run.
+
+    Args:
+        store_root: folder of the store.
+        fit_ids: fits with one image size, device and number of threads.
+        dataset: manifest digest.
+        condition: `none`, or e.g. `blur@3`.
+        weights: weights files by their sha256, for frozen encoders.
+
+    Raises:
+        CorruptObjectError: a fit, manifest or pixel store is absent or damaged.
+        UsageError: the fits cannot share a scorer; a condition or weights file is not known.
+    """
+
+    def __init__(
+        self,
+        store_root: str | Path,
+        fit_ids: Sequence[str],
+        *,
+        dataset: str,
+        condition: str = "none",
+        weights: Mapping[str, str | Path] | None = None,
+    ) -> None:
+        self._store = Store(Path(store_root))
+        self._sources, self._dataset = Sources(self._store), dataset
+        self._condition = parse_condition(condition)
+        files = {digest: Path(path) for digest, path in (weights or {}).items()}
+        fits = [load_fit(fit_id, self._store, files) for fit_id in fit_ids]
+        self._train = _common_settings(fits)
+        self._device = device_of(self._train)
+        torch.set_num_threads(self._train.threads)
+        self._members = [self._member(fit) for fit in fits]
+        self._features = self._stored_features()
+        self._lock = threading.Lock()
+
+    def _member(self, fit: LoadedFit) -> _Member:
+        table = self._sources.manifest(self._dataset).table
+        metadata, key = None, fit.fit_id
+        if fit.encoder is not None:
+            metadata = torch.tensor(fit.encoder.transform(table), device=self._device)
+        if fit.network is not None:
+            network = fit.network.to(self._device).eval()
+            if network.frozen and network.encoder is not None:
+                key = feature_digest(fit.spec, self._dataset)
+        return _Member(fit=fit, metadata=metadata, key=key)
+
+    def _stored_features(self) -> dict[str, torch.Tensor]:
+        if self._condition is not None:
+            return {}
+        return {
+            member.key: open_features(self._store, member.key)
+            for member in self._members
+            if member.fit.network is not None
+            and uses_features(member.fit.spec)
+            and self._store.has("features", member.key)
+        }
+
+    @property
+    def fit_ids(self) -> tuple[str, ...]:
+        """The fits, in the order given."""
+        return tuple(member.fit.fit_id for member in self._members)
+
+    def rows(self, image_ids: Sequence[str]) -> Ints:
+        """Rows of images in the pixel store.
+
+        Raises:
+            DataError: an image is not in the dataset.
+        """
+        return self._sources.rows(self._dataset, np.array(image_ids, dtype=object))
+
+    def __call__(self, batch: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Score one batch as Ray Data hands it over.
+
+        Args:
+            batch: `row` [B] int64, rows in the pixel store.
+
+        Returns:
+            `row` as it came, and for each fit id its probabilities [B, C] float32.
+        """
+        rows = np.asarray(batch["row"], dtype=np.int64)
+        return {"row": rows, **self.probabilities(rows)}
+
+    def probabilities(self, rows: Ints) -> dict[str, Probabilities]:
+        """Probabilities [B, C] float32 of each fit for rows of the pixel store.
+
+        Safe to call from several threads at once.
+        """
+        batch = _Batch(self._read, rows, self._train.image_size)
+        encoded: dict[str, torch.Tensor] = {}
+        with torch.inference_mode():
+            return {
+                member.fit.fit_id: self._score(member, rows, batch, encoded)
+                for member in self._members
+            }
+
+    def _read(self, rows: Ints) -> Bytes:
+        with self._lock:  # the memory map is opened once
+            store = self._sources.pixels(self._dataset, self._train.image_size)
+        pixels = np.take(store.images, rows, axis=0)
+        if self._condition is None:
+            return pixels
+        name, strength = self._condition
+        return registry.conditions.get(name).apply(pixels, strength)
+
+    def _score(
+        self, member: _Member, rows: Ints, batch: _Batch, encoded: dict[str, torch.Tensor]
+    ) -> Probabilities:
+        fit = member.fit
+        if fit.plain is not None and fit.state is not None:
+            table = self._sources.manifest(self._dataset).table.iloc[rows]
+            lazy = PixelRows(batch.some, len(rows), self._train.image_size)
+            return fit.plain.predict(fit.state, cast(Bytes, lazy), table)
+        network = cast(Network, fit.network)
+        with autocast(fit.spec.train):
+            features = None
+            if network.encoder is not None:
+                if member.key not in encoded:
+                    encoded[member.key] = self._encode(member, network, rows, batch)
+                features = encoded[member.key]
+            metadata = None
+            if member.metadata is not None:
+                where = torch.from_numpy(rows).to(self._device)
+                metadata = member.metadata.index_select(0, where)
+            logits = network.head(features, metadata)
+        probabilities: Probabilities = torch.softmax(logits.double(), dim=1).float().cpu().numpy()
+        return probabilities
+
+    def _encode(self, member: _Member, network: Network, rows: Ints, batch: _Batch) -> torch.Tensor:
+        stored = self._features.get(member.key)
+        if stored is not None:
+            return stored.index_select(0, torch.from_numpy(rows)).to(self._device)
+        pixels = to_unit(batch.all(), self._device)
+        return network.features(network.normalise(pixels)).float()
+
+
+class _Batch:
+    """Pixels of one batch, read at most once, and only if a fit asks."""
+
+    def __init__(self, read: Callable[[Ints], Bytes], rows: Ints, image_size: int) -> None:
+        self._read, self._rows, self._size = read, rows, image_size
+        self._pixels: Bytes | None = None
+
+    def all(self) -> Bytes:
+        if self._pixels is None:
+            self._pixels = self._read(self._rows)
+        return self._pixels
+
+    def some(self, positions: Ints) -> Bytes:
+        return self.all()[positions]
+
+
+def _common_settings(fits: Sequence[LoadedFit]) -> TrainSpec:
+    if not fits:
+        raise UsageError("a scorer needs one fit or more")
+    train = fits[0].spec.train
+    for fit in fits[1:]:
+        other = fit.spec.train
+        if (other.image_size, other.device, other.threads) != (
+            train.image_size,
+            train.device,
+            train.threads,
+        ):
+            raise UsageError(
+                f"fits {fits[0].fit_id} and {fit.fit_id} differ in image_size, device or "
+                f"threads, so one scorer cannot hold both; give each its own"
+            )
+    return train

@@ -1,0 +1,243 @@
+"""The training loop of one network: plain epochs, each the same after a restart."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from skinbench import registry
+from skinbench.errors import SkinbenchError
+from skinbench.learn.arrays import FitArrays, Part, Sources, load_arrays
+from skinbench.learn.batches import build_augment, cut, epoch_order
+from skinbench.learn.checkpoint import Checkpoint, Scalars, load_checkpoint, save_checkpoint
+from skinbench.learn.features import build_features, open_features, uses_features
+from skinbench.learn.optimiser import (
+    build_optimiser,
+    build_plateau,
+    learning_rate_of,
+    optimiser_tensors,
+    plateau_state,
+    restore_optimiser,
+    restore_plateau,
+)
+from skinbench.learn.runtime import DRAWS, derive_seed
+from skinbench.learn.saved import Weights, make_network
+from skinbench.learn.stopping import Progress, Stopping, ValScores, val_scores
+from skinbench.learn.views import FeatureView, PixelView, View, feature_rows
+from skinbench.records import EpochRecord, FitRecord, FitSpec, NamedSpec
+from skinbench.store import Store, canonical_json
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+VAL_BATCH = 256
+"""Val images in one pass of a network; part of the numbers."""
+
+
+class DivergedError(SkinbenchError):
+    """The loss became infinite or undefined; the message names the epoch and the next step."""
+
+
+class Shared:
+    """What the fits of a pack have in common: open files, arrays and features."""
+
+    def __init__(self, store: Store, weights: Weights) -> None:
+        self.store, self.weights, self.sources = store, weights, Sources(store)
+        self._arrays: dict[str, FitArrays] = {}
+        self.features: Callable[[str], torch.Tensor] = functools.cache(
+            functools.partial(open_features, store)
+        )
+
+    def arrays(self, spec: FitSpec) -> FitArrays:
+        """Arrays of a fit, shared between specs that differ in what does not touch them."""
+        train = spec.train
+        touched: list[Any] = [spec.datasets, spec.split, spec.fold, spec.classes]
+        touched += [spec.input, spec.technique, train.image_size, train.seed]
+        key = canonical_json(touched)
+        if key not in self._arrays:
+            self._arrays[key] = load_arrays(spec, self.sources)
+        return self._arrays[key]
+
+
+class Training:
+    """One fit between its first and its last epoch.
+
+    Args:
+        fit_id: name of the fit.
+        spec: what to train.
+        shared: what the fits of the pack have in common.
+        device: where to compute.
+    """
+
+    def __init__(self, fit_id: str, spec: FitSpec, shared: Shared, device: torch.device) -> None:
+        self.fit_id, self.spec, self._shared = fit_id, spec, shared
+        self.arrays = shared.arrays(spec)
+        encoder = self.arrays.encoder
+        n_metadata = 0 if encoder is None else len(encoder.names)
+        network = make_network(spec, n_metadata, shared.store, shared.weights)
+        self.network = network.to(device)
+        self._optimiser = build_optimiser(
+            spec.train.optimizer, [p for p in network.parameters() if p.requires_grad]
+        )
+        has_val = len(self.arrays.val) > 0
+        self._stopping = Stopping(spec.train.early_stopping, has_val=has_val)
+        self._plateau = build_plateau(
+            self._optimiser,
+            spec.train.reduce_on_plateau if has_val else None,
+            lower_is_better=self._stopping.lower_is_better,
+        )
+        self._loss = _build_loss(spec.technique, self.arrays)
+        self._train_view = self._view(self.arrays.train, augmented=True)
+        self._val_view = self._view(self.arrays.val, augmented=False) if has_val else None
+        self._progress, self._attempts = Progress(), 1
+        self._history: tuple[EpochRecord, ...] = ()
+        self._best: Mapping[str, torch.Tensor] = {}
+
+    def _view(self, part: Part, *, augmented: bool) -> View:
+        spec, network = self.spec, self.network
+        if network.encoder is None:
+            return FeatureView(network, part, None, part.rows, spec.train)
+        if uses_features(spec):
+            features = [self._features(dataset) for dataset in self.arrays.datasets]
+            sizes = {index: len(tensor) for index, tensor in enumerate(features)}
+            joined = features[0] if len(features) == 1 else torch.cat(features)
+            rows = feature_rows(self.arrays, part, sizes)
+            return FeatureView(network, part, joined, rows, spec.train)
+        augment = build_augment(spec.train.augment) if augmented else None
+        return PixelView(network, self.arrays, part, augment, spec.train)
+
+    def _features(self, dataset: str) -> torch.Tensor:
+        shared, spec = self._shared, self.spec
+        digest = build_features(spec, dataset, shared.store, weights=shared.weights)
+        return shared.features(digest)
+
+    # --- checkpoints ---
+
+    def resume(self) -> None:
+        """Go on from the fit's checkpoint, if there is a sound one."""
+        checkpoint = load_checkpoint(self._shared.store, self.fit_id)
+        if checkpoint is None:
+            return
+        scalars = checkpoint.scalars
+        self.network.load_trained_state(checkpoint.model)
+        restore_optimiser(self._optimiser, checkpoint.optimiser, scalars.learning_rate)
+        restore_plateau(self._plateau, scalars.plateau)
+        self._best, self._progress = checkpoint.best, scalars.progress
+        self._history, self._attempts = scalars.history, scalars.attempts + 1
+
+    def save(self) -> None:
+        """Keep the state after the last epoch."""
+        current = self.network.trained_state()
+        if self._progress.best_epoch == self._progress.epoch:
+            self._best = current
+        save_checkpoint(
+            self._shared.store,
+            Checkpoint(
+                scalars=Scalars(
+                    fit_id=self.fit_id,
+                    progress=self._progress,
+                    history=self._history,
+                    learning_rate=learning_rate_of(self._optimiser),
+                    plateau=plateau_state(self._plateau),
+                    attempts=self._attempts,
+                ),
+                model=current,
+                best=self._best,
+                optimiser=optimiser_tensors(self._optimiser),
+            ),
+        )
+
+    def kept(self) -> Mapping[str, torch.Tensor]:
+        """Tensors of the best epoch; with no epochs at all, those that the fit began with."""
+        return self._best or self.network.trained_state()
+
+    # --- epochs ---
+
+    @property
+    def finished(self) -> bool:
+        """Whether no epoch is left."""
+        return self._progress.stopped or self._progress.epoch >= self.spec.train.epochs
+
+    def run_epoch(self) -> EpochRecord:
+        """Train on every image once (as often as its copies say) and score val.
+
+        Raises:
+            DivergedError: a loss is not finite.
+        """
+        started, epoch = time.perf_counter(), self._progress.epoch + 1
+        seed, learning_rate = self.spec.train.seed, learning_rate_of(self._optimiser)
+        torch.manual_seed(derive_seed(seed, DRAWS, epoch))
+        order = epoch_order(self.arrays.copies, seed, epoch)
+        train_loss = self._learn(order)
+        scores = self._validate()
+        if not math.isfinite(train_loss) or (scores and not math.isfinite(scores.log_loss)):
+            raise DivergedError(
+                f"the loss of epoch {epoch} is not finite (train {train_loss}); lower "
+                f"optimizer.lr (now {learning_rate:g}) or look at the weights and normalisation"
+            )
+        record = EpochRecord(
+            epoch=epoch,
+            train_loss=train_loss,
+            val_log_loss=scores.log_loss if scores else None,
+            val_accuracy=scores.accuracy if scores else None,
+            val_balanced_accuracy=scores.balanced_accuracy if scores else None,
+            learning_rate=learning_rate,
+            seconds=time.perf_counter() - started,
+            images=len(order),
+        )
+        watched = self._stopping.watched(record)
+        if self._plateau is not None and watched is not None:
+            self._plateau.step(watched)
+        self._progress = self._stopping.after(record, self._progress)
+        self._history = (*self._history, record)
+        return record
+
+    def _learn(self, order: npt.NDArray[np.int64]) -> float:
+        self.network.train()
+        labels = self._train_view.labels
+        total = torch.zeros((), dtype=torch.float64, device=labels.device)
+        for positions in cut(order, self.spec.train.batch_size):
+            target = labels.index_select(0, torch.from_numpy(positions).to(labels.device))
+            loss = self._loss(self._train_view.logits(positions), target)
+            self._optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimiser.step()
+            total += loss.detach().double() * len(positions)
+        return float(total) / len(order)
+
+    def _validate(self) -> ValScores | None:
+        if self._val_view is None:
+            return None
+        self.network.eval()
+        positions = np.arange(len(self.arrays.val), dtype=np.int64)
+        with torch.inference_mode():
+            logits = [self._val_view.logits(batch) for batch in cut(positions, VAL_BATCH)]
+            return val_scores(torch.cat(logits), self._val_view.labels)
+
+    def record(self) -> FitRecord:
+        """The record of the finished fit."""
+        parameters = list(self.network.parameters())
+        return FitRecord(
+            fit_id=self.fit_id,
+            status="done",
+            best_epoch=self._progress.best_epoch,
+            history=self._history,
+            parameters=sum(p.numel() for p in parameters),
+            trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
+            seconds=sum(epoch.seconds for epoch in self._history),
+            stopped_early=self._progress.stopped and self._progress.epoch < self.spec.train.epochs,
+            attempts=self._attempts,
+        )
+
+
+def _build_loss(technique: NamedSpec, arrays: FitArrays) -> Loss:
+    entry = registry.techniques.get(technique.name)
+    if entry.loss is None:
+        return torch.nn.functional.cross_entropy
+    loss: Loss = entry.loss(arrays.class_counts, {**entry.options, **technique.options})
+    return loss

@@ -1,0 +1,128 @@
+"""How a network sees a part of a fit's data: as pixels, or as stored features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from skinbench.learn.arrays import FitArrays, Part
+from skinbench.learn.batches import to_unit
+from skinbench.learn.network import Network
+from skinbench.learn.runtime import autocast
+from skinbench.records import TrainSpec
+
+Ints = npt.NDArray[np.int64]
+
+
+class View(Protocol):
+    """The images of a part, by position."""
+
+    labels: torch.Tensor
+    """[N] int64 on the network's device."""
+
+    def logits(self, positions: Ints) -> torch.Tensor:
+        """Logits [B, C] float32 of the network at these positions."""
+        ...
+
+
+class FeatureView:
+    """Runs the head alone, on stored features or on metadata alone.
+
+    Args:
+        network: its head is trained.
+        part: labels and metadata.
+        features: [R, F] float32 over all rows of the datasets; None where no image is read.
+        rows: [N] row in `features` for each position.
+        train: precision.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        part: Part,
+        features: torch.Tensor | None,
+        rows: Ints,
+        train: TrainSpec,
+    ) -> None:
+        device = network.mean.device
+        self._network, self._train = network, train
+        self._features = None if features is None else features.to(device)
+        self._rows = torch.from_numpy(rows).to(device)
+        self._metadata = metadata_tensor(part, device)
+        self._device = device
+        self.labels = torch.from_numpy(part.labels).to(device)
+
+    def logits(self, positions: Ints) -> torch.Tensor:
+        """Logits [B, C] float32 of the head at these positions."""
+        where = torch.from_numpy(positions).to(self._device)
+        features = metadata = None
+        if self._features is not None:
+            # index_select copies into torch's own aligned memory: the same bits in any pack.
+            features = self._features.index_select(0, self._rows.index_select(0, where))
+        if self._metadata is not None:
+            metadata = self._metadata.index_select(0, where)
+        with autocast(self._train):
+            logits: torch.Tensor = self._network.head(features, metadata)
+        return logits.float()
+
+
+class PixelView:
+    """Runs the whole network on pixels gathered from the pixel store.
+
+    Args:
+        network: a frozen encoder gets no gradient.
+        arrays: where pixels come from.
+        part: which images.
+        augment: random transforms of pixels in [0, 1]; None for none.
+        train: precision.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        arrays: FitArrays,
+        part: Part,
+        augment: nn.Module | None,
+        train: TrainSpec,
+    ) -> None:
+        device = network.mean.device
+        self._network, self._arrays, self._part = network, arrays, part
+        self._augment, self._train, self._device = augment, train, device
+        self._metadata = metadata_tensor(part, device)
+        self.labels = torch.from_numpy(part.labels).to(device)
+
+    def logits(self, positions: Ints) -> torch.Tensor:
+        """Logits [B, C] float32 of the network at these positions."""
+        pixels = to_unit(self._arrays.gather(self._part, positions), self._device)
+        if self._augment is not None:
+            with torch.no_grad():
+                pixels = self._augment(pixels).contiguous(memory_format=torch.channels_last)
+        metadata = None
+        if self._metadata is not None:
+            metadata = self._metadata.index_select(0, torch.from_numpy(positions).to(self._device))
+        with autocast(self._train):
+            logits: torch.Tensor = self._network(self._network.normalise(pixels), metadata)
+        return logits.float()
+
+
+def metadata_tensor(part: Part, device: torch.device) -> torch.Tensor | None:
+    """A part's encoded metadata [N, M] on a device; None where the input reads none."""
+    return None if part.metadata is None else torch.tensor(part.metadata, device=device)
+
+
+def feature_rows(arrays: FitArrays, part: Part, sizes: Mapping[int, int]) -> Ints:
+    """Rows of a part in the features of all datasets laid end to end.
+
+    Args:
+        arrays: the fit's datasets.
+        part: train or val.
+        sizes: images of each dataset, by its position in `arrays.datasets`.
+    """
+    starts = np.cumsum([0, *(sizes[index] for index in range(len(arrays.datasets)))])
+    rows: Ints = (starts[part.dataset] + part.rows).astype(np.int64)
+    return rows

@@ -1,0 +1,146 @@
+"""Cases of the best rows on val, with their thumbnails and heatmaps as files."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+from collections.abc import Mapping, Sequence
+
+from skinbench import registry
+from skinbench.data.pixels import open_pixels, pixel_digest, thumbnail
+from skinbench.pipeline.prepared import Prepared
+from skinbench.records import Case, FitRecord, Manifest, Row
+from skinbench.score.cases import choose_cases
+from skinbench.score.predictions import read_predictions
+from skinbench.store import RunFolder, Store, file_name, replacing, write_json
+
+THUMBNAIL = 160
+"""Longest side of a kept thumbnail, pixels."""
+
+
+def explain(
+    prepared: Prepared, records: Mapping[str, FitRecord], folder: RunFolder, store: Store
+) -> str:
+    """Choose cases of the best rows on val; keep their thumbnails and heatmaps.
+
+    Returns:
+        A few words for the stage's line.
+    """
+    settings = prepared.suite.file.explain
+    if settings is None or settings.cases == 0:
+        return "not asked for"
+    rows = rows_to_explain(prepared, records, settings.rows)
+    made: list[Case] = []
+    for row in rows:
+        limit = max(1, settings.cases // len(rows))
+        made += _explain_row(prepared, row, limit, folder, store, settings.method)
+    write_json(folder.cases, {"method": settings.method, "cases": made})
+    return f"{len(made)} cases of {len(rows)} rows"
+
+
+def _explain_row(
+    prepared: Prepared, row: Row, limit: int, folder: RunFolder, store: Store, method: str
+) -> list[Case]:
+    """Cases of a row's first seed over all folds, each explained by the fit that judged it."""
+    cells = [cell for cell in prepared.plan.cells if cell.row == row.name]
+    cells = [cell for cell in cells if cell.seed == cells[0].seed]
+    found = [read_predictions(folder.prediction(cell.name)) for cell in cells]
+    cases = choose_cases(row, found, limit=limit)
+    judged: dict[tuple[str, str], str] = {}
+    for cell, predictions in zip(cells, found, strict=True):
+        frame = predictions.frame
+        test = frame[(frame["split"] == "test") & (frame["condition"] == "none")]
+        judged.update(
+            dict.fromkeys(zip(test["dataset"], test["image_id"], strict=True), str(cell.fit))
+        )
+    groups: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        fit = judged[(case.dataset, case.image_id)]
+        groups.setdefault((fit, case.dataset), []).append(case)
+    pictures: dict[tuple[str, str], tuple[str, str]] = {}
+    for (fit, dataset), group in groups.items():
+        names = [case.image_id for case in group]
+        heat = _heatmaps(prepared, fit, dataset, names, folder, store, method, row.name)
+        for name in names:
+            thumbnail = _thumbnail(prepared.manifests[dataset], name, folder)
+            pictures[(dataset, name)] = (thumbnail, heat.get(name, ""))
+    return [
+        dataclasses.replace(
+            case,
+            thumbnail=pictures[(case.dataset, case.image_id)][0],
+            heatmap=pictures[(case.dataset, case.image_id)][1],
+        )
+        for case in cases
+    ]
+
+
+def _thumbnail(manifest: Manifest, image_id: str, folder: RunFolder) -> str:
+    name = f"{manifest.name}+{file_name(image_id)}.jpg"
+    path = folder.thumbnails / name
+    if not path.exists():
+        picture = thumbnail(manifest, image_id, THUMBNAIL)
+        with replacing(path) as temporary:
+            picture.save(temporary, format="JPEG", quality=85)
+    return name
+
+
+def _heatmaps(
+    prepared: Prepared,
+    fit: str,
+    dataset: str,
+    image_ids: Sequence[str],
+    folder: RunFolder,
+    store: Store,
+    method: str,
+    row: str,
+) -> dict[str, str]:
+    """Image id to the heatmap's file under heatmaps/; what exists is not made again."""
+    spec = prepared.plan.fits[fit]
+    if not registry.inputs.get(spec.input.name).uses_image:
+        return {}
+    names = {
+        item: f"{file_name(row)}/{method}+{fit[:12]}+{file_name(item)}.png" for item in image_ids
+    }
+    missing = [item for item in image_ids if not (folder.heatmaps / names[item]).exists()]
+    if missing:
+        from skinbench.learn.explain import explain_cases, save_heatmap
+
+        digest = prepared.manifests[dataset].digest
+        weights = prepared.planned.weights
+        heat = explain_cases(fit, missing, digest, store, weights=weights, method=method)
+        pixels = open_pixels(store, pixel_digest(digest, spec.train.image_size))
+        for item, one in zip(missing, heat, strict=True):
+            image = pixels.images[pixels.rows([item])[0]]
+            save_heatmap(folder.heatmaps / names[item], one, image)
+    return names
+
+
+def rows_to_explain(prepared: Prepared, records: Mapping[str, FitRecord], wanted: str) -> list[Row]:
+    """Rows with a network that match; `best N` by mean val balanced accuracy, never by test."""
+    plan = prepared.plan
+    networks = {
+        row.name: row
+        for row in plan.rows
+        if row.kind == "fit" and registry.models.get(_model_name(row)).kind == "network"
+    }
+    val: dict[str, float] = {}
+    for name in networks:
+        fits = [records[str(cell.fit)] for cell in plan.cells if cell.row == name]
+        if all(record.status == "done" for record in fits):
+            val[name] = sum(_best_val(record) for record in fits) / len(fits)
+    word, _, number = wanted.partition(" ")
+    if word == "best" and number.isdigit():
+        chosen = sorted(val, key=lambda name: (-val[name], name))[: int(number)]
+    else:
+        chosen = fnmatch.filter(val, wanted)
+    return [networks[name] for name in chosen]
+
+
+def _model_name(row: Row) -> str:
+    model = row.settings["model"]
+    return str(model["name"]) if isinstance(model, Mapping) else str(model)
+
+
+def _best_val(record: FitRecord) -> float:
+    best = record.history[record.best_epoch - 1] if record.best_epoch else None
+    return (best.val_balanced_accuracy or 0.0) if best else 0.0

@@ -1,0 +1,105 @@
+"""Predictions of every cell: from fits by inference, of derived cells from their members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from skinbench.cluster.inference import PredictionOrder, choose_engine, predict_orders
+from skinbench.cluster.schedule import Schedule
+from skinbench.cluster.session import Session
+from skinbench.pipeline.prepared import Prepared
+from skinbench.records import CellOutcome, Plan
+from skinbench.score.assemble import evaluated_images, prediction_frame
+from skinbench.score.derive import derive_predictions
+from skinbench.score.predictions import read_predictions, write_predictions
+from skinbench.store import RunFolder
+
+
+def predict(
+    prepared: Prepared, folder: RunFolder, session: Session, schedule: Schedule
+) -> dict[str, str]:
+    """Predict every evaluation of every finished cell; write one table a cell."""
+    plan, inference = prepared.plan, prepared.suite.file.inference
+    cells = {cell.name: cell for cell in plan.cells}
+    by_name = {item.name: item for item in prepared.manifests.values()}
+    parts: dict[str, list[tuple[PredictionOrder, pd.DataFrame]]] = {}
+    for item in plan.evaluations:
+        cell = cells[item.cell]
+        if cell.fit is None or schedule.records[cell.fit].status != "done":
+            continue
+        images = evaluated_images(item, prepared.splits[item.split], cell.fold)
+        for dataset, part in images.groupby("dataset", sort=True):
+            order = PredictionOrder(
+                fit=cell.fit,
+                dataset=by_name[str(dataset)].digest,
+                image_ids=tuple(part["image_id"]),
+                condition=item.condition,
+            )
+            parts.setdefault(item.cell, []).append((order, part))
+    engine = choose_engine(inference.engine, session)
+    made = predict_orders(
+        [order for group in parts.values() for order, _ in group],
+        engine,
+        store=schedule.store,
+        session=session,
+        weights=schedule.weights,
+        workers=schedule.cores,
+        batch_size=inference.batch_size,
+        listener=schedule.listener,
+    )
+    rows = {row.name: row for row in plan.rows}
+    for name, group in parts.items():
+        row = rows[cells[name].row]
+        frames = [
+            prediction_frame(
+                part,
+                made[order],
+                by_name[str(part["dataset"].iloc[0])],
+                condition=order.condition,
+                classes=row.classes,
+            )
+            for order, part in group
+        ]
+        facts = {
+            "cell": name,
+            "fit": str(cells[name].fit),
+            "label_space": row.label_space,
+            "engine": engine.name,
+        }
+        write_predictions(
+            folder.prediction(name), pd.concat(frames), classes=row.classes, metadata=facts
+        )
+    return {"name": engine.name, "rule": engine.rule}
+
+
+def derive(plan: Plan, folder: RunFolder, outcomes: Mapping[str, CellOutcome]) -> list[CellOutcome]:
+    """Make derived cells from the prediction files of their members."""
+    found: dict[str, CellOutcome] = {}
+    for item in plan.derived:
+        cell = item.cell
+        known = {**outcomes, **found}
+        missing = [name for name in item.members if known[name].status != "done"]
+        status, reason = "done", ""
+        if missing:
+            status, reason = "blocked", f"needs {', '.join(missing)}, which is not done"
+        else:
+            members = [read_predictions(folder.prediction(name)) for name in item.members]
+            made = derive_predictions(
+                members, kind=item.kind, options=item.options, names=item.members
+            )
+            facts = {**members[0].metadata, "cell": cell.name, "fit": "", "derived": item.kind}
+            write_predictions(
+                folder.prediction(cell.name), made.frame, classes=made.classes, metadata=facts
+            )
+        found[cell.name] = CellOutcome(
+            cell=cell.name,
+            row=cell.row,
+            fold=cell.fold,
+            seed=cell.seed,
+            fit=None,
+            status="done" if status == "done" else "blocked",
+            reason=reason,
+        )
+    return list(found.values())

@@ -1,0 +1,116 @@
+"""What a run stands on before anything is learnt: data, splits, audit and plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from skinbench.data.manifest import export_manifest
+from skinbench.data.splits import export_split, publish_split
+from skinbench.plan import Planned, make_plan, read_manifests, split_and_audit
+from skinbench.records import AuditReport, Event, Listener, Manifest, Plan, SplitTable, silent
+from skinbench.store import RunFolder, Store, write_json, write_text
+from skinbench.suite import Suite, suite_to_yaml
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a suite is run; nothing here changes a number."""
+
+    folder: Path
+    """The run folder."""
+    store: Store
+    address: str = "local"
+    workers: int | None = None
+    """Threads and trials at a time; None: as many as there are cores."""
+    fail_fast: bool = False
+    command: str = "skinbench run"
+    """As the user typed it, for `how to rerun`."""
+    baseline: Path | None = None
+    """Judge the run against this baseline and print the verdict in the report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A suite with its data read, split, audited and planned."""
+
+    suite: Suite
+    manifests: Mapping[str, Manifest]
+    splits: Mapping[str, SplitTable]
+    audit: AuditReport
+    planned: Planned
+
+    @property
+    def plan(self) -> Plan:
+        """The plan alone."""
+        return self.planned.plan
+
+
+@dataclass(kw_only=True)
+class Clock:
+    """Times of the stages, for run.json."""
+
+    listener: Listener
+    stages: list[dict[str, object]] = field(default_factory=list)
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Counted work, as an event."""
+        self.listener(Event(kind="progress", name=what, done=done, total=total))
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, object]]:
+        """Time a block; its `detail` may be filled in."""
+        self.listener(Event(kind="stage", name=name))
+        entry: dict[str, object] = {"name": name, "seconds": 0.0, "detail": ""}
+        start = time.perf_counter()
+        self.stages.append(entry)
+        try:
+            yield entry
+        finally:
+            entry["seconds"] = round(time.perf_counter() - start, 3)
+
+
+def prepare(
+    suite: Suite, options: Options, clock: Clock | None = None, *, enforce_leaks: bool = True
+) -> Prepared:
+    """Read and clean the data, split it, look for leaks, and lay out the plan.
+
+    Args:
+        suite: the checked suite.
+        options: store and workers.
+        clock: takes the stage times.
+        enforce_leaks: False only describes: a leak under `leakage: error` is no exception.
+
+    Raises:
+        DataError: a dataset is not what it should be.
+        LeakageError: splits share what they must not, and the suite says `error`.
+        SuiteError: a row cannot be run on this data.
+    """
+    clock = clock or Clock(listener=silent)
+    with clock.stage("manifests") as entry:
+        manifests = read_manifests(suite, options.store, clock.progress)
+        total = sum(len(item.table) for item in manifests.values())
+        entry["detail"] = f"{total:,} images"
+    with clock.stage("splits and audit") as entry:
+        splits, report = split_and_audit(suite, manifests, enforce_leaks=enforce_leaks)
+        for split in splits.values():
+            publish_split(split, options.store)
+        entry["detail"] = f"{len(splits)} splits, {len(report.findings)} findings"
+    with clock.stage("plan") as entry:
+        planned = make_plan(suite, manifests, splits, options.store.digest_of)
+        entry["detail"] = f"{len(planned.plan.cells)} cells, {len(planned.plan.fits)} fits"
+    return Prepared(suite=suite, manifests=manifests, splits=splits, audit=report, planned=planned)
+
+
+def write_preparation(prepared: Prepared, folder: RunFolder) -> None:
+    """The run folder's own copy of everything that the report, scoring and gate read."""
+    write_text(folder.suite, suite_to_yaml(prepared.suite))
+    for manifest in prepared.manifests.values():
+        export_manifest(manifest, folder.manifest(manifest.name))
+    for split in prepared.splits.values():
+        export_split(split, folder.split(split.name))
+    write_json(folder.audit, prepared.audit)
+    write_json(folder.plan, prepared.plan)

@@ -1,0 +1,123 @@
+"""The straight line: one call per stage, in order, each from records to records and files.
+
+Every stage can be run alone from what the one before left in the run folder and the store.
+Heavy stages are imported when they are reached.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from skinbench.errors import RunInterrupted
+from skinbench.pipeline.environment import run_facts, utc_now
+from skinbench.pipeline.prepared import Clock, Options, Prepared, prepare, write_preparation
+from skinbench.records import CellOutcome, FitRecord, Listener, Scorecard, Verdict, silent
+from skinbench.store import RunFolder, to_plain, write_json
+from skinbench.suite import Suite
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a run left behind."""
+
+    folder: RunFolder
+    scorecard: Scorecard
+    outcomes: tuple[CellOutcome, ...]
+    seconds: float
+    verdict: Verdict | None = None
+
+    @property
+    def failed(self) -> tuple[CellOutcome, ...]:
+        """Cells without a score."""
+        return tuple(item for item in self.outcomes if item.status != "done")
+
+
+def run_suite(suite: Suite, options: Options, listener: Listener = silent) -> RunResult:
+    """Run a suite from its file to its report; what exists already is not made again.
+
+    Raises:
+        SkinbenchError: the data, the splits or the machine do not allow the run.
+        RunInterrupted: the user stopped it; the same command continues.
+    """
+    try:
+        return _run(suite, options, Clock(listener=listener))
+    except KeyboardInterrupt as error:
+        raise RunInterrupted(f"stopped; to continue: {options.command}") from error
+
+
+def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
+    from skinbench.pipeline.explaining import explain
+    from skinbench.pipeline.scoring import judge_run, score
+
+    started, start, folder = utc_now(), time.perf_counter(), RunFolder(options.folder)
+    prepared = prepare(suite, options, clock)
+    write_preparation(prepared, folder)
+    records, engine = learn_and_predict(prepared, options, folder, clock)
+    with clock.stage("scorecard") as entry:
+        card = score(prepared, records, folder)
+        entry["detail"] = f"{len(card.scores):,} scores"
+    with clock.stage("cases and heatmaps") as entry:
+        entry["detail"] = explain(prepared, records, folder, options.store)
+    verdict = judge_run(card, folder, options.baseline)
+    facts = run_facts(prepared, options, clock, started=started, engine=engine)
+    with clock.stage("report"):
+        write_json(folder.run, {**facts, "seconds": round(time.perf_counter() - start, 2)})
+        render(folder)
+    return RunResult(
+        folder=folder,
+        scorecard=card,
+        outcomes=card.cells,
+        seconds=time.perf_counter() - start,
+        verdict=verdict,
+    )
+
+
+def learn_and_predict(
+    prepared: Prepared, options: Options, folder: RunFolder, clock: Clock
+) -> tuple[dict[str, FitRecord], dict[str, str]]:
+    """Pixels, features, fits and predictions; Ray starts only if something must be trained.
+
+    Returns:
+        A record for every fit, and the name and rule of the inference engine.
+    """
+    from skinbench.cluster.schedule import Schedule
+    from skinbench.cluster.session import Session
+    from skinbench.pipeline.predicting import predict
+
+    file = prepared.suite.file
+    with Session(address=options.address, log=folder.log) as session:
+        schedule = Schedule(
+            plan=prepared.plan,
+            weights=prepared.planned.weights,
+            manifests=prepared.manifests,
+            splits=prepared.splits,
+            store=options.store,
+            session=session,
+            listener=clock.listener,
+            workers=options.workers,
+        )
+        with clock.stage("pixels") as entry:
+            entry["detail"] = schedule.make_pixels()
+        with clock.stage("features") as entry:
+            entry["detail"] = schedule.make_features()
+        with clock.stage("fits") as entry:
+            records = schedule.train(
+                max_concurrent=file.max_concurrent, fail_fast=options.fail_fast
+            )
+            done = sum(record.status == "done" for record in records.values())
+            entry["detail"] = f"{done} of {len(records)} done"
+        for fit, record in records.items():
+            spec = to_plain(prepared.plan.fits[fit])
+            write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
+        with clock.stage("predictions") as entry:
+            engine = predict(prepared, folder, session, schedule)
+            entry["detail"] = f"engine: {engine['name']}"
+    return records, engine
+
+
+def render(folder: RunFolder) -> None:
+    """Write report.md and report.html from the files of a run folder."""
+    from skinbench.report.render import render_run
+
+    render_run(folder)

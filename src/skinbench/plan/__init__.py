@@ -1,0 +1,18 @@
+"""Suite and data to a plan: rows, cells, fits, what each needs, and exclusions with reasons."""
+
+from skinbench.plan.fits import PLAIN_MODELS, fit_id
+from skinbench.plan.graph import cost, spec_key, uses_features
+from skinbench.plan.planner import Planned, make_plan
+from skinbench.plan.sources import read_manifests, split_and_audit
+
+__all__ = [
+    "PLAIN_MODELS",
+    "Planned",
+    "cost",
+    "fit_id",
+    "make_plan",
+    "read_manifests",
+    "spec_key",
+    "split_and_audit",
+    "uses_features",
+]

@@ -1,0 +1,213 @@
+"""From a suite row to the specs of its fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from skinbench import registry
+from skinbench.records import (
+    STAGE_VERSIONS,
+    FitSpec,
+    Manifest,
+    ModelSpec,
+    NamedSpec,
+    SplitTable,
+    TrainSpec,
+    WeightsSpec,
+)
+from skinbench.store import content_digest
+from skinbench.suite import RowSettings, Suite, SuiteRow
+from skinbench.suite.rows import plain
+from skinbench.suite.schema import Choice
+
+PLAIN_MODELS = ("majority", "metadata_only", "nearest_neighbour")
+"""Baselines without a network, beside every split of every suite."""
+
+
+def fit_id(spec: FitSpec) -> str:
+    """The content hash that names a fit, 32 hex digits."""
+    return content_digest(spec)
+
+
+class FitMaker:
+    """Makes each fit of a suite once, and notes every weights file that it meets.
+
+    Args:
+        suite: the checked suite.
+        manifests: by key under `data:`.
+        splits: by key under `splits:`.
+        digest_of: sha256 of a weights file.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        manifests: Mapping[str, Manifest],
+        splits: Mapping[str, SplitTable],
+        digest_of: Callable[[Path], str],
+    ) -> None:
+        self.suite, self.manifests, self.splits = suite, manifests, splits
+        self.digest_of = digest_of
+        self.fits: dict[str, FitSpec] = {}
+        self.weights: dict[str, Path] = {}
+        self._settings = {row.name: row for row in suite.rows}
+        self._ids: dict[tuple[str, int, int], str] = {}
+        self._open: list[str] = []
+
+    def train_manifest(self, split: str) -> Manifest:
+        """The dataset that a split trains on."""
+        file = self.suite.file.splits[split]
+        return self.manifests[str(file.train or file.data)]
+
+    def fit(self, row: str, fold: int, seed: int) -> str:
+        """Id of a row's fit at one fold and seed.
+
+        Raises:
+            SuiteError: a weights file is missing, or warm starts form a circle.
+        """
+        key = (row, fold, seed)
+        if key not in self._ids:
+            if row in self._open:
+                circle = " -> ".join([*self._open, row])
+                raise self.suite.document.error(f"warm starts form a circle: {circle}", ("rows",))
+            self._open.append(row)
+            spec = self._spec(row, fold, seed)
+            self._open.pop()
+            self._ids[key] = fit_id(spec)
+            self.fits[self._ids[key]] = spec
+        return self._ids[key]
+
+    def _spec(self, row: str, fold: int, seed: int) -> FitSpec:
+        if row in self._settings:
+            return self._network_spec(self._settings[row], fold, seed)
+        _, split, model = row.split("/", 2)
+        settings = next(r.settings for r in self.suite.rows if r.settings.split == split)
+        choices = {"model": {"name": model}, "seeds": [0], "epochs": 1, "split": split}
+        bare = type(settings).model_validate({**choices, "image_size": settings.image_size})
+        return self._network_spec(
+            SuiteRow(name=row, settings=bare, claims=(), key=("baselines",)), fold, seed
+        )
+
+    def _network_spec(self, row: SuiteRow, fold: int, seed: int) -> FitSpec:
+        settings, split = row.settings, self.splits[str(row.settings.split)]
+        assert settings.model is not None
+        used = sorted(set(split.table["dataset"].unique()))
+        augment = _augments(settings.augment)
+        entries = [
+            ("models", settings.model.name),
+            ("inputs", settings.input.name),
+            ("techniques", settings.technique.name),
+            *(("augments", item.name) for item in augment),
+        ]
+        return FitSpec(
+            datasets={name: self.manifests[name].digest for name in used},
+            split=split.digest,
+            fold=fold,
+            classes=self.train_manifest(str(settings.split)).label_space.classes,
+            model=self._model(row, fold, seed),
+            input=_named("inputs", settings.input.name, settings.input.options),
+            technique=_named("techniques", settings.technique.name, settings.technique.options),
+            train=_train(settings, augment, seed),
+            versions=_versions(entries, network=settings.model.name not in PLAIN_MODELS),
+        )
+
+    def _model(self, row: SuiteRow, fold: int, seed: int) -> ModelSpec:
+        model = row.settings.model
+        assert model is not None
+        entry = registry.models.get(model.name)
+        weights = WeightsSpec(kind="random")
+        if model.pretrained:
+            weights = WeightsSpec(kind="hub", digest=model.name)
+        elif model.weights is not None and model.weights.row is not None:
+            weights = WeightsSpec(kind="fit", digest=self.fit(model.weights.row, fold, seed))
+        elif model.weights is not None:
+            key = (*row.key, "model", "weights", "file")
+            path = self.suite.expand_path(str(model.weights.file), key)
+            digest = self._weights_digest(path, key)
+            weights = WeightsSpec(
+                kind="file", digest=digest, mean=model.weights.mean, std=model.weights.std
+            )
+        return ModelSpec(
+            name=model.name,
+            options={**entry.options, **model.options},
+            weights=weights,
+            frozen=model.frozen,
+        )
+
+    def _weights_digest(self, path: Path, key: tuple[str | int, ...]) -> str:
+        if not path.is_file():
+            raise self.suite.document.error(f"no weights file at {path}", key)
+        if path.suffix != ".safetensors":
+            message = f"{path.name} is not a .safetensors file; nothing else is loaded"
+            raise self.suite.document.error(message, key)
+        digest = self.digest_of(path)
+        self.weights[digest] = path
+        return digest
+
+
+def listed(value: object) -> list[object]:
+    """A list of one for a single value."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _named(kind: str, name: str, options: Mapping[str, object]) -> NamedSpec:
+    entry: Any = registry.KINDS[kind].get(name)
+    return NamedSpec(name=name, options={**entry.options, **options})
+
+
+def _augments(choices: Sequence[Choice]) -> tuple[NamedSpec, ...]:
+    """Presets are written out, so that a change of a preset is a change of the spec."""
+    found: list[NamedSpec] = []
+    for choice in choices:
+        name, options = choice.name, choice.options
+        preset = registry.augments.get(name).preset
+        if preset:
+            found += [_named("augments", item, settings) for item, settings in preset]
+        else:
+            found.append(_named("augments", name, options))
+    return tuple(found)
+
+
+def _train(settings: RowSettings, augment: tuple[NamedSpec, ...], seed: int) -> TrainSpec:
+    values = plain(settings)
+    gpu = values["resources"]["gpu"] > 0
+    precision = values["precision"]
+    if precision == "auto":
+        precision = "bfloat16" if gpu else "float32"
+    return TrainSpec(
+        image_size=values["image_size"],
+        epochs=values["epochs"],
+        batch_size=values["batch_size"],
+        optimizer=_optimizer(values["optimizer"]),
+        early_stopping=values["early_stopping"],
+        reduce_on_plateau=values["reduce_on_plateau"],
+        augment=augment,
+        seed=seed,
+        threads=values["resources"]["cpu"],
+        device="cuda" if gpu else "cpu",
+        precision=precision,
+    )
+
+
+def _optimizer(values: Mapping[str, Any]) -> NamedSpec:
+    options = {"lr": values["lr"], "weight_decay": values["weight_decay"]}
+    if values["name"] == "sgd":
+        options["momentum"] = 0.9 if values["momentum"] is None else values["momentum"]
+    return NamedSpec(name=values["name"], options=options)
+
+
+def _versions(entries: Sequence[tuple[str, str]], *, network: bool) -> dict[str, str]:
+    found = {stage: str(version) for stage, version in STAGE_VERSIONS.items()}
+    for kind, name in entries:
+        entry: Any = registry.KINDS[kind].get(name)
+        source = registry.KINDS[kind].source_digest(name)
+        found[f"{kind}/{name}"] = source or str(entry.version)
+    for package in ("torch", "timm") if network else ("scikit-learn",):
+        try:
+            found[package] = ".".join(metadata.version(package).split(".")[:2])
+        except metadata.PackageNotFoundError:
+            found[package] = "absent"
+    return found

@@ -1,0 +1,74 @@
+"""The graph of a plan: what each fit, prediction and derived cell needs, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from skinbench import registry
+from skinbench.data.pixels import pixel_digest
+from skinbench.records import Cell, DerivedCell, FitSpec, Node, SplitTable
+from skinbench.store import canonical_json, content_digest
+
+
+def make_nodes(
+    fits: Mapping[str, FitSpec],
+    cells: Sequence[Cell],
+    derived: Sequence[DerivedCell],
+    splits: Mapping[str, SplitTable],
+) -> list[Node]:
+    """Pixels, features, fits, predictions and derived cells, every need before its user."""
+    nodes: dict[str, Node] = {}
+    images = {split.digest: len(split.table) // split.folds for split in splits.values()}
+    for name, spec in fits.items():
+        needs = []
+        for digest in spec.datasets.values():
+            pixels = f"pixels:{pixel_digest(digest, spec.train.image_size)}"
+            nodes.setdefault(pixels, Node(name=pixels, kind="pixels"))
+            needs.append(pixels)
+            if uses_features(spec):
+                named = content_digest([spec.model, pixels, spec.train.threads, spec.train.device])
+                features = f"features:{named}"
+                nodes.setdefault(features, Node(name=features, kind="features", needs=(pixels,)))
+                needs.append(features)
+        if spec.model.weights.kind == "fit":
+            needs.append(f"fit:{spec.model.weights.digest}")
+        weight = cost(spec, images[spec.split])
+        nodes[f"fit:{name}"] = Node(
+            name=f"fit:{name}", kind="fit", needs=tuple(needs), weight=weight
+        )
+    for cell in cells:
+        name = f"predict:{cell.name}"
+        nodes[name] = Node(name=name, kind="predict", needs=(f"fit:{cell.fit}",))
+    made = {cell.name for cell in cells}
+    for item in derived:
+        needs = [f"{'predict' if m in made else 'derive'}:{m}" for m in item.members]
+        name = f"derive:{item.cell.name}"
+        nodes[name] = Node(name=name, kind="derive", needs=tuple(needs))
+    return list(nodes.values())
+
+
+def uses_features(spec: FitSpec) -> bool:
+    """Whether a fit trains its head on stored features of its frozen backbone."""
+    return (
+        spec.model.frozen
+        and not spec.train.augment
+        and registry.inputs.get(spec.input.name).uses_image
+        and registry.models.get(spec.model.name).kind == "network"
+    )
+
+
+def cost(spec: FitSpec, images: int) -> float:
+    """Relative cost of a fit, for starting heavy ones first: image passes at 128 px."""
+    if registry.models.get(spec.model.name).kind == "plain":
+        return images * 1e-4
+    if uses_features(spec) or not registry.inputs.get(spec.input.name).uses_image:
+        return images * spec.train.epochs * 1e-3
+    return images * spec.train.epochs * (spec.train.image_size / 128) ** 2
+
+
+def spec_key(spec: FitSpec) -> str:
+    """What fits must share to be packed into one trial: data, pixels, features, resources."""
+    model = spec.model if uses_features(spec) else None
+    return canonical_json(
+        [spec.datasets, spec.train.image_size, model, spec.train.threads, spec.train.device]
+    )

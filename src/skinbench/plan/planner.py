@@ -1,0 +1,282 @@
+"""From a suite and its data to rows, cells and evaluations.
+
+Nothing is computed here and no network is built: a plan costs a second, on any machine.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from skinbench import registry
+from skinbench.data.metadata import check_fields
+from skinbench.errors import UsageError
+from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
+from skinbench.plan.graph import make_nodes
+from skinbench.records import (
+    Cell,
+    DerivedCell,
+    Evaluation,
+    Exclusion,
+    Manifest,
+    ModelEntry,
+    Plan,
+    Row,
+    SplitTable,
+)
+from skinbench.suite import Suite, SuiteRow
+from skinbench.suite.rows import plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A plan with what only this machine knows: where its weights files are."""
+
+    plan: Plan
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    """sha256 to file."""
+
+
+def make_plan(
+    suite: Suite,
+    manifests: Mapping[str, Manifest],
+    splits: Mapping[str, SplitTable],
+    digest_of: Callable[[Path], str],
+) -> Planned:
+    """Lay out everything that a suite amounts to.
+
+    Args:
+        suite: the checked suite.
+        manifests: by key under `data:`.
+        splits: by key under `splits:`, after the leak policy; `<split>@<dataset>` for each
+            further test set under `evaluate:`.
+        digest_of: sha256 of a weights file.
+
+    Raises:
+        SuiteError: a row cannot be: its classes differ between train and test, its input asks
+            for a column that gives the label away, its warm starts form a circle.
+    """
+    maker = FitMaker(suite, manifests, splits, digest_of)
+    planner = _Planner(suite, manifests, splits, maker)
+    rows = planner.rows()
+    cells = planner.cells(rows)
+    derived = planner.derived_cells(rows, cells)
+    plan = Plan(
+        suite=suite.name,
+        rows=tuple(rows),
+        cells=tuple(cells),
+        derived=tuple(derived),
+        fits=maker.fits,
+        evaluations=tuple(planner.evaluations(rows, cells)),
+        nodes=tuple(make_nodes(maker.fits, cells, derived, splits)),
+        exclusions=tuple(Exclusion(row=item.name, reason=item.reason) for item in suite.excluded),
+    )
+    _check_classes(suite, plan)
+    return Planned(plan=plan, weights=maker.weights)
+
+
+class _Planner:
+    """Walks the rows of a suite; the fits that they need are made by `maker`."""
+
+    def __init__(
+        self,
+        suite: Suite,
+        manifests: Mapping[str, Manifest],
+        splits: Mapping[str, SplitTable],
+        maker: FitMaker,
+    ) -> None:
+        self.suite, self.manifests, self.splits, self.maker = suite, manifests, splits, maker
+
+    def rows(self) -> list[Row]:
+        """Declared rows, then the baselines of each split in use, then derived rows."""
+        rows = [self._row(row) for row in self.suite.rows]
+        if self.suite.file.baselines:
+            for split in dict.fromkeys(row.split for row in rows):
+                rows += [self._plain_row(name, split) for name in PLAIN_MODELS]
+        by_name = {row.name: row for row in rows}
+        for name in self.suite.file.derived:
+            rows.append(self._derived_row(name, by_name))
+            by_name[name] = rows[-1]
+        return rows
+
+    def cells(self, rows: Sequence[Row]) -> list[Cell]:
+        """Every fit row at each fold and seed."""
+        cells = []
+        for row in rows:
+            if row.kind == "derived":
+                continue
+            folds, seeds = range(self.splits[row.split].folds), self._seeds(row)
+            for fold, seed in itertools.product(folds, seeds):
+                fit = self.maker.fit(row.name, fold, seed)
+                cells.append(Cell(row=row.name, fold=fold, seed=seed, fit=fit))
+        return cells
+
+    def derived_cells(self, rows: Sequence[Row], cells: list[Cell]) -> list[DerivedCell]:
+        """One derived cell for each fold and seed that all members have."""
+        found: list[DerivedCell] = []
+        by_row: dict[str, list[Cell]] = {}
+        for cell in cells:
+            by_row.setdefault(cell.row, []).append(cell)
+        for row in (row for row in rows if row.kind == "derived"):
+            members = [str(name) for name in listed(row.settings["of"])]
+            shared = set.intersection(
+                *({(c.fold, c.seed) for c in by_row[member]} for member in members)
+            )
+            if not shared:
+                key = ("derived", row.name, "of")
+                raise self.suite.document.error("its rows share no fold and seed", key)
+            for fold, seed in sorted(shared):
+                cell = Cell(row=row.name, fold=fold, seed=seed, fit=None)
+                item = self.suite.file.derived[row.name]
+                entry = registry.derived.get(item.kind)
+                found.append(
+                    DerivedCell(
+                        cell=cell,
+                        kind=item.kind,
+                        options={**entry.options, **item.options},
+                        members=tuple(sorted(f"{m}@{fold}.{seed}" for m in members)),
+                    )
+                )
+                by_row.setdefault(row.name, []).append(cell)
+        return found
+
+    def evaluations(self, rows: Sequence[Row], cells: Sequence[Cell]) -> list[Evaluation]:
+        """Each cell on its own test, then what `evaluate:` adds."""
+        by_name = {row.name: row for row in rows}
+        found = []
+        for cell in cells:
+            row = by_name[cell.row]
+            own = self._test_dataset(row.split)
+            places = {(own, row.split, "none"): None}
+            for item in self.suite.file.evaluate:
+                if fnmatch.fnmatchcase(cell.row, item.rows):
+                    on = item.on or own
+                    split = f"{row.split}@{on}" if item.on else row.split
+                    places.update({(on, split, c): None for c in item.conditions})
+            found += [
+                Evaluation(cell=cell.name, dataset=dataset, split=split, condition=condition)
+                for dataset, split, condition in places
+            ]
+        return found
+
+    # --- rows ---
+
+    def _row(self, row: SuiteRow) -> Row:
+        settings = row.settings
+        model = settings.model
+        assert model is not None
+        entry = registry.models.get(model.name)
+        classes = self._classes(str(settings.split), row)
+        self._check_settings(row, entry)
+        return Row(
+            name=row.name,
+            kind="fit",
+            model=model.label or model.name,
+            input="-" if entry.kind == "plain" else settings.input.label or settings.input.name,
+            technique=settings.technique.label or settings.technique.name,
+            split=str(settings.split),
+            label_space=self.maker.train_manifest(str(settings.split)).label_space.name,
+            classes=classes,
+            settings=plain(settings),
+            claims=tuple(plain(claim) for claim in row.claims),
+        )
+
+    def _check_settings(self, row: SuiteRow, entry: ModelEntry) -> None:
+        settings, model = row.settings, row.settings.model
+        assert model is not None
+        problem = None
+        if model.pretrained and model.weights is not None:
+            problem = "give `pretrained: true` or `weights`, not both"
+        elif entry.kind == "plain" and (model.frozen or model.pretrained or model.weights):
+            problem = f"'{model.name}' has no network: leave frozen, pretrained and weights out"
+        elif model.pretrained and not entry.has_weights:
+            problem = f"'{model.name}' has no pretrained weights; use `weights: {{file: ...}}`"
+        if problem:
+            raise self.suite.document.error(problem, (*row.key, "model"))
+        fields = settings.input.options.get("fields")
+        if fields is not None:
+            try:
+                check_fields([str(item) for item in listed(fields)])
+            except UsageError as error:
+                key = (*row.key, "input", "options", "fields")
+                raise self.suite.document.error(str(error), key) from error
+
+    def _plain_row(self, model: str, split: str) -> Row:
+        manifest = self.maker.train_manifest(split)
+        return Row(
+            name=f"baseline/{split}/{model}",
+            kind="plain",
+            model=model,
+            input="-",
+            technique="-",
+            split=split,
+            label_space=manifest.label_space.name,
+            classes=manifest.label_space.classes,
+            settings={"seeds": [0]},
+        )
+
+    def _derived_row(self, name: str, rows: Mapping[str, Row]) -> Row:
+        item = self.suite.file.derived[name]
+        members = [n for pattern in item.of for n in fnmatch.filter(rows, pattern)]
+        members = sorted(set(members) - {name})
+        first = rows[members[0]]
+        for member in members[1:]:
+            if (rows[member].split, rows[member].classes) != (first.split, first.classes):
+                message = f"'{member}' and '{members[0]}' differ in split or classes"
+                raise self.suite.document.error(message, ("derived", name, "of"))
+        return Row(
+            name=name,
+            kind="derived",
+            model=item.kind,
+            input=f"{len(members)} rows",
+            technique="-",
+            split=first.split,
+            label_space=first.label_space,
+            classes=first.classes,
+            settings={"of": members, "kind": item.kind, "options": item.options},
+            claims=tuple(plain(claim) for claim in item.claims),
+        )
+
+    def _classes(self, split: str, row: SuiteRow) -> tuple[str, ...]:
+        train = self.maker.train_manifest(split)
+        others = {self._test_dataset(split)}
+        for item in self.suite.file.evaluate:
+            if item.on and fnmatch.fnmatchcase(row.name, item.rows):
+                others.add(item.on)
+        for other in sorted(others):
+            test = self.manifests[other]
+            if test.label_space.classes != train.label_space.classes:
+                message = (
+                    f"trains on {train.name} ({train.label_space.name}) and is judged on {other} "
+                    f"({test.label_space.name}): give both the same `labels`"
+                )
+                raise self.suite.document.error(message, (*row.key, "split"))
+        return train.label_space.classes
+
+    def _test_dataset(self, split: str) -> str:
+        file = self.suite.file.splits[split]
+        return file.test if isinstance(file.test, str) else str(file.data)
+
+    def _seeds(self, row: Row) -> list[int]:
+        return [int(str(seed)) for seed in listed(row.settings["seeds"])]
+
+
+def _check_classes(suite: Suite, plan: Plan) -> None:
+    """Gate checks and claims name classes that the rows' label spaces have."""
+    known = sorted({code for row in plan.rows for code in row.classes})
+    for index, check in enumerate(suite.file.gate):
+        if check.class_ is not None and check.class_ not in known:
+            hint = registry.suggest(check.class_, known)
+            message = f"no class '{check.class_}' in the suite's label spaces; {hint}"
+            raise suite.document.error(message, ("gate", index, "class"))
+    keys = {row.name: row.key for row in suite.rows}
+    for row in plan.rows:
+        for claim in row.claims:
+            code = claim.get("class")
+            if code is not None and code not in row.classes:
+                hint = registry.suggest(str(code), row.classes)
+                key = (*keys.get(row.name, ("derived", row.name)), "claims")
+                raise suite.document.error(f"claim for unknown class '{code}'; {hint}", key)

@@ -1,0 +1,115 @@
+"""What a plan stands on: the manifests, splits and audit that a suite asks for."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+
+from skinbench.data.audit import audit, enforce
+from skinbench.data.further import further_split
+from skinbench.data.manifest import DataRequest, Progress, publish_manifest, read_manifest
+from skinbench.data.splits import cross, given, grouped
+from skinbench.records import AuditReport, CleaningPolicy, Manifest, SplitTable
+from skinbench.store import Store
+from skinbench.suite import Suite
+
+
+def read_manifests(
+    suite: Suite, store: Store, progress: Progress | None = None
+) -> dict[str, Manifest]:
+    """Every dataset that the kept rows use, read and cleaned; stored by digest."""
+    used: set[str] = set()
+    for row in suite.rows:
+        split = suite.file.splits[str(row.settings.split)]
+        used.update(
+            name
+            for name in (split.data, split.train, split.exclude, split.test)
+            if isinstance(name, str)
+        )
+    used.update(item.on for item in suite.file.evaluate if item.on)
+    found = {}
+    for name, source in suite.file.data.items():
+        if name not in used:
+            continue
+        root = None
+        if source.root is not None:
+            root = suite.expand_path(source.root, ("data", name, "root"))
+        request = DataRequest(
+            name=name,
+            adapter=source.adapter,
+            root=root,
+            labels=tuple(source.labels) if isinstance(source.labels, list) else source.labels,
+            sample=source.sample,
+            options=source.options,
+            cleaning=CleaningPolicy(**source.cleaning.model_dump()),
+        )
+        found[name] = read_manifest(request, store, progress)
+        publish_manifest(found[name], store)
+    return found
+
+
+def split_and_audit(
+    suite: Suite, manifests: Mapping[str, Manifest], *, enforce_leaks: bool = True
+) -> tuple[dict[str, SplitTable], AuditReport]:
+    """Make every split in use, audit all, and apply each split's leakage policy."""
+    made: dict[str, SplitTable] = {}
+    policies: dict[str, str] = {}
+    for name in dict.fromkeys(str(row.settings.split) for row in suite.rows):
+        made[name] = _make_split(suite, name, manifests)
+        policies[name] = suite.file.splits[name].leakage or suite.file.leakage
+    report = audit(made, manifests, policies)
+    kept = enforce(report, made, manifests) if enforce_leaks else made
+    further = _further_splits(suite, kept, manifests)
+    if further:
+        # A further test set is judged by fits that exist: nothing can be dropped from train.
+        more = {name: _further_policy(suite, name) for name in further}
+        extra = audit(further, manifests, more)
+        if enforce_leaks:
+            enforce(extra, further, manifests)
+        report = AuditReport(
+            findings=(*report.findings, *extra.findings),
+            looked_for=report.looked_for,
+            not_looked_for=report.not_looked_for,
+            policies={**report.policies, **more},
+        )
+    return {**kept, **further}, report
+
+
+def _make_split(suite: Suite, name: str, manifests: Mapping[str, Manifest]) -> SplitTable:
+    item = suite.file.splits[name]
+    if item.train is not None:
+        exclude = manifests[item.exclude] if item.exclude else None
+        train, test = manifests[item.train], manifests[str(item.test)]
+        return cross(name, train, test, exclude, group=item.group, val=item.val, seed=item.seed)
+    data = str(item.data)
+    if item.file is not None:
+        path = suite.expand_path(item.file, ("splits", name, "file"))
+        return given(name, {data: manifests[data]}, path)
+    return grouped(
+        name,
+        manifests[data],
+        group=item.group,
+        test=float(item.test or 0.0),
+        val=item.val,
+        folds=item.folds or 1,
+        seed=item.seed,
+    )
+
+
+def _further_splits(
+    suite: Suite, splits: Mapping[str, SplitTable], manifests: Mapping[str, Manifest]
+) -> dict[str, SplitTable]:
+    found = {}
+    for item in suite.file.evaluate:
+        for row in suite.rows:
+            if item.on and fnmatch.fnmatchcase(row.name, item.rows):
+                name = f"{row.settings.split}@{item.on}"
+                base = splits[str(row.settings.split)]
+                found[name] = further_split(name, base, manifests[item.on])
+    return found
+
+
+def _further_policy(suite: Suite, name: str) -> str:
+    split = suite.file.splits[name.partition("@")[0]]
+    policy = split.leakage or suite.file.leakage
+    return "error" if policy == "drop" else policy

@@ -1,0 +1,267 @@
+"""Records of the leaderboard, and their layout as tables."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from skinbench.records import Score
+from skinbench.report import numbers
+from skinbench.report.tables import (
+    OUTCOME_TONES,
+    Column,
+    Entry,
+    Table,
+    integer,
+    measure,
+    remarks,
+    words,
+)
+
+SCHEMA_VERSION = 1
+MARKS = "†‡§¶#"
+Status = Literal["done", "failed", "blocked", "partial", "missing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardColumn:
+    """A metric of the leaderboard."""
+
+    metric: str
+    class_: str | None = None
+
+    @property
+    def key(self) -> str:
+        """`accuracy`, or `recall:mel`."""
+        return f"{self.metric}:{self.class_}" if self.class_ else self.metric
+
+    @property
+    def title(self) -> str:
+        """Name for a reader."""
+        return numbers.metric_title(self.metric, self.class_)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardRow:
+    """One row of one run on one test set."""
+
+    run: str
+    """Name of the run folder."""
+    row: str
+    kind: str
+    model: str
+    input: str
+    technique: str
+    split: str
+    status: Status
+    """`partial`: some cells gave no predictions; `missing`: nothing was scored."""
+    reason: str = ""
+    stamp: str = ""
+    """Leak stamp of the split; empty for a clean one."""
+    reduced: str = ""
+    """Why the row was run on less than the suite names; empty where it was not."""
+    n: int | None
+    """Images scored."""
+    n_positive: int | None
+    """Images of the focus class."""
+    scores: Mapping[str, Score | None]
+    """Column key to score."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestSet:
+    """Rows that were judged on the same images, under the same condition and classes."""
+
+    __test__ = False  # no pytest class
+
+    dataset: str
+    dataset_digest: str
+    split: str
+    split_digest: str
+    condition: str
+    classes: tuple[str, ...]
+    focus: str | None
+    """Class whose recall and specificity are shown: mel, else the first malignant one."""
+    level: float
+    """Coverage of the intervals."""
+    columns: tuple[BoardColumn, ...]
+    rows: tuple[BoardRow, ...]
+
+    @property
+    def title(self) -> str:
+        """`ham, split by_lesion`."""
+        parts = [self.dataset or "unknown data", f"split {self.split}"]
+        if self.condition != "none":
+            parts.append(f"condition {self.condition}")
+        return numbers.one_line(", ".join(parts))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaderboard:
+    """All rows of one or several runs, by test set."""
+
+    schema: int = SCHEMA_VERSION
+    runs: tuple[str, ...]
+    sort: str | None
+    """Metric that a reader asked to sort by; None: the suites' order."""
+    tables: tuple[TestSet, ...]
+    notes: tuple[str, ...] = ()
+
+
+def with_rows(
+    table: TestSet, rows: tuple[BoardRow, ...], columns: tuple[BoardColumn, ...] | None = None
+) -> TestSet:
+    """The test set with other rows, and other columns where given."""
+    return dataclasses.replace(table, rows=rows, columns=columns or table.columns)
+
+
+def joined(left: TestSet, right: TestSet) -> TestSet:
+    """Rows of two runs on one test set."""
+    return with_rows(left, (*left.rows, *right.rows))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardView:
+    """What the templates of the leaderboard lay out."""
+
+    title: str
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...]
+
+
+def view(leaderboard: Leaderboard, *, folded: bool) -> BoardView:
+    """Tables of the leaderboard page; see `board_table` for `folded`."""
+    several = len(leaderboard.runs) > 1
+    title = "Leaderboard" + ("" if several else f": {leaderboard.runs[0]}")
+    return BoardView(
+        title=numbers.one_line(title),
+        tables=tuple(
+            board_table(table, index, runs=several, folded=folded)
+            for index, table in enumerate(leaderboard.tables, 1)
+        ),
+        notes=leaderboard.notes,
+    )
+
+
+def marks(table: TestSet) -> dict[str, str]:
+    """Leak stamp to the sign of its footnote."""
+    stamps = dict.fromkeys(row.stamp for row in table.rows if row.stamp)
+    return {
+        stamp: MARKS[index % len(MARKS)] * (index // len(MARKS) + 1)
+        for index, stamp in enumerate(stamps)
+    }
+
+
+def board_table(table: TestSet, index: int, *, runs: bool, folded: bool = False) -> Table:
+    """One test set as a table.
+
+    Args:
+        table: the test set.
+        index: 1-based place among the tables of the page.
+        runs: name the run of every row.
+        folded: model, input, technique, run and status stand beneath the row's name, where a
+            page is too narrow for columns of their own.
+    """
+    signs = marks(table)
+    with_status = not folded and any(row.status != "done" for row in table.rows)
+    lines = []
+    for row in table.rows:
+        mark = signs.get(row.stamp, "")
+        measures = [measured(row, column) for column in table.columns]
+        lines.append(
+            (
+                *(_name_entries(row, runs=runs, folded=folded)),
+                *(
+                    dataclasses.replace(m, mark=mark if m.sort is not None else "")
+                    for m in measures
+                ),
+                integer(row.n),
+                *([integer(row.n_positive)] if table.focus else []),
+                *([status_entry(row)] if with_status else []),
+            )
+        )
+    columns = [
+        Column(title="row"),
+        *([Column(title="run")] if runs and not folded else []),
+        *([] if folded else [Column(title="model · input · technique")]),
+        *(Column(title=column.title, numeric=True) for column in table.columns),
+        Column(title="n", numeric=True),
+        *([Column(title=f"n {table.focus}", numeric=True)] if table.focus else []),
+        *([Column(title="status")] if with_status else []),
+    ]
+    return Table(
+        name=f"leaderboard-{index}",
+        caption=table.title,
+        columns=tuple(columns),
+        rows=tuple(lines),
+        notes=footnotes(table),
+    )
+
+
+def _name_entries(row: BoardRow, *, runs: bool, folded: bool) -> list[Entry]:
+    if not folded:
+        return [words(row.row), *([words(row.run)] if runs else []), words(made_of(row))]
+    detail = f"{row.run} · {made_of(row)}" if runs else made_of(row)
+    status = status_entry(row)
+    undone = row.status != "done"
+    return [
+        Entry(
+            text=numbers.one_line(row.row),
+            detail=numbers.one_line(detail),
+            why=status.text if undone else "",
+            tone=status.tone if undone else "",
+        )
+    ]
+
+
+def measured(row: BoardRow, column: BoardColumn) -> Entry:
+    """A score of a row; where the whole row has none, its status says why, once."""
+    entry = measure(row.scores.get(column.key))
+    if row.n is None and entry.sort is None:
+        return dataclasses.replace(entry, why="")
+    return entry
+
+
+def status_entry(row: BoardRow) -> Entry:
+    """`done`, or what went wrong and why."""
+    text = numbers.one_line(f"{row.status}: {row.reason}" if row.reason else row.status)
+    return Entry(text=text, tone=OUTCOME_TONES.get(row.status, "warn"))
+
+
+def made_of(row: BoardRow) -> str:
+    """Model, input and technique in a few words."""
+    if row.kind == "plain":
+        return f"{row.model} (no network)"
+    if row.kind == "derived":
+        return f"{row.model} (derived)"
+    return " · ".join(part for part in (row.model, row.input, row.technique) if part)
+
+
+def footnotes(table: TestSet) -> tuple[str, ...]:
+    """What the signs and dashes of a table mean."""
+    notes = [f"{sign} leak: {numbers.one_line(stamp)}" for stamp, sign in marks(table).items()]
+    notes += [
+        numbers.one_line(f"{row.row} was reduced: {row.reduced}")
+        for row in table.rows
+        if row.reduced
+    ]
+    notes += [
+        numbers.one_line(f"{row.row}: {remark}")
+        for row in table.rows
+        for remark in remarks(row.scores.values())
+    ]
+    deviations = any(
+        score is not None and score.sd_seeds is not None
+        for row in table.rows
+        for score in row.scores.values()
+    )
+    if deviations:
+        notes.append(
+            "Values of rows with several seeds are means over seeds; seed SD is their standard "
+            "deviation."
+        )
+    if any(row.n is None for row in table.rows):
+        notes.append(f"{numbers.MISSING} is a value that does not exist; it is not zero.")
+    return tuple(notes)

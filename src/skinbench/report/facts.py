@@ -1,0 +1,276 @@
+"""Tables about everything but scores: data, splits, audit, cells, times, environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from skinbench.records import AuditReport, CellOutcome, Exclusion
+from skinbench.report import numbers
+from skinbench.report.content import Content, DatasetFacts, RunFacts, SplitFacts
+from skinbench.report.tables import OUTCOME_TONES, Column, Entry, Table, integer, words
+
+_SHOWN_ITEMS = 5
+
+
+def split_table(splits: Mapping[str, SplitFacts], classes: Sequence[str]) -> Table:
+    """Images, lesion groups and class counts of every split and fold."""
+    counts = [count for split in splits.values() for count in split.counts]
+    seen = {code for count in counts for code in count.per_class}
+    codes = [c for c in classes if c in seen] + sorted(seen - set(classes))
+    repeated = any(count.copies != count.images for count in counts)
+    rows = []
+    for split in splits.values():
+        for count in split.counts:
+            known = count.groups is not None
+            rows.append(
+                (
+                    words(split.name),
+                    integer(count.fold),
+                    words(count.split),
+                    words(count.dataset),
+                    integer(count.images),
+                    *([integer(count.copies)] if repeated else []),
+                    integer(count.groups),
+                    *(integer(count.per_class.get(c, 0) if known else None) for c in codes),
+                )
+            )
+    heads = ["images", *(["drawn"] if repeated else []), "lesion groups", *codes]
+    return Table(
+        name="splits",
+        caption="Images, lesion groups and classes in every split",
+        columns=(
+            Column(title="split"),
+            Column(title="fold", numeric=True),
+            Column(title="part"),
+            Column(title="data"),
+            *(Column(title=head, numeric=True) for head in heads),
+        ),
+        rows=tuple(rows),
+        notes=tuple(
+            numbers.one_line(f"{split.name}: {note}")
+            for split in splits.values()
+            for note in split.notes
+        ),
+    )
+
+
+def cleaning_table(datasets: Mapping[str, DatasetFacts]) -> Table:
+    """What was found wrong in the data, and what was done about it."""
+    rows = []
+    for name, facts in datasets.items():
+        for finding in facts.findings:
+            shown = ", ".join(finding.items[:_SHOWN_ITEMS])
+            more = len(finding.items) - _SHOWN_ITEMS
+            rows.append(
+                (
+                    words(name),
+                    words(finding.kind.replace("_", " ")),
+                    integer(finding.count),
+                    Entry(text=finding.policy),
+                    words(finding.message),
+                    words(shown + (f" and {more:,} more" if more > 0 else "")),
+                )
+            )
+    return Table(
+        name="cleaning",
+        caption="Findings of the cleaning",
+        columns=(
+            Column(title="data"),
+            Column(title="defect"),
+            Column(title="rows", numeric=True),
+            Column(title="policy"),
+            Column(title="what was done"),
+            Column(title="which"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+_KINDS = {
+    "image_id": "image ids",
+    "lesion_id": "lesions",
+    "patient_id": "patients",
+    "file": "identical files",
+}
+
+
+def audit_table(audit: AuditReport) -> Table:
+    """What splits share, found before training."""
+    rows = tuple(
+        (
+            words(finding.split),
+            integer(finding.fold),
+            Entry(text=_KINDS.get(finding.kind, finding.kind)),
+            words(f"{finding.left} and {finding.right}"),
+            integer(finding.count),
+            Entry(
+                text=numbers.share(finding.count, finding.total),
+                sort=finding.count / finding.total if finding.total else None,
+            ),
+            words(_per_class(finding.per_class)),
+            Entry(text=numbers.one_line(audit.policies.get(finding.split, "")) or numbers.MISSING),
+        )
+        for finding in audit.findings
+    )
+    return Table(
+        name="audit",
+        caption="What splits share",
+        columns=(
+            Column(title="split"),
+            Column(title="fold", numeric=True),
+            Column(title="shared"),
+            Column(title="between"),
+            Column(title="images", numeric=True),
+            Column(title="share", numeric=True),
+            Column(title="per class"),
+            Column(title="policy"),
+        ),
+        rows=rows,
+    )
+
+
+def _per_class(counts: Mapping[str, tuple[int, int]]) -> str:
+    parts = [f"{code} {part} of {whole}" for code, (part, whole) in counts.items() if whole]
+    return ", ".join(parts)
+
+
+def cells_table(cells: Sequence[CellOutcome]) -> Table:
+    """Cells that gave no predictions, and why."""
+    rows = tuple(
+        (
+            words(cell.row),
+            integer(cell.fold),
+            integer(cell.seed),
+            Entry(text=cell.status, tone=OUTCOME_TONES.get(cell.status, "warn")),
+            words(cell.reason or "no reason was recorded"),
+        )
+        for cell in cells
+        if cell.status != "done"
+    )
+    return Table(
+        name="failed",
+        caption="Cells without predictions",
+        columns=(
+            Column(title="row"),
+            Column(title="fold", numeric=True),
+            Column(title="seed", numeric=True),
+            Column(title="status"),
+            Column(title="reason"),
+        ),
+        rows=rows,
+    )
+
+
+def exclusions_table(exclusions: Sequence[Exclusion], reduced: Mapping[str, str]) -> Table:
+    """Rows that were left out of the plan, and rows that were run on less."""
+    rows = [(words(item.row), Entry(text="excluded"), words(item.reason)) for item in exclusions]
+    rows += [
+        (words(row), Entry(text="reduced", tone="warn"), words(reason))
+        for row, reason in reduced.items()
+    ]
+    return Table(
+        name="exclusions",
+        caption="Rows left out or reduced",
+        columns=(Column(title="row"), Column(title="what"), Column(title="reason")),
+        rows=tuple(rows),
+    )
+
+
+def fits_table(content: Content) -> Table:
+    """How every fit went."""
+    names: dict[str, list[str]] = {}
+    for cell in content.scorecard.cells:
+        if cell.fit:
+            names.setdefault(cell.fit, []).append(cell.cell)
+    rows = []
+    for fit_id, record in content.fits.items():
+        epochs = len(record.history)
+        rows.append(
+            (
+                words(", ".join(names.get(fit_id, [])) or fit_id),
+                Entry(text=record.status, tone=OUTCOME_TONES.get(record.status, "warn")),
+                integer(epochs or None),
+                integer(record.best_epoch),
+                integer(record.parameters),
+                integer(record.trainable_parameters),
+                Entry(text=numbers.duration(record.seconds), sort=record.seconds),
+                integer(record.attempts),
+            )
+        )
+    heads = ("epochs", "best epoch", "parameters", "trainable", "time", "attempts")
+    return Table(
+        name="fits",
+        caption="Fits",
+        columns=(
+            Column(title="cells"),
+            Column(title="status"),
+            *(Column(title=head, numeric=True) for head in heads),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def stages_table(run: RunFacts) -> Table:
+    """Time of every stage."""
+    rows = [
+        (
+            words(stage.name),
+            Entry(text=numbers.duration(stage.seconds), sort=stage.seconds),
+            words(stage.detail),
+        )
+        for stage in run.stages
+    ]
+    if run.seconds is not None:
+        total = Entry(text=numbers.duration(run.seconds), sort=run.seconds)
+        rows.append((words("whole run"), total, words("")))
+    return Table(
+        name="stages",
+        caption="Time of every stage",
+        columns=(Column(title="stage"), Column(title="time", numeric=True), Column(title="what")),
+        rows=tuple(rows),
+    )
+
+
+def environment_table(run: RunFacts) -> Table:
+    """The machine and the packages."""
+    environment = run.environment
+    pairs = [
+        ("skinbench", run.version),
+        ("Python", environment.python),
+        ("platform", environment.platform),
+        ("cores", numbers.count(environment.cores)),
+        ("memory", numbers.bytes_(environment.memory_bytes)),
+        ("GPUs", ", ".join(map(_gpu, environment.gpus)) or "none"),
+        ("inference engine", run.engine.name),
+        *sorted(environment.packages.items()),
+    ]
+    return Table(
+        name="environment",
+        caption="Machine and packages",
+        columns=(Column(title="what"), Column(title="value")),
+        rows=tuple((words(name), words(value or numbers.MISSING)) for name, value in pairs),
+    )
+
+
+def _gpu(value: object) -> str:
+    if isinstance(value, Mapping):
+        return str(value.get("name", value))
+    return str(value)
+
+
+def data_notes(content: Content) -> list[str]:
+    """Limits of the data that a reader must know."""
+    notes = []
+    for facts in content.datasets.values():
+        name = facts.info.title or facts.name
+        if facts.has_patients is False and not facts.info.synthetic:
+            notes.append(
+                f"{name} names no patients: images of one patient may be in several splits."
+            )
+        expected = facts.info.expected_images
+        if expected and facts.images is not None and facts.images != expected:
+            notes.append(
+                f"{name}: {numbers.counted(facts.images, 'image')} of the "
+                f"{expected:,} that the whole dataset has."
+            )
+    return [numbers.one_line(note) for note in notes]

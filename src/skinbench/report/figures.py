@@ -1,0 +1,283 @@
+"""Figures as SVG: the same drawing stands alone beside the Markdown and inline in the HTML.
+
+Text stays text, colours come from a small set of tokens that the HTML page replaces by its own
+variables, so that one drawing serves light and dark. The same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from skinbench.records import Confusion, EpochRecord
+from skinbench.report import numbers
+from skinbench.report.board import TestSet
+
+INK, MUTED, GRID, PAPER, ON_COLOUR = "#1d2430", "#5c6675", "#d5dae2", "#fefefe", "#fffefe"
+BLUE, ORANGE = "#0b62a8", "#b8500b"
+"""Both tell apart for colour-blind readers, on white and on black."""
+_VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--rule)",
+    PAPER: "none",
+    ON_COLOUR: "var(--on-data)",
+    BLUE: "var(--data-a)",
+    ORANGE: "var(--data-b)",
+}
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "skinbench",
+    "text.parse_math": False,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 9,
+    "axes.linewidth": 0.8,
+    "axes.facecolor": "none",
+    "figure.facecolor": PAPER,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+}
+_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """One figure."""
+
+    name: str
+    """File name under figures/, without the ending."""
+    title: str
+    alt: str
+    """What the figure shows, in words."""
+    svg: str
+    """A whole SVG document."""
+
+    @property
+    def file(self) -> str:
+        """File name."""
+        return f"{self.name}.svg"
+
+    def inline(self, prefix: str) -> str:
+        """The drawing as an element of an HTML page.
+
+        Args:
+            prefix: unique on the page; put before every id, so that no two drawings clash.
+        """
+        body = self.svg[self.svg.index("<svg") :]
+        head, _, rest = body.partition(">")
+        box = re.search(r'viewBox="[^"]*"', head)
+        rest = re.sub(r"<title>.*?</title>", "", rest, count=1, flags=re.DOTALL)
+        rest = re.sub(r"\bxlink:href=", "href=", rest)
+        rest = re.sub(r'\bid="', f'id="{prefix}-', rest)
+        rest = re.sub(r'href="#', f'href="#{prefix}-', rest)
+        rest = re.sub(r"url\(#", f"url(#{prefix}-", rest)
+        for colour, variable in _VARIABLES.items():
+            rest = rest.replace(colour, variable)
+        label = escape(self.alt, {'"': "&quot;"})
+        return f'<svg {box[0] if box else ""} role="img" aria-label="{label}">{rest}'
+
+
+def confusion_figure(name: str, confusion: Confusion, classes: Sequence[str]) -> Drawing:
+    """Counts as numbers, the share of each true class as the strength of the colour."""
+    size = max(2.6, 0.46 * len(classes) + 0.9)
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(size, size))
+        axes = figure.add_axes((0.17, 0.03, 0.81, 0.81))
+        for true, line in enumerate(confusion.counts):
+            whole = sum(line)
+            for decided, count in enumerate(line):
+                _confusion_field(axes, (decided, true), count, count / whole if whole else 0.0)
+        axes.set(xlim=(0, len(classes)), ylim=(len(classes), 0))
+        axes.set_xticks([i + 0.5 for i in range(len(classes))], _texts(classes))
+        axes.set_yticks([i + 0.5 for i in range(len(classes))], _texts(classes))
+        axes.xaxis.set(ticks_position="top", label_position="top")
+        axes.set_xlabel("decided")
+        axes.set_ylabel("true")
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        right = sum(line[i] for i, line in enumerate(confusion.counts) if i < len(line))
+        total = sum(map(sum, confusion.counts))
+        alt = (
+            f"Confusion matrix of {confusion.row}, seed {confusion.seed}: {right:,} of {total:,} "
+            f"images on the diagonal"
+        )
+        return _drawing(figure, name, f"Confusion matrix: {confusion.row}", alt)
+
+
+def _confusion_field(axes: Axes, place: tuple[int, int], count: int, share: float) -> None:
+    left, top = place
+    field = Rectangle((left + 0.03, top + 0.03), 0.94, 0.94, linewidth=0)
+    field.set(facecolor=BLUE, alpha=round(0.04 + 0.96 * share, 3))
+    axes.add_patch(field)
+    colour = MUTED if count == 0 else (ON_COLOUR if share > 0.5 else INK)
+    axes.text(
+        left + 0.5, top + 0.5, f"{count:,}", color=colour, size=8, ha="center", va="center"
+    )  # fmt: skip
+
+
+def curves_figure(
+    name: str, row: str, histories: Mapping[str, Sequence[EpochRecord]], best: Mapping[str, int]
+) -> Drawing:
+    """Loss and val accuracy by epoch, a line for each cell; kept epochs are marked.
+
+    Args:
+        name: file name without its ending.
+        row: name of the row.
+        histories: cell name to epochs.
+        best: cell name to the 1-based epoch that was kept.
+    """
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(6.6, 2.5))
+        left, right = figure.subplots(1, 2)
+        alpha = 1.0 if len(histories) == 1 else 0.6
+        for cell, epochs in histories.items():
+            kept = best.get(cell)
+            _curve(left, epochs, "train_loss", (ORANGE, alpha, None))
+            _curve(left, epochs, "val_log_loss", (BLUE, alpha, kept))
+            _curve(right, epochs, "val_accuracy", (ORANGE, alpha, kept))
+            _curve(right, epochs, "val_balanced_accuracy", (BLUE, alpha, kept))
+        longest = max((epoch.epoch for epochs in histories.values() for epoch in epochs), default=1)
+        for axes in (left, right):
+            axes.grid(axis="y")
+            axes.spines[["top", "right", "left"]].set_visible(False)
+            axes.tick_params(length=0)
+            axes.set_xlabel("epoch")
+            axes.set_xlim(0.5, longest + 0.5)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        right.set_ylim(0, 1)
+        _legend(left, "train loss", "val log loss")
+        _legend(right, "val accuracy", "val balanced accuracy")
+        figure.subplots_adjust(left=0.06, right=0.985, bottom=0.19, top=0.87, wspace=0.16)
+        alt = (
+            f"Training curves of {row}: loss and val accuracy over {longest} epochs, "
+            f"{numbers.counted(len(histories), 'fit')}"
+        )
+        return _drawing(figure, name, f"Training curves: {row}", alt)
+
+
+def _curve(
+    axes: Axes,
+    epochs: Sequence[EpochRecord],
+    field: str,
+    look: tuple[str, float, int | None],
+) -> None:
+    colour, alpha, kept = look
+    points = [(e.epoch, getattr(e, field)) for e in epochs if getattr(e, field) is not None]
+    if not points:
+        return
+    marker = "o" if len(points) == 1 else ""
+    axes.plot(*zip(*points, strict=True), color=colour, alpha=alpha, lw=1.6, marker=marker, ms=3)
+    chosen = [point for point in points if point[0] == kept]
+    if chosen:
+        axes.plot(*chosen[0], "o", ms=5, color=colour, markeredgecolor=PAPER, zorder=3)
+
+
+def _legend(axes: Axes, orange: str, blue: str) -> None:
+    """Names of the two lines above the axes, in their colours."""
+    for text, colour, left in ((orange, ORANGE, 0.0), (blue, BLUE, 0.36)):
+        axes.text(left, 1.06, f"● {text}", color=colour, size=8, transform=axes.transAxes)
+
+
+def forest_figure(name: str, table: TestSet) -> Drawing | None:
+    """Recall, specificity and balanced accuracy of every row with their intervals."""
+    wanted = [c for c in table.columns if c.class_ == table.focus and table.focus]
+    wanted += [c for c in table.columns if c.key == "balanced_accuracy"]
+    rows = [row for row in table.rows if row.n is not None]
+    if not rows or not wanted:
+        return None
+    several = len({row.run for row in rows}) > 1
+    names = [f"{row.row} ({row.run})" if several else row.row for row in rows]
+    height = 0.27 * len(rows) + 0.75
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(9.2, height))
+        panels = figure.subplots(1, len(wanted), squeeze=False)[0]
+        for axes, column in zip(panels, wanted, strict=True):
+            for place, row in enumerate(rows):
+                score = row.scores.get(column.key)
+                if score is None or score.value is None:
+                    axes.text(
+                        0.5, place, "undefined", color=MUTED, size=8, ha="center", va="center"
+                    )
+                    continue
+                low = score.value if score.low is None else score.low
+                high = score.value if score.high is None else score.high
+                colour = ORANGE if row.stamp else BLUE
+                axes.plot([low, high], [place, place], color=colour, lw=2, alpha=0.55)
+                axes.plot(score.value, place, "o", ms=5, color=colour, markeredgecolor=PAPER)
+            _forest_axes(axes, column.title, len(rows))
+        panels[0].set_yticks(range(len(rows)), _texts([_short(item) for item in names]))
+        panels[0].tick_params(axis="y", labelcolor=INK, labelsize=8.5)
+        top, bottom = 1 - 0.34 / height, 0.32 / height
+        figure.subplots_adjust(left=0.31, right=0.985, top=top, bottom=bottom, wspace=0.16)
+        shown = ", ".join(column.title for column in wanted)
+        alt = f"{shown} with intervals for {numbers.counted(len(rows), 'row')} on {table.title}"
+        return _drawing(figure, name, f"{table.title}: {shown}", alt)
+
+
+def _forest_axes(axes: Axes, title: str, rows: int) -> None:
+    axes.set_title(title, loc="left", weight="bold")
+    axes.set(xlim=(-0.02, 1.02), ylim=(rows - 0.5, -0.5))
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+    axes.set_yticks([])
+    axes.grid(axis="x")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _short(text: str, limit: int = 40) -> str:
+    """Long names lose their middle: their ends tell rows of a grid apart."""
+    text = numbers.one_line(text)
+    if len(text) <= limit:
+        return text
+    half = (limit - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def _texts(values: Sequence[str]) -> list[str]:
+    return [numbers.one_line(value) for value in values]
+
+
+def _drawing(figure: Figure, name: str, title: str, alt: str) -> Drawing:
+    title, alt = numbers.one_line(title), numbers.one_line(alt)
+    buffer = io.StringIO()
+    FigureCanvasSVG(figure)
+    metadata: dict[str, Any] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with warnings.catch_warnings():
+        # Text stays text, so a letter that matplotlib's own font lacks is the reader's to draw.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="svg", metadata=metadata)
+    return Drawing(name=name, title=title, alt=alt, svg=_cleaned(buffer.getvalue(), title))
+
+
+def _cleaned(svg: str, title: str) -> str:
+    """Without metadata, doctype, comments and ids that nothing points to."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    svg = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in used else "", svg)
+    svg = svg.replace("'DejaVu Sans'", _FONTS).replace(f"{_FONTS}, sans-serif", _FONTS)
+    svg = re.sub(r"[ \t]*\n[ \t]*", "\n", svg)
+    head, _, rest = svg.partition(">")
+    return f"{head}>\n<title>{escape(title)}</title>{rest}".rstrip() + "\n"

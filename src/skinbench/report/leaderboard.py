@@ -1,0 +1,275 @@
+"""The leaderboard over one or several runs: one table for each test set, never a mixed one.
+
+Nothing is chosen on test: rows stand in the order of their suites, and are sorted by a metric
+only where a reader asks for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from skinbench import registry, store
+from skinbench.errors import StoreError, UnknownNameError, UsageError
+from skinbench.records import LabelSpace, Plan, Row, Score, Scorecard
+from skinbench.report import board, numbers, pages, terminal
+from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, Status, TestSet
+from skinbench.report.content import read_label_spaces, read_run_facts
+from skinbench.report.tables import Scores
+from skinbench.store import RunFolder, from_plain, read_record
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+OVERALL_COLUMNS = ("accuracy", "balanced_accuracy", "macro_f1")
+FOCUS_CLASS = "mel"
+
+
+def leaderboard(folders: Sequence[RunFolder], *, sort: str | None = None) -> Leaderboard:
+    """Rows of all runs, by test set.
+
+    Args:
+        folders: run folders, each with a scorecard.json.
+        sort: a metric, e.g. `balanced_accuracy` or `recall:mel`; None keeps the suites' order.
+
+    Raises:
+        StoreError: a folder has no scorecard.
+        UsageError: no row has a score called `sort`, or a folder is named twice.
+    """
+    names = _run_names(folders)
+    tables: dict[tuple[object, ...], TestSet] = {}
+    for name, folder in zip(names, folders, strict=True):
+        for key, table in _tables_of_run(name, folder, sort):
+            known = tables.get(key)
+            tables[key] = table if known is None else board.joined(known, table)
+    found = list(tables.values())
+    if sort is not None:
+        found = _sorted_tables(found, sort)
+    return Leaderboard(runs=tuple(names), sort=sort, tables=tuple(found), notes=_notes(found, sort))
+
+
+def _run_names(folders: Sequence[RunFolder]) -> list[str]:
+    paths = [folder.root.resolve() for folder in folders]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise UsageError(f"{path} is named twice; name each run folder once")
+    short = [path.name for path in paths]
+    return [
+        f"{path.parent.name}/{path.name}" if short.count(path.name) > 1 else path.name
+        for path in paths
+    ]
+
+
+def _tables_of_run(
+    run: str, folder: RunFolder, sort: str | None
+) -> list[tuple[tuple[object, ...], TestSet]]:
+    if not folder.scorecard.exists():
+        raise StoreError(
+            f"{folder.root} has no scorecard.json; run the suite into it first, "
+            f"or name the folder of a finished run"
+        )
+    scorecard = read_record(folder.scorecard, Scorecard)
+    plan = read_record(folder.plan, Plan) if folder.plan.exists() else None
+    reduced = read_run_facts(folder).reduced
+    spaces = read_label_spaces(folder)
+    scores = Scores(scorecard)
+    rows = [from_plain(Row, row) for row in scorecard.rows]
+    places = {row.name: _places(row, rows, scores, plan) for row in rows}
+    tables: dict[tuple[object, ...], TestSet] = {}
+    for row in rows:
+        for dataset, condition in places[row.name]:
+            fresh = _empty_table(scorecard, row, (dataset, condition), spaces)
+            key = _key(fresh)
+            table = tables.setdefault(key, fresh)
+            where = (row.name, dataset, condition)
+            extra = None if sort is None else _sort_column(sort)
+            line = _board_row(run, row, where, (scorecard, scores, table, extra, reduced))
+            tables[key] = board.with_rows(table, (*table.rows, line))
+    return list(tables.items())
+
+
+def _places(
+    row: Row, rows: Sequence[Row], scores: Scores, plan: Plan | None
+) -> list[tuple[str, str]]:
+    """(dataset, condition) that a row is judged on, also where it has no score."""
+    own = scores.places(row.name)
+    if own:
+        return own
+    if plan is not None:
+        cells = {cell.name for cell in plan.cells if cell.row == row.name}
+        cells |= {item.cell.name for item in plan.derived if item.cell.row == row.name}
+        planned = [(e.dataset, e.condition) for e in plan.evaluations if e.cell in cells]
+        if planned:
+            return list(dict.fromkeys(planned))
+    beside = [other for other in rows if other.split == row.split and scores.places(other.name)]
+    return scores.places(beside[0].name)[:1] if beside else [("", "none")]
+
+
+def _empty_table(
+    scorecard: Scorecard, row: Row, place: tuple[str, str], spaces: Mapping[str, LabelSpace]
+) -> TestSet:
+    dataset, condition = place
+    name = dataset or (next(iter(scorecard.datasets)) if len(scorecard.datasets) == 1 else "")
+    space = spaces.get(name)
+    focus = focus_class(row.classes, space.malignant if space else ())
+    columns = [BoardColumn(metric=metric) for metric in OVERALL_COLUMNS]
+    if focus is not None:
+        columns.append(BoardColumn(metric="recall", class_=focus))
+        columns.append(BoardColumn(metric="specificity", class_=focus))
+    columns.append(BoardColumn(metric="macro_auroc"))
+    return TestSet(
+        dataset=name,
+        dataset_digest=scorecard.datasets.get(name, ""),
+        split=row.split,
+        split_digest=scorecard.splits.get(row.split, ""),
+        condition=condition,
+        classes=row.classes,
+        focus=focus,
+        level=scorecard.level,
+        columns=tuple(columns),
+        rows=(),
+    )
+
+
+def focus_class(classes: Sequence[str], malignant: Sequence[str]) -> str | None:
+    """`mel`, else the first malignant class, else None."""
+    if FOCUS_CLASS in classes:
+        return FOCUS_CLASS
+    return next((code for code in classes if code in malignant), None)
+
+
+def _key(table: TestSet) -> tuple[object, ...]:
+    """Rows with equal keys were judged on the same images, classes and level."""
+    data = table.dataset_digest or table.dataset
+    split = table.split_digest or table.split
+    return (data, split, table.condition, table.classes, table.level)
+
+
+_RowContext = tuple[Scorecard, Scores, TestSet, BoardColumn | None, Mapping[str, str]]
+
+
+def _board_row(run: str, row: Row, where: tuple[str, str, str], context: _RowContext) -> BoardRow:
+    scorecard, scores, table, extra, reduced = context
+    columns = [*table.columns, *([extra] if extra else [])]
+    found = {column.key: scores.find(where, column.metric, column.class_) for column in columns}
+    counted = [score for score in found.values() if score is not None]
+    positives = [s.n_positive for s in counted if s.class_ == table.focus and s.class_ is not None]
+    status, reason = _status(scorecard, row.name)
+    images = max((score.n for score in counted), default=0)
+    return BoardRow(
+        run=run,
+        row=row.name,
+        kind=row.kind,
+        model=row.model,
+        input=row.input,
+        technique=row.technique,
+        split=row.split,
+        status=status if images or status != "done" else "missing",
+        reason=reason or ("" if images else _why_unscored(counted)),
+        stamp=scorecard.stamps.get(row.split, ""),
+        reduced=reduced.get(row.name, ""),
+        n=images or None,
+        n_positive=positives[0] if positives and images else None,
+        scores=found,
+    )
+
+
+def _why_unscored(scores: Sequence[Score]) -> str:
+    said = next((score.reason for score in scores if score.reason), "")
+    return said or "the scorecard has no score of this row"
+
+
+def _status(scorecard: Scorecard, row: str) -> tuple[Status, str]:
+    cells = [cell for cell in scorecard.cells if cell.row == row]
+    undone = [cell for cell in cells if cell.status != "done"]
+    if not cells:
+        return "missing", "no cell of this row was run"
+    if not undone:
+        return "done", ""
+    reason = undone[0].reason or "no reason was recorded"
+    if len(undone) == len(cells):
+        return undone[0].status, reason
+    return "partial", f"{len(undone)} of {len(cells)} cells without predictions: {reason}"
+
+
+def _sort_column(sort: str) -> BoardColumn:
+    metric, _, class_ = sort.partition(":")
+    return BoardColumn(metric=metric, class_=class_ or None)
+
+
+def _sorted_tables(tables: Sequence[TestSet], sort: str) -> list[TestSet]:
+    column = _sort_column(sort)
+    if not any(row.scores.get(column.key) for table in tables for row in table.rows):
+        known = sorted({c.key for table in tables for c in table.columns})
+        raise UsageError(
+            f"cannot sort by '{sort}': no row has such a score; {registry.suggest(sort, known)}"
+        )
+    higher = True
+    with contextlib.suppress(UnknownNameError):
+        higher = registry.metrics.get(column.metric).higher_is_better
+
+    def rank(row: BoardRow) -> tuple[bool, float]:
+        score: Score | None = row.scores.get(column.key)
+        if score is None or score.value is None:
+            return (True, 0.0)
+        return (False, -score.value if higher else score.value)
+
+    found = []
+    for table in tables:
+        shown = table.columns if column in table.columns else (*table.columns, column)
+        found.append(board.with_rows(table, tuple(sorted(table.rows, key=rank)), shown))
+    return found
+
+
+def _notes(tables: Sequence[TestSet], sort: str | None) -> tuple[str, ...]:
+    notes = []
+    if sort is None:
+        notes.append("Rows stand in the order of the suite; none was chosen by these numbers.")
+    else:
+        column = _sort_column(sort)
+        title = numbers.metric_title(column.metric, column.class_)
+        notes.append(
+            f"Sorted by {title} on test at the reader's request. To choose a row by a number "
+            f"of this table is to choose on test."
+        )
+    if len(tables) > 1:
+        notes.append(
+            "Rows judged on different test images, conditions or classes are in separate "
+            "tables: their numbers do not compare."
+        )
+    return tuple(notes)
+
+
+# --- the four forms ------------------------------------------------------------------------
+
+
+def to_plain(leaderboard: Leaderboard) -> Any:
+    """The leaderboard as JSON values: the shape of `skinbench report --json`."""
+    return store.to_plain(leaderboard)
+
+
+def to_markdown(leaderboard: Leaderboard) -> str:
+    """The leaderboard alone, as a Markdown page."""
+    return pages.markdown_page("leaderboard.md.j2", view=board.view(leaderboard, folded=False))
+
+
+def to_html(leaderboard: Leaderboard) -> str:
+    """The leaderboard alone, as one self-contained HTML page."""
+    return pages.html_page("leaderboard.html.j2", view=board.view(leaderboard, folded=True))
+
+
+def to_terminal(leaderboard: Leaderboard, console: Console) -> None:
+    """Print the leaderboard, with as many columns as the console is wide."""
+    terminal.show(leaderboard, console)
+
+
+__all__ = [
+    "Leaderboard",
+    "focus_class",
+    "leaderboard",
+    "to_html",
+    "to_markdown",
+    "to_plain",
+    "to_terminal",
+]

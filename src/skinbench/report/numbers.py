@@ -1,0 +1,139 @@
+"""The one place that turns values into text. Nothing here knows HTML or Markdown."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+
+MISSING = "\u2013"
+"""Printed for a value that is undefined or absent; the reason stands beside it. Never 0."""
+
+_TITLES = {
+    "auroc": "AUROC",
+    "macro_auroc": "macro AUROC",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "f1": "F1",
+    "recall": "recall (sensitivity)",
+    "brier": "Brier score",
+    "brier_score": "Brier score",
+    "log_loss": "log loss",
+}
+_HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+def metric_title(metric: str, class_: str | None = None) -> str:
+    """A metric's name for a reader: `recall`, `mel` -> `mel recall (sensitivity)`."""
+    title = _TITLES.get(metric, metric.replace("_", " "))
+    return f"{class_} {title}" if class_ else title
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with fixed decimals; MISSING where it is None or not finite."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text  # no "-0.000"
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference with its sign; MISSING where undefined."""
+    text = number(value, digits)
+    return text if text == MISSING or text.startswith("-") else f"+{text}"
+
+
+def bounds(low: float | None, high: float | None, digits: int = 3) -> str:
+    """An interval as `[0.650, 0.770]`; empty where there is none."""
+    if low is None and high is None:
+        return ""
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def estimate(value: float | None, low: float | None, high: float | None) -> str:
+    """A value with its interval: `0.712 [0.650, 0.770]`."""
+    if value is None:
+        return MISSING
+    return f"{number(value)} {bounds(low, high)}".rstrip()
+
+
+def count(value: int | None) -> str:
+    """An integer with thousands separated: `10,015`."""
+    return MISSING if value is None else f"{value:,}"
+
+
+def counted(value: int, noun: str, plural: str = "") -> str:
+    """`1 image`, `2,003 images`."""
+    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+
+
+def share(part: int, whole: int) -> str:
+    """A share as a percentage with one decimal: `38.8 %`; MISSING of nothing."""
+    return MISSING if whole == 0 else f"{100 * part / whole:.1f} %"
+
+
+def level(value: float) -> str:
+    """Coverage of an interval: `95 %`."""
+    return f"{100 * value:g} %"
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `71 s`, `12 min 05 s`, `3 h 07 min`."""
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def bytes_(value: float | None) -> str:
+    """A size in decimal units: `25.0 GB`."""
+    if value is None:
+        return MISSING
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(value) < 1000 or unit == "TB":
+            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return MISSING
+
+
+def one_line(value: object) -> str:
+    """Text from data on one line, without control, escape or direction-changing characters."""
+    return " ".join("".join(_visible(c) for c in str(value)).split())
+
+
+def lines(value: object) -> str:
+    """Text from data that keeps its line breaks and indentation, otherwise like `one_line`."""
+    text = str(value).expandtabs(4).replace("\r\n", "\n")
+    return "".join(c if c == "\n" else _visible(c) for c in text)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """A name on several lines, broken after `/`, `,`, `_` and the like where that is possible."""
+    found: list[str] = []
+    line = ""
+    for part in pieces(one_line(text)):
+        while len(part) > width:
+            found, line, part = [*found, *filter(None, [line])], part[:width], part[width:]
+        if len(line) + len(part) > width:
+            found, line = [*found, line.rstrip()], part
+        else:
+            line += part
+    return [*found, line.rstrip()] if line else found
+
+
+def pieces(text: str) -> list[str]:
+    """A name cut after each place where a line may break."""
+    return re.findall(r"[^/,_@.:=+ -]*(?:[/,_@.:=+ -]+|$)", text)[:-1] or [text]
+
+
+def _visible(character: str) -> str:
+    if character in "\n\r\t\v\f\u2028\u2029":
+        return " "
+    return "\ufffd" if unicodedata.category(character) in _HIDDEN_CATEGORIES else character

@@ -1,0 +1,122 @@
+"""The leaderboard in a terminal, 80 columns wide or more."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from skinbench.report import board, numbers
+from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, TestSet
+
+_MEASURE_WIDTH = 16
+"""`[0.650, 0.770]` and the space between columns."""
+_NAME_WIDTH = 28
+_MADE_OF_WIDTH = 30
+_COUNT_WIDTH = 9
+_SHORT = {
+    "balanced_accuracy": "balanced accuracy",
+    "macro_auroc": "macro AUROC",
+    "macro_f1": "macro F1",
+}
+
+
+def show(leaderboard: Leaderboard, console: Console) -> None:
+    """Print every table with its footnotes."""
+    several = len(leaderboard.runs) > 1
+    for table in leaderboard.tables:
+        console.print()
+        console.print(Text(table.title, style="bold"))
+        console.print(_rich_table(table, console.width, runs=several))
+        for row in table.rows:
+            if row.status != "done":
+                _note(console, f"{row.row}: {board.status_entry(row).text}", "red")
+        for note in board.footnotes(table):
+            _note(console, note, "yellow" if note[:1] in board.MARKS else "dim")
+        level = numbers.level(table.level)
+        _note(console, f"Intervals: {level}, resampled by lesion group.", "dim")
+    for note in leaderboard.notes:
+        _note(console, note, "dim")
+
+
+def _note(console: Console, text: str, style: str) -> None:
+    console.print(Text(numbers.one_line(text), style=style))
+
+
+def _rich_table(table: TestSet, width: int, *, runs: bool) -> RichTable:
+    columns, made_of = _choose(table, width)
+    with_n = _fits_counts(width, len(columns), made_of=made_of)
+    used = _MEASURE_WIDTH * len(columns) + 2 + (_COUNT_WIDTH if with_n else 0)
+    used += _MADE_OF_WIDTH if made_of else 0
+    name_width = max(12, width - used)
+    signs = board.marks(table)
+    rich = RichTable(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
+    rich.add_column("row", no_wrap=True)
+    if made_of:
+        rich.add_column("model · input · technique", style="dim", no_wrap=True)
+    for column in columns:
+        rich.add_column(_head(column), justify="right", overflow="fold", min_width=14)
+    if with_n:
+        rich.add_column("n", justify="right")
+    for row in table.rows:
+        cells = [_name(row, name_width, runs=runs)]
+        if made_of:
+            cells.append(Text("\n".join(numbers.wrapped(board.made_of(row), _MADE_OF_WIDTH - 2))))
+        cells += [_measure(row, column, signs.get(row.stamp, "")) for column in columns]
+        if with_n:
+            cells.append(Text(numbers.count(row.n)))
+        rich.add_row(*cells)
+    return rich
+
+
+def _name(row: BoardRow, width: int, *, runs: bool) -> Text:
+    done = row.status == "done"
+    text = Text("\n".join(numbers.wrapped(row.row, width)), style="" if done else "red")
+    if runs:
+        text.append("\n" + "\n".join(numbers.wrapped(row.run, width)), style="dim")
+    if not done:
+        text.append(f"\n{row.status}", style="bold red")
+    return text
+
+
+def _choose(table: TestSet, width: int) -> tuple[list[BoardColumn], bool]:
+    """Columns that fit: recall never without specificity, the most telling first."""
+    focus = [column for column in table.columns if column.class_ == table.focus and table.focus]
+    order = ["balanced_accuracy", *(c.key for c in focus), "macro_auroc", "accuracy", "macro_f1"]
+    order += [column.key for column in table.columns if column.key not in order]
+    fitting = max(3, (width - _NAME_WIDTH) // _MEASURE_WIDTH)
+    chosen = set(order[:fitting])
+    chosen |= {c.key for c in table.columns if c not in focus and c.key == _sorted_key(table)}
+    columns = [column for column in table.columns if column.key in chosen]
+    left = width - _NAME_WIDTH - _MEASURE_WIDTH * len(columns)
+    return columns, left >= _MADE_OF_WIDTH
+
+
+def _sorted_key(table: TestSet) -> str:
+    """The column that sorting added, which must not be left out."""
+    return table.columns[-1].key if table.columns[-1].key != "macro_auroc" else ""
+
+
+def _fits_counts(width: int, columns: int, *, made_of: bool) -> bool:
+    left = width - _NAME_WIDTH - _MEASURE_WIDTH * columns - (_MADE_OF_WIDTH if made_of else 0)
+    return left >= _COUNT_WIDTH
+
+
+def _head(column: BoardColumn) -> Text:
+    if column.class_:
+        return Text(f"{column.class_}\n{column.metric.replace('_', ' ')}", justify="right")
+    title = _SHORT.get(column.metric, column.title)
+    return Text(title.replace(" ", "\n", 1), justify="right")
+
+
+def _measure(row: BoardRow, column: BoardColumn, mark: str) -> Text:
+    entry = board.measured(row, column)
+    text = Text(entry.text, justify="right", style="bold" if entry.sort is not None else "dim")
+    if mark and entry.sort is not None:
+        text.append(f" {mark}", style="yellow")
+    if entry.detail:
+        text.append(f"\n{entry.detail}", style="not bold dim")
+    elif entry.why:
+        text.append(f"\n{entry.why}", style="dim")
+    return text

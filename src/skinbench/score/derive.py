@@ -1,0 +1,77 @@
+"""A derived cell's predictions, made of its members' predictions without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from skinbench import registry
+from skinbench.errors import PredictionsError
+from skinbench.score.predictions import Predictions, check_frame
+
+_KEY = ["dataset", "image_id", "fold", "condition"]
+_SAME = ("group_id", "split", "label", "weight")
+
+
+def derive_predictions(
+    members: Sequence[Predictions],
+    *,
+    kind: str,
+    options: Mapping[str, object] | None = None,
+    names: Sequence[str] | None = None,
+) -> Predictions:
+    """Combine members aligned by dataset, image, fold and condition.
+
+    Args:
+        members: predictions of the member cells, at least one.
+        kind: name in the registry `derived`.
+        options: of the entry; its defaults where left out.
+        names: members' names for messages.
+
+    Raises:
+        UnknownNameError: no such kind.
+        PredictionsError: members differ in classes, images, labels, groups or splits; nothing is
+            dropped to make them fit.
+    """
+    entry = registry.derived.get(kind)
+    if not members:
+        raise PredictionsError(f"'{kind}' has no member; name at least one row under `of`")
+    labels = list(names) if names else [f"member {index}" for index in range(len(members))]
+    first = members[0]
+    frames = [part.frame.sort_values(_KEY, kind="stable") for part in members]
+    for name, part, frame in zip(labels[1:], members[1:], frames[1:], strict=True):
+        if part.classes != first.classes:
+            raise PredictionsError(
+                f"{name} has the classes {', '.join(part.classes)}, {labels[0]} "
+                f"{', '.join(first.classes)}; members must share one label space"
+            )
+        _refuse_misaligned(f"{name} and {labels[0]}", frames[0], frame)
+    columns = [f"p_{code}" for code in first.classes]
+    given = [frame[columns].to_numpy(np.float64) for frame in frames]
+    combined = entry.combine(given, {**entry.options, **(options or {})})
+    frame = frames[0].copy()
+    frame[columns] = np.asarray(combined, dtype=np.float32)
+    return check_frame(frame, first.classes, f"derived '{kind}'")
+
+
+def _refuse_misaligned(who: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
+    """Raise unless both frames hold the same images with the same facts, row by row."""
+    keys = [tuple(row) for row in ours[_KEY].itertuples(index=False)]
+    others = [tuple(row) for row in theirs[_KEY].itertuples(index=False)]
+    if keys != others:
+        odd = sorted(set(keys) ^ set(others))
+        raise PredictionsError(
+            f"{who} predict different images ({len(odd)} differ, first {odd[0][1]} of "
+            f"{odd[0][0]}, fold {odd[0][2]}); members must share one split"
+        )
+    for column in _SAME:
+        left, right = ours[column].to_numpy(object), theirs[column].to_numpy(object)
+        for key, a, b in zip(keys, left, right, strict=True):
+            if a != b and not (_null(a) and _null(b)):
+                raise PredictionsError(f"{who} differ in '{column}' of image {key[1]}: {a} and {b}")
+
+
+def _null(value: object) -> bool:
+    return value is None or value != value

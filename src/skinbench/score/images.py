@@ -1,0 +1,140 @@
+"""The images that one row is scored on, folds pooled: plain arrays in one fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from skinbench.errors import PredictionsError
+from skinbench.score.predictions import Predictions
+
+Key = tuple[str, str]
+"""(dataset, condition)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredImages:
+    """Labelled test images of one row, seed, dataset and condition.
+
+    Sorted by image id, then fold. Images without a label or with weight 0 are not in here.
+    """
+
+    dataset: str
+    condition: str
+    classes: tuple[str, ...]
+    image_ids: npt.NDArray[np.object_]
+    """[N]; an image that every fold predicts (a foreign test set) is there once for each."""
+    groups: npt.NDArray[np.object_]
+    """[N] lesion group ids."""
+    labels: npt.NDArray[np.int64]
+    """[N] indices into classes."""
+    decisions: npt.NDArray[np.int64]
+    """[N] indices into classes; the first of tied maxima."""
+    probabilities: npt.NDArray[np.float64]
+    """[N, C]; NaN where unknown (a baseline keeps only the classes that its checks name)."""
+    weights: npt.NDArray[np.float64]
+    """[N], above 0; they never add independent images."""
+    folds: npt.NDArray[np.int64]
+    unlabelled: int = 0
+    """Test images left out because they have no label."""
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def subset(self, mask: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> ScoredImages:
+        """The images where `mask` [N] is true, or those at positions, in that order."""
+        arrays: dict[str, Any] = {
+            name: getattr(self, name)[mask]
+            for name in (
+                "image_ids",
+                "groups",
+                "labels",
+                "decisions",
+                "probabilities",
+                "weights",
+                "folds",
+            )
+        }
+        return replace(self, **arrays)
+
+    def count(self, mask: npt.NDArray[np.bool_] | None = None) -> int:
+        """Distinct images, of those where `mask` is true."""
+        return len(set(self.image_ids if mask is None else self.image_ids[mask]))
+
+    def count_groups(self, mask: npt.NDArray[np.bool_] | None = None) -> int:
+        """Distinct lesion groups, of the images where `mask` is true."""
+        return len(set(self.groups if mask is None else self.groups[mask]))
+
+    def conditioned(self, on: str, class_index: int | None) -> npt.NDArray[np.bool_]:
+        """Which images a metric is a mean over (MetricEntry.conditions_on) [N]."""
+        if class_index is None or on == "all":
+            return np.ones(len(self), dtype=bool)
+        if on == "decided":
+            return np.asarray(self.decisions == class_index)
+        positive = np.asarray(self.labels == class_index)
+        return positive if on == "positives" else ~positive
+
+
+def pool(classes: Sequence[str], parts: Sequence[Predictions]) -> dict[Key, ScoredImages]:
+    """Pool the test rows of one row's folds (one seed), apart by dataset and condition.
+
+    Args:
+        classes: the row's classes.
+        parts: predictions of its cells, one for each fold.
+
+    Raises:
+        PredictionsError: a cell has other classes, or two cells predict the same image, fold
+            and condition.
+    """
+    codes = tuple(classes)
+    for part in parts:
+        if part.classes != codes:
+            raise PredictionsError(
+                f"predictions have the classes {', '.join(part.classes)}; the row has "
+                f"{', '.join(codes)}"
+            )
+    frames = [part.frame[part.frame["split"] == "test"] for part in parts]
+    if not frames:
+        return {}
+    frame = pd.concat(frames, ignore_index=True)
+    twice = frame.duplicated(["dataset", "image_id", "fold", "condition"])
+    if twice.any():
+        row = frame[twice].iloc[0]
+        raise PredictionsError(
+            f"image {row['image_id']} is predicted twice in fold {row['fold']} under condition "
+            f"{row['condition']}; each cell of a row must be another fold"
+        )
+    found: dict[Key, ScoredImages] = {}
+    for (dataset, condition), part_frame in frame.groupby(["dataset", "condition"], sort=True):
+        found[str(dataset), str(condition)] = _arrays(
+            str(dataset), str(condition), codes, part_frame
+        )
+    return found
+
+
+def _arrays(
+    dataset: str, condition: str, classes: tuple[str, ...], frame: pd.DataFrame
+) -> ScoredImages:
+    labelled = frame["label"].notna()
+    kept = frame[labelled & (frame["weight"] > 0)].sort_values(["image_id", "fold"], kind="stable")
+    index: Mapping[str, int] = {code: position for position, code in enumerate(classes)}
+    probabilities = kept[[f"p_{code}" for code in classes]].to_numpy(np.float64)
+    decisions = probabilities.argmax(axis=1) if len(kept) else np.zeros(0, dtype=np.int64)
+    return ScoredImages(
+        dataset=dataset,
+        condition=condition,
+        classes=classes,
+        image_ids=kept["image_id"].to_numpy(dtype=object),
+        groups=kept["group_id"].to_numpy(dtype=object),
+        labels=np.array([index[label] for label in kept["label"]], dtype=np.int64),
+        decisions=decisions.astype(np.int64),
+        probabilities=probabilities,
+        weights=kept["weight"].to_numpy(np.float64),
+        folds=kept["fold"].to_numpy(np.int64),
+        unlabelled=int(frame.loc[~labelled, "image_id"].nunique()),
+    )

@@ -1,0 +1,240 @@
+"""Lesion-clustered bootstrap resamples as integer weights, shared by every metric.
+
+Replicate 0 is the data. Replicate r > 0 draws as many lesion groups as there are, with
+replacement; the weight of an image is how often its group was drawn. Draws go over the sorted
+group ids and depend on nothing but their number and the seed, so rows that are scored on the
+same images share their resamples. Everything a metric reads is a product of one sparse matrix
+(what each group adds) with the draws, in integers, so no result depends on the order of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+STREAM = 25
+"""Replicates drawn from one random stream: any window of whole streams can be made alone."""
+WINDOW_VALUES = 8_000_000
+"""Images times replicates held at once (32 MB an array)."""
+
+Numbers = npt.NDArray[Any]
+
+
+def windows(n_rows: int, replicates: int) -> list[range]:
+    """Ranges of replicate numbers, 0 (the data) in the first, each small enough to hold."""
+    streams = max(1, WINDOW_VALUES // max(1, n_rows) // STREAM)
+    cuts = [0, *range(1 + streams * STREAM, replicates + 1, streams * STREAM), replicates + 1]
+    return [range(start, stop) for start, stop in pairwise(cuts)]
+
+
+@lru_cache(maxsize=8)
+def draws(n_groups: int, start: int, stop: int, seed: int) -> npt.NDArray[np.int32]:
+    """How often each group is drawn in replicates start to stop [G, stop - start].
+
+    Args:
+        n_groups: groups to draw from, at least 1.
+        start: first replicate; 0, or one more than a multiple of STREAM.
+        stop: one after the last.
+        seed: of the whole bootstrap.
+    """
+    counts = np.ones((n_groups, stop - start), dtype=np.int32)
+    first = max(start, 1)
+    for low in range(first, stop, STREAM):
+        generator = np.random.default_rng([seed, n_groups, (low - 1) // STREAM])
+        drawn = generator.integers(0, n_groups, size=(STREAM, n_groups))
+        drawn += np.arange(STREAM)[:, None] * n_groups
+        counted = np.bincount(drawn.ravel(), minlength=STREAM * n_groups)
+        width = min(STREAM, stop - low)
+        counts[:, low - start : low - start + width] = counted.reshape(STREAM, -1)[:width].T
+    counts.setflags(write=False)
+    return counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """Distinct images in canonical order, each with the weight of its copies."""
+
+    groups: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    decisions: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float64]
+    base: Numbers
+    """int64 with greatest common divisor 1, or float64 where weights are fractions."""
+    orders: dict[int, tuple[Numbers, Numbers]] = field(default_factory=dict)
+
+    def columns(self, class_index: int) -> tuple[Numbers, Numbers]:
+        """For each row, the column of its score in `ranking`, and whether it is positive."""
+        if class_index not in self.orders:
+            scores = self.probabilities[:, class_index]
+            positive = self.labels == class_index
+            self.orders[class_index] = (_ranking_columns(scores, positive), positive)
+        return self.orders[class_index]
+
+
+def _ranking_columns(scores: Numbers, positive: Numbers) -> Numbers:
+    """Number the distinct scores from the highest down; runs without a positive share one."""
+    distinct, inverse = np.unique(-scores, return_inverse=True)
+    has_positive = np.zeros(len(distinct), dtype=bool)
+    has_positive[inverse[positive]] = True
+    starts = np.ones(len(distinct), dtype=bool)
+    starts[1:] = has_positive[1:] | has_positive[:-1]
+    return np.asarray((np.cumsum(starts) - 1)[inverse])
+
+
+def _canonical(
+    groups: Numbers, labels: Numbers, decisions: Numbers, probabilities: Numbers, weights: Numbers
+) -> _Rows:
+    """Sort rows by content and merge equal ones, so that order and repetition leave no trace."""
+    order = np.lexsort((*probabilities.T[::-1], decisions, labels, groups))
+    groups, labels, decisions = groups[order], labels[order], decisions[order]
+    probabilities, weights = probabilities[order], weights[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (
+        (np.diff(groups) != 0)
+        | (np.diff(labels) != 0)
+        | (np.diff(decisions) != 0)
+        | (probabilities[1:] != probabilities[:-1]).any(axis=1)
+    )
+    base = np.add.reduceat(weights, np.flatnonzero(new)) if len(order) else weights
+    if base.dtype.kind == "i" and len(base):
+        base = base // np.gcd.reduce(base)
+    return _Rows(
+        groups=groups[new],
+        labels=labels[new],
+        decisions=decisions[new],
+        probabilities=probabilities[new],
+        base=base,
+    )
+
+
+def _whole(weights: Numbers) -> Numbers:
+    """Weights as int64 where a common factor of up to 1024 makes them whole, else float64."""
+    for factor in (1, 1024):
+        scaled = weights * factor
+        if np.all(scaled == np.rint(scaled)) and float(np.abs(scaled).sum()) < 2**40:
+            return np.asarray(scaled.astype(np.int64))
+    return np.asarray(weights, dtype=np.float64)
+
+
+class ReplicateSet:
+    """One labelled set of images under R = replicates + 1 sets of weights.
+
+    Implements records.entries.Replicates. Rows that are equal in everything are one row with
+    the sum of their weights; `labels`, `probabilities` and `weights` are in that canonical order.
+
+    Args:
+        labels: class indices [N].
+        probabilities: [N, C].
+        groups: lesion group ids [N], of any sortable kind.
+        replicates: bootstrap resamples beside the data itself.
+        seed: of the resamples.
+        decisions: class indices [N]; None decides for the first of the largest probabilities.
+        weights: [N], above 0; None weighs all alike.
+        universe: sorted group ids to draw from; None draws from those of `groups`. A part of a
+            test set (a fold, a slice) passes the ids of the whole to share its resamples.
+
+    Raises:
+        ValueError: `universe` lacks a group.
+    """
+
+    def __init__(
+        self,
+        labels: npt.ArrayLike,
+        probabilities: npt.ArrayLike,
+        groups: Sequence[object] | Numbers,
+        *,
+        replicates: int,
+        seed: int,
+        decisions: npt.ArrayLike | None = None,
+        weights: npt.ArrayLike | None = None,
+        universe: Numbers | None = None,
+    ) -> None:
+        matrix = np.asarray(probabilities, dtype=np.float64)
+        true = np.asarray(labels, dtype=np.int64)
+        decided = matrix.argmax(axis=1) if decisions is None else np.asarray(decisions, np.int64)
+        ids = np.asarray(groups)
+        known = np.unique(ids) if universe is None else universe
+        base = np.ones(len(true)) if weights is None else np.asarray(weights, dtype=np.float64)
+        self.n_classes = matrix.shape[1]
+        codes = np.searchsorted(known, ids)
+        if len(ids) and not np.array_equal(known[np.minimum(codes, len(known) - 1)], ids):
+            raise ValueError("universe lacks a group id of the images")
+        self._rows = _canonical(codes, true, decided, matrix, _whole(base))
+        self._n_groups, self._seed = len(known), seed
+        self._range = range(replicates + 1)
+
+    def window(self, part: range) -> ReplicateSet:
+        """The same images under some of the replicates; `part` is one of `windows`."""
+        view = object.__new__(ReplicateSet)
+        view.n_classes, view._rows = self.n_classes, self._rows
+        view._n_groups, view._seed, view._range = self._n_groups, self._seed, part
+        return view
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """[N] class indices."""
+        return self._rows.labels
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """[N, C]."""
+        return self._rows.probabilities
+
+    @cached_property
+    def weights(self) -> Numbers:
+        """[R, N] integers, or float64 where the weights given were fractions."""
+        return np.ascontiguousarray((self._draws[self._rows.groups] * self._rows.base[:, None]).T)
+
+    @cached_property
+    def confusion(self) -> Numbers:
+        """[R, C, C], [true, decided]."""
+        rows, size = self._rows, self.n_classes
+        cells = self._sums(rows.labels * size + rows.decisions, size * size)
+        wide = cells if cells.dtype.kind == "f" else cells.astype(np.int64)
+        return np.ascontiguousarray(wide.T).reshape(-1, size, size)
+
+    def ranking(self, class_index: int) -> tuple[Numbers, Numbers]:
+        """Cumulated positive and negative weights [R, T] of a class, highest score first.
+
+        A column for each distinct score; scores in a row that no positive image has share one,
+        for they are one straight piece of the ROC curve.
+        """
+        if class_index not in self._rankings:
+            columns, positive = self._rows.columns(class_index)
+            size = int(columns.max()) + 1 if len(columns) else 0
+            self._rankings[class_index] = (
+                self._cumulated(columns, positive, size),
+                self._cumulated(columns, ~positive, size),
+            )
+        return self._rankings[class_index]
+
+    @cached_property
+    def _rankings(self) -> dict[int, tuple[Numbers, Numbers]]:
+        return {}
+
+    @property
+    def _draws(self) -> npt.NDArray[np.int32]:
+        if not self._n_groups:
+            return np.zeros((0, len(self._range)), dtype=np.int32)
+        return draws(self._n_groups, self._range.start, self._range.stop, self._seed)
+
+    def _cumulated(self, columns: Numbers, mask: Numbers, size: int) -> Numbers:
+        sums = self._sums(columns[mask], size, mask)
+        return np.cumsum(sums, axis=0, out=sums).T
+
+    def _sums(self, columns: Numbers, size: int, mask: Numbers | None = None) -> Numbers:
+        """Weights of rows (those of `mask`) summed by column [size, R]."""
+        rows = self._rows
+        base = rows.base if mask is None else rows.base[mask]
+        groups = rows.groups if mask is None else rows.groups[mask]
+        if base.dtype.kind == "i":  # 32 bits hold any resample of this much weight
+            base = base.astype(np.int32 if rows.base.sum() < 2**26 else np.int64)
+        matrix = sparse.csr_array((base, (columns, groups)), shape=(size, self._n_groups))
+        return np.asarray(matrix @ self._draws)

@@ -1,0 +1,43 @@
+"""The suite file: what to compare. YAML in, a checked `Suite` out, errors with their line."""
+
+from skinbench.suite.document import Document, read_document
+from skinbench.suite.loader import (
+    Suite,
+    load_suite,
+    resolve_name,
+    shipped_suites,
+    stated_checks,
+    suite_to_yaml,
+)
+from skinbench.suite.rows import SuiteRow, expand_rows
+from skinbench.suite.schema import (
+    Check,
+    Claim,
+    DataSource,
+    Derived,
+    Evaluate,
+    RowSettings,
+    Split,
+    SuiteFile,
+)
+
+__all__ = [
+    "Check",
+    "Claim",
+    "DataSource",
+    "Derived",
+    "Document",
+    "Evaluate",
+    "RowSettings",
+    "Split",
+    "Suite",
+    "SuiteFile",
+    "SuiteRow",
+    "expand_rows",
+    "load_suite",
+    "read_document",
+    "resolve_name",
+    "shipped_suites",
+    "stated_checks",
+    "suite_to_yaml",
+]

@@ -1,0 +1,55 @@
+"""JSON Schema of the suite file: the models', with short forms and grids spelt out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skinbench import registry
+from skinbench.suite.schema import RowSettings, SuiteFile
+
+
+def suite_schema() -> dict[str, Any]:
+    """A schema that accepts what the loader accepts, short forms and grid lists included."""
+    schema = SuiteFile.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "skinbench suite"
+    definitions = schema["$defs"]
+    settings = RowSettings.model_json_schema(by_alias=True)
+    definitions.update({k: v for k, v in settings.pop("$defs", {}).items() if k not in definitions})
+    for name in ("RowSettings", "RowFile"):
+        _allow_short_forms(definitions[name]["properties"])
+    _allow_lists(definitions["Derived"]["properties"], "of")
+    _allow_lists(definitions["Evaluate"]["properties"], "conditions")
+    definitions["Grid"] = _grid(definitions["RowSettings"]["properties"])
+    schema["properties"]["grids"]["additionalProperties"] = {"$ref": "#/$defs/Grid"}
+    definitions["DataSource"]["properties"]["adapter"]["enum"] = registry.datasets.names()
+    return schema
+
+
+def _allow_short_forms(properties: dict[str, Any]) -> None:
+    """`model: resnet50` beside `model: {name: resnet50}`."""
+    for key in ("model", "input", "technique", "optimizer"):
+        properties[key] = {"anyOf": [{"type": "string"}, _bare(properties[key])]}
+    item = properties["augment"]["items"]
+    single = {"anyOf": [{"type": "string"}, item]}
+    properties["augment"] = {"anyOf": [single, {"type": "array", "items": single}]}
+
+
+def _allow_lists(properties: dict[str, Any], key: str) -> None:
+    properties[key] = {"anyOf": [{"type": "string"}, _bare(properties[key])]}
+
+
+def _bare(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key not in ("default", "title")}
+
+
+def _grid(properties: dict[str, Any]) -> dict[str, Any]:
+    """Each setting, or a list of them; lists multiply."""
+    axes = {}
+    for key, value in properties.items():
+        if key in ("seeds", "augment"):
+            axes[key] = value
+        else:
+            axes[key] = {"anyOf": [value, {"type": "array", "items": value}]}
+    axes["exclude"] = {"type": "array", "items": {"type": "object"}}
+    return {"type": "object", "properties": axes, "additionalProperties": False}

@@ -1,0 +1,281 @@
+"""From a suite's path or name to a checked suite: profiles, overrides, names, references."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from skinbench import registry
+from skinbench.errors import SuiteError, UsageError
+from skinbench.suite.document import Document, Key, parse_document, read_document
+from skinbench.suite.references import check_catalog, check_references
+from skinbench.suite.rows import ExcludedRow, SuiteRow, expand_rows, merge, plain
+from skinbench.suite.schema import Check, SuiteFile
+from skinbench.suite.validation import validate
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A suite file, checked, with its rows expanded."""
+
+    file: SuiteFile
+    rows: tuple[SuiteRow, ...]
+    excluded: tuple[ExcludedRow, ...]
+    document: Document
+    reduced: Mapping[str, str] = field(default_factory=dict)
+    """Row to what a profile or an override made smaller than the file says."""
+
+    @property
+    def name(self) -> str:
+        """The suite's name; also its folder under reports/."""
+        return self.file.name
+
+    @property
+    def folder(self) -> Path:
+        """Folder that relative paths in the file start from."""
+        return self.document.path.parent if self.document.path else Path.cwd()
+
+    def expand_path(self, text: str, key: Key) -> Path:
+        """A path of the file with its ${VARIABLES} replaced.
+
+        Raises:
+            SuiteError: a variable is not set.
+        """
+
+        def value(match: re.Match[str]) -> str:
+            name, default = match[1], match[2]
+            found = os.environ.get(name) or default
+            if not found:
+                message = f"the environment variable {name} is not set{_purpose(name)}"
+                raise self.document.error(message, key)
+            return found
+
+        path = Path(_VARIABLE.sub(value, text)).expanduser()
+        return path if path.is_absolute() else (self.folder / path).resolve()
+
+
+def _purpose(name: str) -> str:
+    purposes = {
+        "SKINBENCH_DATA": "; it names the folder with one sub-folder per dataset",
+        "SKINBENCH_WEIGHTS": "; it names the folder with your weights files",
+    }
+    return purposes.get(name, "")
+
+
+def shipped_suites() -> dict[str, Path]:
+    """Suites that come with skinbench, by name."""
+    for folder in (
+        Path(str(resources.files("skinbench"))) / "suites",
+        Path(__file__).parents[3] / "suites",
+    ):
+        if folder.is_dir():
+            return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {}
+
+
+def resolve_name(suite: str) -> Path:
+    """A path as given, or the path of a shipped suite of that name (`suites/x.yaml` too).
+
+    Raises:
+        UsageError: neither a file nor a shipped suite.
+    """
+    path = Path(suite)
+    if path.is_file():
+        return path
+    shipped = shipped_suites()
+    stem = path.stem if path.parent.name in ("", "suites") else suite
+    if stem in shipped:
+        return shipped[stem]
+    raise UsageError(f"{suite}: no such suite file; {registry.suggest(stem, shipped)}")
+
+
+def load_suite(
+    suite: str | Path,
+    *,
+    sets: Sequence[str] = (),
+    profile: str | None = None,
+    only: Sequence[str] = (),
+) -> Suite:
+    """Load, override and check a suite.
+
+    Args:
+        suite: a path, or the name of a suite that comes with skinbench.
+        sets: `a.b=value` overrides, after the profile; values are YAML.
+        profile: a name under `profiles:` whose settings are merged over the file.
+        only: row patterns to keep; what kept derived rows and warm starts need stays too.
+
+    Raises:
+        SuiteError: with file, line, key, and the nearest allowed name.
+    """
+    document = original = read_document(resolve_name(str(suite)))
+    if profile is not None:
+        document = _with_profile(document, profile)
+    for item in sets:
+        document = _with_set(document, item)
+    file = validate(SuiteFile, document.values, document)
+    _load_plugins(file, document)
+    rows, excluded = expand_rows(file, document)
+    check_references(file, rows, document)
+    check_catalog(file, rows, document)
+    reduced = _reduced(file, rows, original) if document is not original else {}
+    loaded = Suite(file=file, rows=rows, excluded=excluded, document=document, reduced=reduced)
+    return _only(loaded, only) if only else loaded
+
+
+def stated_checks(path: Path) -> list[Check]:
+    """The `gate:` of a suite file alone, for judging a run where its data is not."""
+    document = read_document(path)
+    return validate(SuiteFile, document.values, document).gate
+
+
+def suite_to_yaml(suite: Suite) -> str:
+    """The suite with every default written out and grids kept, as YAML."""
+    values = plain(suite.file)
+    values["rows"] = {}
+    values["grids"] = {}
+    for row in suite.rows:
+        values["rows"][row.name] = {
+            **plain(row.settings),
+            "claims": [plain(claim) for claim in row.claims],
+        }
+    values["profiles"] = {}
+    header = "# Resolved by skinbench: every default written out, grids expanded.\n"
+    return header + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+
+
+# --- overrides ---------------------------------------------------------------------------
+
+
+def _with_profile(document: Document, profile: str) -> Document:
+    profiles = document.values.get("profiles") or {}
+    if profile not in profiles:
+        hint = registry.suggest(profile, profiles)
+        raise document.error(f"no profile '{profile}'; {hint}", ("profiles",))
+    prefix: Key = ("profiles", profile)
+    moved = {
+        key[len(prefix) :]: line
+        for key, line in document.lines.items()
+        if key[: len(prefix)] == prefix and len(key) > len(prefix)
+    }
+    values = merge(document.values, profiles[profile] or {})
+    return Document(values=values, lines={**document.lines, **moved}, path=document.path)
+
+
+def _with_set(document: Document, item: str) -> Document:
+    name, equals, text = item.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"--set {item}: expected KEY=VALUE, e.g. --set defaults.epochs=3")
+    try:
+        value = parse_document(f"value: {text}\n").values["value"]
+    except SuiteError as error:
+        raise UsageError(f"--set {item}: the value is not YAML: {error.message}") from error
+    nested: Any = value
+    for part in reversed(_path_of(name.strip(), document.values)):
+        nested = {part: nested}
+    return Document(values=merge(document.values, nested), lines=document.lines, path=document.path)
+
+
+def _path_of(dotted: str, values: Any) -> list[str]:
+    """Split a dotted key, preferring existing keys that contain dots themselves."""
+    if isinstance(values, dict):
+        for key in sorted(values, key=len, reverse=True):
+            if dotted == key:
+                return [key]
+            if dotted.startswith(f"{key}."):
+                return [key, *_path_of(dotted[len(key) + 1 :], values[key])]
+    first, _, rest = dotted.partition(".")
+    return [first, *_path_of(rest, None)] if rest else [first]
+
+
+def _load_plugins(file: SuiteFile, document: Document) -> None:
+    folder = document.path.parent if document.path else Path.cwd()
+    paths = [str((folder / item).resolve()) for item in file.plugins]
+    for index, path in enumerate(paths):
+        try:
+            registry.load_plugin(Path(path))
+        except UsageError as error:
+            raise document.error(str(error), ("plugins", index)) from error
+    if paths:
+        known = filter(None, os.environ.get(registry.PLUGINS_VARIABLE, "").split(os.pathsep))
+        merged = dict.fromkeys([*known, *paths])
+        os.environ[registry.PLUGINS_VARIABLE] = os.pathsep.join(merged)
+
+
+def _reduced(file: SuiteFile, rows: Sequence[SuiteRow], original: Document) -> dict[str, str]:
+    """What each row has less of than in the file itself: its claims are then not comparable."""
+    before = validate(SuiteFile, original.values, original)
+    old_rows = {row.name: row.settings for row in expand_rows(before, original)[0]}
+    sampled = {
+        name
+        for name, source in file.data.items()
+        if name in before.data and source.sample != before.data[name].sample
+    }
+    reduced = {}
+    for row in rows:
+        old = old_rows.get(row.name)
+        if old is None:
+            continue
+        reasons = [
+            f"{field} {getattr(row.settings, field)} instead of {getattr(old, field)}"
+            for field in ("image_size", "epochs")
+            if getattr(row.settings, field) != getattr(old, field)
+        ]
+        if row.settings.model != old.model:
+            reasons.append("other weights or model than the file's")
+        split = file.splits[str(row.settings.split)]
+        if sampled & {split.data, split.train, split.test}:
+            reasons.append("a sample of the data")
+        if reasons:
+            reduced[row.name] = "; ".join(reasons)
+    return reduced
+
+
+def _only(suite: Suite, patterns: Sequence[str]) -> Suite:
+    names = [row.name for row in suite.rows]
+    everything = [*names, *suite.file.derived]
+    kept: set[str] = set()
+    for pattern in patterns:
+        found = fnmatch.filter(everything, pattern)
+        if not found:
+            hint = registry.suggest(pattern, everything)
+            raise UsageError(f"--only {pattern}: no row matches; {hint}")
+        kept.update(found)
+    by_name = {row.name: row for row in suite.rows}
+    pending = list(kept)
+    while pending:
+        name = pending.pop()
+        for need in _needs(suite, name, by_name, everything):
+            if need not in kept:
+                kept.add(need)
+                pending.append(need)
+    derived = {name: item for name, item in suite.file.derived.items() if name in kept}
+    evaluate = [e for e in suite.file.evaluate if fnmatch.filter(kept, e.rows)]
+    return Suite(
+        file=suite.file.model_copy(update={"derived": derived, "evaluate": evaluate}),
+        rows=tuple(row for row in suite.rows if row.name in kept),
+        excluded=suite.excluded,
+        document=suite.document,
+        reduced=suite.reduced,
+    )
+
+
+def _needs(
+    suite: Suite, name: str, rows: dict[str, SuiteRow], everything: Sequence[str]
+) -> list[str]:
+    if name in suite.file.derived:
+        patterns = suite.file.derived[name].of
+        found = [n for pattern in patterns for n in fnmatch.filter(everything, pattern)]
+        return [item for item in found if item != name]
+    model = rows[name].settings.model
+    weights = model.weights if model else None
+    return [weights.row] if weights is not None and weights.row is not None else []

@@ -1,0 +1,137 @@
+"""Checks across a suite: every name that it mentions exists, and every option is known."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from skinbench import registry
+from skinbench.errors import UnknownNameError
+from skinbench.suite.document import Document, Key
+from skinbench.suite.rows import SuiteRow
+from skinbench.suite.schema import SuiteFile
+
+
+def check_references(file: SuiteFile, rows: Sequence[SuiteRow], document: Document) -> None:
+    """Datasets, splits and rows that are named exist.
+
+    Raises:
+        SuiteError: with the line of the first name that does not, and the nearest that does.
+    """
+    if not rows and not file.derived:
+        raise document.error("a suite needs rows or grids; see `skinbench init`", ("rows",))
+    names = [row.name for row in rows]
+    for name, split in file.splits.items():
+        for field in ("data", "train", "exclude", "test"):
+            value = getattr(split, field)
+            if isinstance(value, str):
+                _known(value, file.data, "dataset", ("splits", name, field), document)
+    for row in rows:
+        _known(row.settings.split, file.splits, "split", (*row.key, "split"), document)
+        weights = row.settings.model.weights if row.settings.model else None
+        if weights is not None and weights.row is not None:
+            key = (*row.key, "model", "weights", "row")
+            _known(weights.row, [n for n in names if n != row.name], "row", key, document)
+    _check_patterns(file, names, document)
+
+
+def _check_patterns(file: SuiteFile, names: Sequence[str], document: Document) -> None:
+    everything = [*names, *file.derived]
+    for name, derived in file.derived.items():
+        if name in names:
+            raise document.error(f"a row is called '{name}' already", ("derived", name))
+        others = [n for n in everything if n != name]
+        for pattern in derived.of:
+            _matched(pattern, others, ("derived", name, "of"), document)
+    for index, item in enumerate(file.evaluate):
+        if item.on is not None:
+            _known(item.on, file.data, "dataset", ("evaluate", index, "on"), document)
+        _matched(item.rows, everything, ("evaluate", index, "rows"), document)
+
+
+def _known(name: str | None, among: Iterable[str], what: str, key: Key, document: Document) -> None:
+    if name not in set(among):
+        hint = registry.suggest(str(name), among)
+        raise document.error(f"no {what} '{name}'; {hint}", key)
+
+
+def _matched(pattern: str, names: Sequence[str], key: Key, document: Document) -> None:
+    if not fnmatch.filter(names, pattern):
+        hint = registry.suggest(pattern, names)
+        raise document.error(f"no row matches '{pattern}'; {hint}", key)
+
+
+def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document) -> None:
+    """Every catalog name is in its registry, and every option is one that the entry has.
+
+    Raises:
+        SuiteError: with the line of the first that is not.
+    """
+    for kind, name, options, key in [*_file_names(file), *_row_names(rows)]:
+        try:
+            found: Any = registry.KINDS[kind].get(name)
+        except UnknownNameError as error:
+            raise document.error(str(error), key) from error
+        for option in options:
+            if option not in found.options:
+                hint = registry.suggest(option, found.options)
+                message = f"{kind[:-1]} '{name}' has no option '{option}'; {hint}"
+                raise document.error(message, (*key, "options", option))
+    for index, check in enumerate(file.gate):
+        _check_class(check.metric, check.class_, ("gate", index), document)
+    for row in rows:
+        for index, claim in enumerate(row.claims):
+            _check_class(claim.metric, claim.class_, (*row.key, "claims", index), document)
+    for index, item in enumerate(file.evaluate):
+        for condition in item.conditions:
+            _check_condition(condition, document, ("evaluate", index, "conditions"))
+
+
+Named = tuple[str, str, dict[str, Any], Key]
+
+
+def _file_names(file: SuiteFile) -> Iterable[Named]:
+    for name, source in file.data.items():
+        yield "datasets", source.adapter, source.options, ("data", name, "adapter")
+    for name, derived in file.derived.items():
+        yield "derived", derived.kind, derived.options, ("derived", name, "kind")
+    for index, check in enumerate(file.gate):
+        yield "metrics", check.metric, {}, ("gate", index, "metric")
+    if file.explain is not None:
+        yield "explainers", file.explain.method, {}, ("explain", "method")
+
+
+def _row_names(rows: Sequence[SuiteRow]) -> Iterable[Named]:
+    for row in rows:
+        settings = row.settings
+        if settings.model is not None:
+            yield "models", settings.model.name, settings.model.options, (*row.key, "model")
+        for kind in ("input", "technique"):
+            choice = getattr(settings, kind)
+            yield f"{kind}s", choice.name, choice.options, (*row.key, kind)
+        for item in settings.augment:
+            yield "augments", item.name, item.options, (*row.key, "augment")
+        for index, claim in enumerate(row.claims):
+            yield "metrics", claim.metric, {}, (*row.key, "claims", index, "metric")
+
+
+def _check_class(metric: str, class_: str | None, key: Key, document: Document) -> None:
+    per_class = registry.metrics.get(metric).per_class
+    if per_class and class_ is None:
+        message = f"metric '{metric}' is per class: add `class: mel` or another class"
+        raise document.error(message, key)
+    if not per_class and class_ is not None:
+        message = f"metric '{metric}' is over all classes: leave `class` out"
+        raise document.error(message, (*key, "class"))
+
+
+def _check_condition(condition: str, document: Document, key: Key) -> None:
+    if condition == "none":
+        return
+    name, _, strength = condition.partition("@")
+    if name not in registry.conditions.names():
+        hint = registry.suggest(name, ["none", *registry.conditions.names()])
+        raise document.error(f"no condition '{name}'; {hint}", key)
+    if strength not in ("1", "2", "3", "4", "5"):
+        raise document.error(f"'{condition}' needs a strength, e.g. {name}@3 (1 to 5)", key)

@@ -1,0 +1,212 @@
+"""The leaderboard over runs: tables by test set, order, the four forms."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from skinbench.errors import StoreError, UsageError
+from skinbench.records import Score, Scorecard
+from skinbench.report import leaderboard as boards
+from skinbench.store import RunFolder, read_record, write_json
+from tests.report.fixture import Wish, make_run
+from tests.report.test_render import HOSTILE, Page, check_golden
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return make_run(tmp_path_factory.mktemp("a") / "first", Wish(rows=13))
+
+
+def change(folder: RunFolder, **changes: object) -> None:
+    scorecard = dataclasses.replace(read_record(folder.scorecard, Scorecard), **changes)
+    write_json(folder.scorecard, scorecard)
+
+
+def terminal(board: boards.Leaderboard, width: int) -> str:
+    console = Console(width=width, file=io.StringIO(), color_system=None, legacy_windows=False)
+    boards.to_terminal(board, console)
+    return console.file.getvalue()
+
+
+def test_rows_keep_the_order_of_the_suite(run):
+    board = boards.leaderboard([run])
+    scorecard = read_record(run.scorecard, Scorecard)
+    wanted = [row["name"] for row in scorecard.rows if row["split"] == "by_lesion"]
+    assert [row.row for row in board.tables[0].rows] == wanted
+    assert board.sort is None
+
+
+def test_splits_have_tables_of_their_own(run):
+    board = boards.leaderboard([run])
+    assert [table.split for table in board.tables] == ["by_lesion", "by_image"]
+    assert any("separate tables" in note for note in board.notes)
+
+
+def test_runs_share_a_table_only_on_the_same_images(run, tmp_path):
+    same = make_run(tmp_path / "same", Wish(rows=4))
+    other = make_run(tmp_path / "other", Wish(rows=4))
+    change(other, datasets={"lesions": "e" * 32})
+    board = boards.leaderboard([run, same, other])
+    runs = [{row.run for row in table.rows} for table in board.tables]
+    assert runs == [{"first", "same"}, {"first"}, {"other"}]
+
+
+def test_same_data_and_split_under_other_names_share_a_table(run, tmp_path):
+    other = make_run(tmp_path / "other", Wish(rows=4))
+    before = read_record(other.scorecard, Scorecard)
+    renamed = [dataclasses.replace(score, dataset="mine") for score in before.scores]
+    change(other, datasets={"mine": "d" * 32}, scores=tuple(renamed))
+    board = boards.leaderboard([run, other])
+    assert {row.run for row in board.tables[0].rows} == {"first", "other"}
+
+
+def test_intervals_of_another_level_do_not_mix(run, tmp_path):
+    other = make_run(tmp_path / "other", Wish(rows=4))
+    change(other, level=0.9)
+    board = boards.leaderboard([run, other])
+    assert [table.level for table in board.tables] == [0.95, 0.95, 0.9]
+
+
+def test_failed_blocked_and_missing_rows_are_there(run):
+    rows = {row.row: row for row in boards.leaderboard([run]).tables[0].rows}
+    states = {name.split(",", 1)[1]: row.status for name, row in rows.items() if "," in name}
+    assert states["focal,image"] == "failed"
+    assert states["focal,fusion_concat"] == "blocked"
+    assert states["oversampling,fusion_concat"] == "missing"
+    failed = rows["techniques/mobilenetv2_100,focal,image"]
+    assert failed.n is None
+    assert failed.n_positive is None
+    assert "OutOfMemoryError" in failed.reason
+
+
+def test_a_row_with_some_failed_cells_is_partial(run, tmp_path):
+    folder = make_run(tmp_path / "run", Wish(rows=4))
+    before = read_record(folder.scorecard, Scorecard)
+    last = dataclasses.replace(before.cells[-1], status="failed", reason="killed")
+    change(folder, cells=(*before.cells[:-1], last))
+    row = boards.leaderboard([folder]).tables[0].rows[-1]
+    assert (row.status, row.reason) == (
+        "partial", "1 of 2 cells without predictions: killed",
+    )  # fmt: skip
+
+
+def test_sorting_says_so_and_puts_undefined_last(run):
+    board = boards.leaderboard([run], sort="balanced_accuracy")
+    rows = board.tables[0].rows
+    values = [row.scores["balanced_accuracy"] for row in rows]
+    defined = [score.value for score in values if score is not None and score.value is not None]
+    assert defined == sorted(defined, reverse=True)
+    assert all(s is None or s.value is None for s in values[len(defined) :])
+    assert "at the reader's request" in board.notes[0]
+
+
+def test_sorting_by_a_loss_puts_the_smallest_first_and_shows_it(run):
+    board = boards.leaderboard([run], sort="log_loss")
+    values = [row.scores["log_loss"] for row in board.tables[0].rows]
+    defined = [score.value for score in values if score is not None and score.value is not None]
+    assert defined == sorted(defined)
+    assert board.tables[0].columns[-1].key == "log_loss"
+    assert "log\n" in terminal(board, 80) or "log loss" in terminal(board, 80)
+
+
+def test_sorting_by_nothing_known_suggests(run):
+    with pytest.raises(UsageError, match="did you mean 'balanced_accuracy'"):
+        boards.leaderboard([run], sort="balanced_acuracy")
+    with pytest.raises(UsageError, match="did you mean 'recall:mel'"):
+        boards.leaderboard([run], sort="recall:nel")
+
+
+def test_no_scorecard_and_a_folder_twice_are_clear(run, tmp_path):
+    with pytest.raises(StoreError, match=r"has no scorecard\.json"):
+        boards.leaderboard([RunFolder(tmp_path)])
+    with pytest.raises(UsageError, match="named twice"):
+        boards.leaderboard([run, RunFolder(run.root / ".")])
+
+
+def test_runs_of_the_same_name_are_told_apart(tmp_path):
+    folders = [make_run(tmp_path / name / "run", Wish(rows=1)) for name in "ab"]
+    assert boards.leaderboard(folders).runs == ("a/run", "b/run")
+
+
+@pytest.mark.parametrize(
+    ("classes", "malignant", "focus"),
+    [
+        (("nv", "mel"), (), "mel"),
+        (("nv", "bcc", "scc"), ("scc", "bcc"), "bcc"),
+        (("cat", "dog"), (), None),
+    ],
+)
+def test_focus_class(classes, malignant, focus):
+    assert boards.focus_class(classes, malignant) == focus
+
+
+def test_no_focus_class_leaves_its_columns_out(tmp_path):
+    folder = make_run(tmp_path / "run", Wish(focus=False, rows=4))
+    for path in folder.manifests.glob("*.json"):
+        path.unlink()
+    table = boards.leaderboard([folder]).tables[0]
+    assert table.focus is None
+    assert [c.key for c in table.columns] == [
+        "accuracy", "balanced_accuracy", "macro_f1", "macro_auroc",
+    ]  # fmt: skip
+    assert "recall" not in boards.to_markdown(boards.leaderboard([folder])).split("Research")[0]
+    assert terminal(boards.leaderboard([folder]), 80)
+
+
+def test_json_has_every_interval_and_is_finite(run):
+    plain = boards.to_plain(boards.leaderboard([run]))
+    json.dumps(plain, allow_nan=False)
+    assert plain["schema"] == 1
+    first = plain["tables"][0]["rows"][0]["scores"]["recall:mel"]
+    assert {"value", "low", "high", "n", "n_positive", "reason"} <= set(first)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_terminal_snapshot(run, width):
+    text = terminal(boards.leaderboard([run]), width)
+    assert max(map(len, text.splitlines())) <= width
+    check_golden(f"leaderboard-{width}.txt", text)
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 137, 200])
+@pytest.mark.parametrize("sort", [None, "accuracy", "log_loss"])
+def test_terminal_shows_recall_only_with_specificity(run, width, sort):
+    text = terminal(boards.leaderboard([run], sort=sort), width)
+    assert ("recall" in text.split("─")[0]) == ("specificity" in text.split("─")[0])
+    if width >= 80:
+        assert max(map(len, text.splitlines())) <= width
+        assert "recall" in text
+
+
+def test_hostile_names_do_nothing_in_the_four_forms(tmp_path):
+    hostile = HOSTILE + "[bold red]x[/]\x1b[31m"
+    board = boards.leaderboard([make_run(tmp_path / "run", Wish(hostile=hostile, rows=5))])
+    text = terminal(board, 80)
+    assert "\x1b" not in text
+    assert "[bold" in text.replace("\n", "")
+    html = boards.to_html(board)
+    assert "<script" not in html
+    assert Page(html).open == []
+    assert "<script" not in boards.to_markdown(board)
+
+
+def test_markdown_and_html_of_several_runs_name_the_run(run, tmp_path):
+    other = make_run(tmp_path / "other", Wish(rows=4))
+    board = boards.leaderboard([run, other])
+    assert "| row | run |" in boards.to_markdown(board)
+    html = boards.to_html(board)
+    assert "other" in html
+    assert html == boards.to_html(boards.leaderboard([run, other]))
+
+
+def test_seeds_apart_do_not_hide_the_mean(tmp_path):
+    folder = make_run(tmp_path / "run", Wish(rows=4))
+    score = boards.leaderboard([folder]).tables[0].rows[-1].scores["accuracy"]
+    assert isinstance(score, Score)
+    assert score.seed is None
+    assert score.sd_seeds == pytest.approx(0.0125)

@@ -1,0 +1,317 @@
+# ruff: noqa: RUF001
+"""The whole report: golden Markdown, same bytes, escaping, no network, size, damaged folders."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from skinbench.errors import CorruptObjectError, StoreError
+from skinbench.report import gallery
+from skinbench.report.render import render_run
+from skinbench.store import RunFolder, read_json, write_json
+from tests.report.fixture import Wish, make_run
+
+GOLDEN = Path(__file__).parent / "golden"
+HOSTILE = (
+    "<script>alert(1)</script>|`x`\"'&{{7*7}}[a](javascript:b)![i](http://evil.example/p.png)*_$z$"
+)
+
+
+def check_golden(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("SKINBENCH_WRITE_GOLDEN") == "1":
+        path.write_text(text, encoding="utf-8", newline="\n")
+    assert text == path.read_text("utf-8"), (
+        f"{name} changed; look at it, then set SKINBENCH_WRITE_GOLDEN=1 to keep it"
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = make_run(tmp_path_factory.mktemp("run") / "quickstart", Wish(rows=13))
+    render_run(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = make_run(tmp_path_factory.mktemp("hostile") / "run", Wish(hostile=HOSTILE, rows=13))
+    render_run(folder)
+    return folder
+
+
+class Page(HTMLParser):
+    """Elements, ids and addresses of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            self.attributes.append((tag, name, value or ""))
+            if name == "id":
+                self.ids.append(value or "")
+        if tag not in {"meta", "link", "img", "br", "wbr", "input", "hr"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in {"meta", "link", "img", "br", "wbr", "input", "hr"}:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open[-1] == tag, f"</{tag}> closes <{self.open[-1]}>"
+        self.open.pop()
+
+
+def test_golden_markdown_with_failed_undefined_and_missing_rows(run):
+    check_golden("report.md", run.markdown.read_text("utf-8"))
+
+
+def test_rendering_twice_gives_the_same_bytes(run):
+    def contents() -> dict[str, bytes]:
+        files = [run.markdown, run.html, *sorted(run.figures.iterdir())]
+        return {str(path): path.read_bytes() for path in files}
+
+    first = contents()
+    render_run(run)
+    assert contents() == first
+
+
+def test_a_copy_elsewhere_renders_to_the_same_bytes(run, tmp_path):
+    copy = RunFolder(tmp_path / "elsewhere" / "other_name")
+    shutil.copytree(run.root, copy.root)
+    for path in (copy.markdown, copy.html):
+        path.unlink()
+    shutil.rmtree(copy.figures)
+    render_run(copy)
+    assert copy.html.read_bytes() == run.html.read_bytes()
+    assert copy.markdown.read_bytes() == run.markdown.read_bytes()
+
+
+def test_figures_of_rows_that_are_gone_are_removed(run, tmp_path):
+    copy = RunFolder(tmp_path / "run")
+    shutil.copytree(run.root, copy.root)
+    stale = copy.figures / "curves-gone-123456.svg"
+    stale.write_text("<svg/>")
+    (copy.figures / "mine.png").write_text("kept")
+    render_run(copy)
+    assert not stale.exists()
+    assert (copy.figures / "mine.png").exists()
+
+
+def test_html_is_well_formed_and_its_ids_are_unique(run):
+    page = Page(run.html.read_text("utf-8"))
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    targets = [v[1:] for _, n, v in page.attributes if n == "href" and v.startswith("#")]
+    assert targets
+    assert set(targets) <= set(page.ids)
+
+
+@pytest.mark.parametrize("name", ["run", "hostile"])
+def test_html_loads_nothing(name, request):
+    text = request.getfixturevalue(name).html.read_text("utf-8")
+    page = Page(text)
+    assert not {"script", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    for tag, attribute, value in page.attributes:
+        assert not attribute.startswith("on"), (tag, attribute)
+        if attribute in {"src", "srcset", "data", "poster", "action"} or (
+            attribute == "href" and tag != "a"
+        ):
+            assert value.startswith(("data:", "#")), (tag, attribute, value[:60])
+        if tag == "a" and attribute == "href":
+            assert value.startswith(("#", "https://", "http://"))
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)[1]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "default-src 'none'" in text
+
+
+def test_names_do_nothing_in_html(hostile):
+    text = hostile.html.read_text("utf-8")
+    assert "<script" not in text
+    assert '<img src="http' not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert "{{7*7}}" in text.replace("<wbr>", "")  # printed, not evaluated
+    assert Page(text).open == []
+
+
+def test_names_do_nothing_in_markdown(hostile):
+    text = hostile.markdown.read_text("utf-8")
+    outside = re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert "<script" not in outside
+    assert not re.search(r"(?<!\\)\]\((javascript|http)", outside)
+    assert not re.search(r"!\[[^\]\\]*\]\(http", outside)
+    assert "\\`x\\`" in outside
+    for block in re.findall(r"(?:^\|.*\n)+", outside, flags=re.MULTILINE):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert len(widths) == 1, block[:300]
+
+
+def test_names_do_nothing_in_figures(hostile):
+    for path in hostile.figures.glob("*.svg"):
+        text = path.read_text("utf-8")
+        assert "<script" not in text
+        assert "evil.example" not in re.sub(r">[^<]*<", "><", text)
+        assert re.fullmatch(r"[A-Za-z0-9.-]+", path.name)
+
+
+def test_undefined_failed_and_missing_are_never_zero(run):
+    text = run.markdown.read_text("utf-8")
+    board = text[text.index("## Leaderboard") : text.index("## Gate")]
+    undone = [
+        line for line in board.splitlines() if re.search(r"\| (failed|blocked|missing): ", line)
+    ]
+    assert len(undone) == 3
+    for line in undone:
+        assert line.count("| – ") == 8
+        assert "0.000" not in line
+    assert "– (no image was decided as this class)" in text
+
+
+def test_recall_stands_beside_its_specificity(run):
+    head = next(
+        line
+        for line in run.markdown.read_text("utf-8").splitlines()
+        if line.startswith("| row | model")
+    )
+    fields = [field.strip() for field in head.strip("|").split("|")]
+    place = fields.index("mel recall (sensitivity)")
+    assert fields[place + 1] == "mel specificity"
+
+
+def test_leak_stamp_stands_in_the_cells_and_below(run):
+    text = run.markdown.read_text("utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("| p1/multimodal | mobile"))
+    assert line.count("†") == 6
+    assert "† leak: 38.8 % of test images" in text
+    assert 'class="mark">†' in run.html.read_text("utf-8")
+
+
+def test_synthetic_banner_and_limit_line(run, tmp_path):
+    assert "drawn by a program, not patients" in run.html.read_text("utf-8")
+    assert "not a medical device" in run.html.read_text("utf-8")
+    real = make_run(tmp_path / "real", Wish(synthetic=False, rows=4))
+    render_run(real)
+    text = real.markdown.read_text("utf-8")
+    assert "drawn by a program" not in text
+    assert "HAM10000 names no patients" in text
+    assert "600 images of the 10,015" in text
+
+
+def test_label_space_without_melanoma_shows_its_first_malignant_class(tmp_path):
+    folder = make_run(tmp_path / "run", Wish(focus=False, rows=4))
+    render_run(folder)
+    head = next(
+        line
+        for line in folder.markdown.read_text("utf-8").splitlines()
+        if line.startswith("| row | model")
+    )
+    assert "akiec recall (sensitivity) | akiec specificity" in head
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["plan", "audit", "run", "cases", "verdict", "suite", "manifests", "splits", "fits",
+     "thumbnails", "heatmaps"],
+)  # fmt: skip
+def test_every_optional_file_may_be_absent(missing, run, tmp_path):
+    copy = RunFolder(tmp_path / "run")
+    shutil.copytree(run.root, copy.root)
+    path: Path = getattr(copy, missing)
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    render_run(copy)
+    assert Page(copy.html.read_text("utf-8")).open == []
+
+
+def test_scorecard_alone_is_enough(run, tmp_path):
+    copy = RunFolder(tmp_path / "run")
+    copy.root.mkdir()
+    shutil.copy(run.scorecard, copy.scorecard)
+    render_run(copy)
+    text = copy.markdown.read_text("utf-8")
+    assert "| baseline_cnn |" in text
+    assert "The run folder holds no audit." in text
+
+
+def test_no_scorecard_is_one_clear_line(tmp_path):
+    with pytest.raises(StoreError, match=r"no scorecard\.json; run or score the suite"):
+        render_run(RunFolder(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cases.json", '{"cases": [{"row": 1}]}'),
+        ("cases.json", "[]"),
+        ("run.json", '{"seconds": "soon"}'),
+        ("manifests/lesions.json", "{}"),
+        ("manifests/lesions.parquet", "no parquet"),
+        ("splits/by_lesion.parquet", "no parquet"),
+        ("scorecard.json", "{"),
+    ],
+)
+def test_a_damaged_file_is_named(name, content, run, tmp_path):
+    copy = RunFolder(tmp_path / "run")
+    shutil.copytree(run.root, copy.root)
+    before = copy.html.read_bytes()
+    (copy.root / name).write_text(content)
+    with pytest.raises(CorruptObjectError, match=re.escape(name)):
+        render_run(copy)
+    assert copy.html.read_bytes() == before
+
+
+def test_pictures_never_come_from_outside_the_folder(run, tmp_path):
+    copy = RunFolder(tmp_path / "run")
+    shutil.copytree(run.root, copy.root)
+    secret = tmp_path / "secret.jpg"
+    secret.write_bytes(b"\xff\xd8\xff-secret")
+    (copy.thumbnails / "fake.jpg").write_text("<svg onload=alert(1)>")
+    plain = read_json(copy.cases)
+    plain["cases"][0]["thumbnail"] = "../../secret.jpg"
+    plain["cases"][1]["thumbnail"] = "fake.jpg"
+    write_json(copy.cases, plain)
+    render_run(copy)
+    html = copy.html.read_text("utf-8")
+    assert "secret" not in html
+    assert "secret" not in copy.markdown.read_text("utf-8")
+    assert html.count("<img") == run.html.read_text("utf-8").count("<img") - 2
+
+
+def test_page_stays_small_and_says_what_it_left_out(run, tmp_path, monkeypatch):
+    assert run.html.stat().st_size < 1_500_000
+    copy = RunFolder(tmp_path / "run")
+    shutil.copytree(run.root, copy.root)
+    monkeypatch.setattr(gallery, "EMBEDDED_CASES", 3)
+    render_run(copy)
+    html = copy.html.read_text("utf-8")
+    assert "13 cases of 16 without pictures here" in html
+    assert html.count("<img") == 5  # one of the three has no heatmap
+    assert copy.markdown.read_text("utf-8").count("](thumbnails/") == 16
+
+
+def test_figures_that_the_markdown_names_exist(run):
+    text = run.markdown.read_text("utf-8")
+    named = re.findall(r"\]\(((?:figures|thumbnails|heatmaps)/[^)]+)\)", text)
+    assert len(named) > 20
+    for name in named:
+        assert (
+            run.root / name.replace("%40", "@").replace("%2B", "+").replace("%2C", ",")
+        ).exists()
+    figures = {path.name for path in run.figures.iterdir()}
+    assert figures == {Path(name).name for name in named if name.startswith("figures/")}
