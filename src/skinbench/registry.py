@@ -128,7 +128,11 @@ class Registry(Generic[T]):
             raise UsageError(f"{path}: cannot be imported as a Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[spec.name]
+            raise UsageError(f"{path}: fails on import: {type(error).__name__}: {error}") from error
         if not hasattr(module, "ENTRY"):
             raise UsageError(
                 f"{path}: has no top-level ENTRY; see the README on adding {self.kind}"
@@ -174,7 +178,7 @@ def load_plugin(path: Path) -> None:
         raise UsageError(f"{path}: no such plug-in file")
     try:
         tree = ast.parse(path.read_text("utf-8"))
-    except (SyntaxError, UnicodeDecodeError) as error:
+    except (SyntaxError, ValueError) as error:  # not UTF-8 and null bytes are ValueErrors
         raise UsageError(f"{path}: is not valid Python: {error}") from error
     kind = next(
         (

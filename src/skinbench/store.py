@@ -10,18 +10,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
+import functools
 import hashlib
 import json
 import math
 import os
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import platformdirs
 from pydantic import TypeAdapter, ValidationError
@@ -66,18 +66,36 @@ def from_plain(kind: type[T], value: object) -> T:
     Raises:
         pydantic.ValidationError: the value does not have the record's shape.
     """
-    return TypeAdapter(kind).validate_python(_restore_names(value))
+    return TypeAdapter(kind).validate_python(_restore_names(kind, value))
 
 
-def _restore_names(value: object) -> object:
-    """Give `class` its underscore back, which a Python field needs and JSON does not."""
-    if isinstance(value, Mapping):
-        return {
-            "class_" if key == "class" else key: _restore_names(item) for key, item in value.items()
-        }
+def _restore_names(kind: Any, value: object) -> object:
+    """Give a field such as `class_` its underscore back; keys of free mappings stay."""
+    kinds = [kind, *get_args(kind)]
     if isinstance(value, list):
-        return [_restore_names(item) for item in value]
-    return value
+        item = next((k for k in kinds if get_origin(k) in (list, tuple)), None)
+        return [_restore_names(get_args(item)[0], part) for part in value] if item else value
+    if not isinstance(value, Mapping):
+        return value
+    record = next((k for k in kinds if dataclasses.is_dataclass(k)), None)
+    if record is not None and get_origin(kind) not in _MAPPINGS:
+        fields = _fields(record)
+        known = {key: fields.get(str(key), (key, object)) for key in value}
+        return {known[key][0]: _restore_names(known[key][1], value[key]) for key in value}
+    free = next((k for k in kinds if get_origin(k) in _MAPPINGS), None)
+    if free is None:
+        return value
+    return {key: _restore_names(get_args(free)[1], item) for key, item in value.items()}
+
+
+_MAPPINGS = (dict, Mapping)
+
+
+@functools.cache
+def _fields(record: type) -> dict[str, tuple[str, Any]]:
+    """Name of a field in JSON to its name in Python and its type."""
+    kinds = get_type_hints(record)
+    return {f.name.rstrip("_"): (f.name, kinds[f.name]) for f in dataclasses.fields(record)}
 
 
 def canonical_json(value: object) -> str:
@@ -211,7 +229,7 @@ class Store:
                 (folder / file).stat().st_size == entry["bytes"]
                 for file, entry in marker["files"].items()
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 
     def open(self, kind: str, name: str) -> Path:
@@ -241,7 +259,9 @@ class Store:
             return final
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=final.parent))
+            # Not by tempfile, whose folders are for one user alone: the store is shared.
+            temporary = final.with_name(f".{name}.{uuid.uuid4().hex[:8]}")
+            temporary.mkdir()
         except OSError as error:
             raise StoreError(f"cannot write to {self.root}: {error.strerror or error}") from error
         try:
@@ -255,17 +275,20 @@ class Store:
         return final
 
     def _move_into_place(self, temporary: Path, final: Path) -> None:
-        try:
-            temporary.rename(final)
-        except OSError:
-            if self.has(final.parent.name, final.name):
-                return  # another writer won
-            if not final.exists():
-                raise
-            damaged = final.with_name(f".{final.name}.damaged.{uuid.uuid4().hex[:8]}")
-            final.rename(damaged)
-            temporary.rename(final)
-            shutil.rmtree(damaged, ignore_errors=True)
+        damaged = final.with_name(f".{final.name}.damaged.{uuid.uuid4().hex[:8]}")
+        for _ in range(2):
+            try:
+                temporary.rename(final)
+            except OSError:
+                if self.has(final.parent.name, final.name):
+                    break  # another writer won
+                if not final.exists():
+                    raise
+                with contextlib.suppress(FileNotFoundError):
+                    final.rename(damaged)
+            else:
+                break
+        shutil.rmtree(damaged, ignore_errors=True)
 
     def objects(self) -> list[StoredObject]:
         """Every object with a marker, by kind and name."""
@@ -285,15 +308,11 @@ class Store:
     def verify(self) -> list[str]:
         """Read every object against its digests; one line for each that is damaged."""
         problems = []
-        for item in self.objects():
-            try:
-                marker = json.loads((item.path / MARKER).read_text(encoding="utf-8"))
-                files = marker["files"].items()
-                bad = [name for name, entry in files if not _matches(item.path / name, entry)]
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                bad = [f"{MARKER}: {error}"]
-            if bad:
-                problems.append(f"{item.kind}/{item.name}: damaged: {', '.join(bad)}")
+        for kind in KINDS:
+            for folder in sorted((self.root / kind).glob("[!.]*")):
+                bad = _damage(folder)
+                if bad:
+                    problems.append(f"{kind}/{folder.name}: damaged: {', '.join(bad)}")
         return problems
 
     def clear(self, kinds: tuple[str, ...] = KINDS) -> int:
@@ -307,6 +326,20 @@ class Store:
     def digest_of(self, path: Path) -> str:
         """sha256 of a file, remembered by its path, size and time of change."""
         return FileDigests(self).get(path)
+
+
+def _damage(folder: Path) -> list[str]:
+    """Files of an object that are not what its marker says."""
+    try:
+        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        if marker["schema"] != STORE_SCHEMA_VERSION:
+            return [f"{MARKER}: schema {marker['schema']}, not {STORE_SCHEMA_VERSION}"]
+        files = marker["files"].items()
+        return [name for name, entry in files if not _matches(folder / name, entry)]
+    except OSError as error:
+        return [f"{MARKER}: {error.strerror or error}"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return [f"{MARKER}: cannot be read"]
 
 
 def _matches(path: Path, entry: Mapping[str, object]) -> bool:
@@ -331,8 +364,8 @@ class FileDigests:
         self._path = store.root / "digests" / f"{name}.json"
         self._known: dict[str, list[object]] = {}
         if self._path.exists():
-            with contextlib.suppress(StoreError):
-                self._known = read_json(self._path)
+            with contextlib.suppress(StoreError, ValidationError):
+                self._known = from_plain(dict[str, list[object]], read_json(self._path))
         self._changed = False
 
     def lookup(self, path: Path) -> str | None:

@@ -117,13 +117,14 @@ def test_without_timm_any_plausible_name_is_taken(monkeypatch):
         ("test_resnet", 96),
         ("test_efficientnet", 256),
         ("test_vit", 64),
-        ("swin_tiny_patch4_window7_224", 768),
+        ("swin_tiny_patch4_window7_224", 192),
     ],
 )
 def test_features_and_target_layer(name, width):
     import torch
 
-    encoder = build(name, 64).eval()
+    small = {"embed_dim": 24, "depths": [1, 1, 1, 1]} if name.startswith("swin") else {}
+    encoder = build(name, 64, **small).eval()
     batch = torch.rand(2, 3, 64, 64)
     features = encoder(batch)
     assert features.shape == (2, encoder.num_features)

@@ -136,7 +136,7 @@ def test_two_files_that_could_be_one_image(tmp_path: Path) -> None:
 
 
 def test_an_unknown_option_is_refused_with_the_nearest(tmp_path: Path, store: Store) -> None:
-    request = DataRequest(name="own", adapter="csv", root=tmp_path, options={"lable": "Finding"})
+    request = DataRequest(name="own", adapter="csv", root=tmp_path, options={"labels": "Finding"})
     with pytest.raises(UsageError, match=r"data\.own\.options.*did you mean 'label'"):
         read_manifest(request, store)
 

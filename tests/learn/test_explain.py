@@ -8,10 +8,12 @@ from skinbench.errors import UnknownNameError, UsageError
 from skinbench.learn.explain import can_explain, explain_cases, save_heatmap
 from skinbench.learn.fit import train_fits
 from skinbench.learn.saved import load_fit
-from skinbench.records import NamedSpec
+from skinbench.records import ModelSpec, NamedSpec, WeightsSpec
 from tests.learn.world import SIZE, fit_id, network, no_epochs
 
 pytestmark = pytest.mark.torch
+SWIN = "swin_tiny_patch4_window7_224"
+SMALL_SWIN = {"embed_dim": 24, "depths": [1, 1, 1, 1]}
 
 
 def trained(world, **changes):
@@ -34,7 +36,7 @@ def explain(world, name, ids, **more):
         {"model": network("test_resnet", frozen=True)},
         {"model": network("mobilenetv2_035", frozen=True), "input": NamedSpec(name="fusion_p1")},
         {"model": network("test_vit")},
-        {"model": network("swin_tiny_patch4_window7_224", frozen=True)},
+        {"model": ModelSpec(name=SWIN, options=SMALL_SWIN, weights=WeightsSpec(kind="random"))},
     ],
     ids=["cnn", "fusion", "frozen", "frozen fusion", "vit", "swin"],
 )
@@ -49,12 +51,6 @@ def test_heat_is_finite_and_within_bounds_in_any_batch(world, changes):
     if changes.get("model") != network("mobilenetv2_035", frozen=True):
         one = np.concatenate([explain(world, name, [image]) for image in ids[:2]])
         assert heat[:2] == pytest.approx(one, abs=2e-3)
-
-
-def test_some_heat_is_not_flat(world):
-    name = trained(world, model=network("test_resnet", frozen=True))
-    heat = explain(world, name, world.ids("test"))
-    assert (heat.max(axis=(1, 2)) > 0.5).any()
 
 
 def test_a_frozen_network_stays_frozen_and_a_flat_map_is_zero(world):
@@ -83,27 +79,28 @@ def test_gradcam_equals_its_definition(world):
 
     from skinbench import registry
 
-    name = trained(world)
-    network_ = load_fit(name, world.store, {}).network
-    batch = torch.rand(8, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    network_ = load_fit(trained(world), world.store, {}).network
+    batch = torch.rand(24, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    classes = torch.arange(24) % 3
     layer, _ = registry.models.get("baseline_cnn").target_layer(network_.encoder)
     kept = {}
     handle = layer.register_forward_hook(lambda _m, _i, out: kept.update(map=out))
-    logits = network_(batch)
+    chosen = network_(batch).gather(1, classes[:, None]).sum()
     handle.remove()
-    (gradient,) = torch.autograd.grad(logits[:, 1].sum(), kept["map"])
+    (gradient,) = torch.autograd.grad(chosen, kept["map"])
     cam = torch.relu((gradient.mean(dim=(2, 3), keepdim=True) * kept["map"]).sum(dim=1))
     low, high = cam.amin(dim=(1, 2), keepdim=True), cam.amax(dim=(1, 2), keepdim=True)
     cam = ((cam - low) / (1e-7 + high - low)).detach().numpy()
-    heat = registry.explainers.get("gradcam").explain(
-        network_, layer, None, batch, None, torch.tensor([1] * 8)
-    )
+    heat = registry.explainers.get("gradcam").explain(network_, layer, None, batch, None, classes)
     side = cam.shape[1]
     step = SIZE // side
-    small = heat.reshape(8, side, step, side, step).mean(axis=(2, 4))
-    assert (cam.max(axis=(1, 2)) > 0.5).any()
+    small = heat.reshape(24, side, step, side, step).mean(axis=(2, 4))
+    assert (cam.max(axis=(1, 2)) > 0.5).sum() > 0
     for left, right in zip(small, cam, strict=True):
-        assert left == pytest.approx(right, abs=0.02)
+        if right.std() > 0:
+            assert np.corrcoef(left.ravel(), right.ravel())[0, 1] > 0.9
+        else:
+            assert not left.any()
 
 
 def test_what_has_no_image_network_says_so(world):

@@ -7,7 +7,7 @@ from skinbench import registry
 from skinbench.errors import CorruptObjectError, DataError, UnknownNameError, UsageError
 from skinbench.learn.features import feature_digest
 from skinbench.learn.fit import train_fits
-from skinbench.learn.infer import PredictRequest, predict_fits
+from skinbench.learn.infer import PredictRequest, group_requests, predict_fits
 from skinbench.learn.scorer import Scorer, parse_condition
 from skinbench.records import NamedSpec
 from tests.learn.world import CLASSES, fit_id, make_world, network, no_epochs
@@ -172,3 +172,22 @@ def test_errors_name_what_is_wrong(world, fits):
     assert {parse_condition(f"{name}@3") for name in registry.conditions.names()} == {
         (name, 3) for name in registry.conditions.names()
     }
+
+
+def test_groups_read_the_same_pixels_with_the_same_settings(world, fits):
+    test, val = world.ids("test"), world.ids("val")
+    requests = [
+        *ask(world, [fits["cnn"], fits["threads"], fits["head"]], test),
+        *ask(world, [fits["cnn"]], val),
+        *ask(world, [fits["fusion"]], test[::-1]),
+        *ask(world, [fits["cnn"]], test, "blur@1"),
+    ]
+    assert group_requests(requests, world.store) == [[0, 2, 4], [1], [3], [5]]
+
+
+def test_heads_of_one_frozen_encoder_share_it_in_memory(world, fits):
+    names = [fits["head"], fits["head_focal"]]
+    scorer = Scorer(world.store.root, names, dataset=world.manifest.digest)
+    first, second = (member.fit.network for member in scorer._members)
+    assert first.encoder is second.encoder
+    assert first.head is not second.head

@@ -99,7 +99,9 @@ def make_run(root: Path, wish: Wish | None = None) -> RunFolder:
         scores=scores,
         confusions=confusions,
         claims=_claims(wish) if wish.rows >= 5 else (),
-        stamps={"by_image": "38.8 % of test images have an image of the same lesion in train"},
+        stamps={
+            "by_image": "leaky split: 38.8 % of test images have an image of the same lesion in train"
+        },
     )
     write_json(folder.scorecard, scorecard)
     write_json(folder.plan, _plan(rows, cells))

@@ -85,7 +85,8 @@ def test_wrapped_names_lose_nothing(name, width):
         ("# x", "\\# x"),
         ("a\n# b", "a \\# b"),
         ("\\|", "\\\\\\|"),
-        ("@user", "&#64;user"),
+        ("@user", "@<!-- -->user"),
+        ("row@0.1", "row@0.1"),
         ("===", "\\==="),
     ],
 )

@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -35,6 +37,13 @@ def check_golden(name: str, text: str) -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = make_run(tmp_path_factory.mktemp("run") / "quickstart", Wish(rows=13))
+    render_run(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = make_run(tmp_path_factory.mktemp("small") / "run", Wish(rows=4, cases=4))
     render_run(folder)
     return folder
 
@@ -91,20 +100,20 @@ def test_rendering_twice_gives_the_same_bytes(run):
     assert contents() == first
 
 
-def test_a_copy_elsewhere_renders_to_the_same_bytes(run, tmp_path):
+def test_a_copy_elsewhere_renders_to_the_same_bytes(small, tmp_path):
     copy = RunFolder(tmp_path / "elsewhere" / "other_name")
-    shutil.copytree(run.root, copy.root)
+    shutil.copytree(small.root, copy.root)
     for path in (copy.markdown, copy.html):
         path.unlink()
     shutil.rmtree(copy.figures)
     render_run(copy)
-    assert copy.html.read_bytes() == run.html.read_bytes()
-    assert copy.markdown.read_bytes() == run.markdown.read_bytes()
+    assert copy.html.read_bytes() == small.html.read_bytes()
+    assert copy.markdown.read_bytes() == small.markdown.read_bytes()
 
 
-def test_figures_of_rows_that_are_gone_are_removed(run, tmp_path):
+def test_figures_of_rows_that_are_gone_are_removed(small, tmp_path):
     copy = RunFolder(tmp_path / "run")
-    shutil.copytree(run.root, copy.root)
+    shutil.copytree(small.root, copy.root)
     stale = copy.figures / "curves-gone-123456.svg"
     stale.write_text("<svg/>")
     (copy.figures / "mine.png").write_text("kept")
@@ -198,7 +207,7 @@ def test_leak_stamp_stands_in_the_cells_and_below(run):
     text = run.markdown.read_text("utf-8")
     line = next(line for line in text.splitlines() if line.startswith("| p1/multimodal | mobile"))
     assert line.count("†") == 6
-    assert "† leak: 38.8 % of test images" in text
+    assert "† leaky split: 38.8 % of test images" in text
     assert 'class="mark">†' in run.html.read_text("utf-8")
 
 
@@ -229,19 +238,19 @@ def test_label_space_without_melanoma_shows_its_first_malignant_class(tmp_path):
     ["plan", "audit", "run", "cases", "verdict", "suite", "manifests", "splits", "fits",
      "thumbnails", "heatmaps"],
 )  # fmt: skip
-def test_every_optional_file_may_be_absent(missing, run, tmp_path):
+def test_every_optional_file_may_be_absent(missing, small, tmp_path):
     copy = RunFolder(tmp_path / "run")
-    shutil.copytree(run.root, copy.root)
+    shutil.copytree(small.root, copy.root)
     path: Path = getattr(copy, missing)
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     render_run(copy)
     assert Page(copy.html.read_text("utf-8")).open == []
 
 
-def test_scorecard_alone_is_enough(run, tmp_path):
+def test_scorecard_alone_is_enough(small, tmp_path):
     copy = RunFolder(tmp_path / "run")
     copy.root.mkdir()
-    shutil.copy(run.scorecard, copy.scorecard)
+    shutil.copy(small.scorecard, copy.scorecard)
     render_run(copy)
     text = copy.markdown.read_text("utf-8")
     assert "| baseline_cnn |" in text
@@ -266,9 +275,9 @@ def test_no_scorecard_is_one_clear_line(tmp_path):
         ("scorecard.json", "{"),
     ],
 )
-def test_a_damaged_file_is_named(name, content, run, tmp_path):
+def test_a_damaged_file_is_named(name, content, small, tmp_path):
     copy = RunFolder(tmp_path / "run")
-    shutil.copytree(run.root, copy.root)
+    shutil.copytree(small.root, copy.root)
     before = copy.html.read_bytes()
     (copy.root / name).write_text(content)
     with pytest.raises(CorruptObjectError, match=re.escape(name)):
@@ -276,9 +285,9 @@ def test_a_damaged_file_is_named(name, content, run, tmp_path):
     assert copy.html.read_bytes() == before
 
 
-def test_pictures_never_come_from_outside_the_folder(run, tmp_path):
+def test_pictures_never_come_from_outside_the_folder(small, tmp_path):
     copy = RunFolder(tmp_path / "run")
-    shutil.copytree(run.root, copy.root)
+    shutil.copytree(small.root, copy.root)
     secret = tmp_path / "secret.jpg"
     secret.write_bytes(b"\xff\xd8\xff-secret")
     (copy.thumbnails / "fake.jpg").write_text("<svg onload=alert(1)>")
@@ -290,19 +299,19 @@ def test_pictures_never_come_from_outside_the_folder(run, tmp_path):
     html = copy.html.read_text("utf-8")
     assert "secret" not in html
     assert "secret" not in copy.markdown.read_text("utf-8")
-    assert html.count("<img") == run.html.read_text("utf-8").count("<img") - 2
+    assert html.count("<img") == small.html.read_text("utf-8").count("<img") - 2
 
 
-def test_page_stays_small_and_says_what_it_left_out(run, tmp_path, monkeypatch):
+def test_page_stays_small_and_says_what_it_left_out(run, small, tmp_path, monkeypatch):
     assert run.html.stat().st_size < 1_500_000
     copy = RunFolder(tmp_path / "run")
-    shutil.copytree(run.root, copy.root)
+    shutil.copytree(small.root, copy.root)
     monkeypatch.setattr(gallery, "EMBEDDED_CASES", 3)
     render_run(copy)
     html = copy.html.read_text("utf-8")
-    assert "13 cases of 16 without pictures here" in html
+    assert "1 case of 4 without pictures here" in html
     assert html.count("<img") == 5  # one of the three has no heatmap
-    assert copy.markdown.read_text("utf-8").count("](thumbnails/") == 16
+    assert copy.markdown.read_text("utf-8").count("](thumbnails/") == 4
 
 
 def test_figures_that_the_markdown_names_exist(run):
@@ -315,3 +324,12 @@ def test_figures_that_the_markdown_names_exist(run):
         ).exists()
     figures = {path.name for path in run.figures.iterdir()}
     assert figures == {Path(name).name for name in named if name.startswith("figures/")}
+
+
+def test_reporting_loads_neither_torch_nor_ray():
+    code = (
+        "import sys, skinbench.report.render; "
+        "print(sorted({'torch', 'ray', 'timm', 'sklearn', 'pytorch_grad_cam'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -173,8 +173,14 @@ def test_impossible_deviations():
     assert "over classes" in found.reason
     assert check(claim(value=0.94, sd=0.34), score())[0].verdict == "impossible"
     assert check(claim(value=0.94, sd=0.25), score())[0].verdict != "impossible"
-    assert check(claim(value=0.5, sd=0.55, folds=5), score())[0].verdict != "impossible"
-    assert "not stated" in check(claim(value=0.5, sd=0.56, folds=5), score())[0].reason
+    # five scores with mean 0.5 spread most as 1, 1, 0.5, 0, 0; two as 1, 0
+    assert greatest_deviation(0.5, 0.5, 5) == pytest.approx(0.5)
+    assert check(claim(value=0.5, sd=0.50, folds=5), score())[0].verdict != "impossible"
+    assert check(claim(value=0.5, sd=0.70), score())[0].verdict != "impossible"
+    (found,) = check(claim(value=0.5, sd=0.55, folds=5), score())
+    assert found.verdict == "impossible"
+    assert "not stated" in found.reason
+    assert "5 scores" in found.reason
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])

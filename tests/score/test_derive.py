@@ -37,7 +37,11 @@ def test_members_in_any_order_and_rows_in_any_order(kind):
 
 
 def test_by_hand():
-    members = [np.array([[0.5, 0.5, 0.0]]), np.array([[0.8, 0.1, 0.1]]), np.array([[0.1, 0.8, 0.1]])]
+    members = [
+        np.array([[0.5, 0.5, 0.0]]),
+        np.array([[0.8, 0.1, 0.1]]),
+        np.array([[0.1, 0.8, 0.1]]),
+    ]
     mean = registry.derived.get("mean_probability").combine(members, {})
     np.testing.assert_allclose(mean, [[1.4 / 3, 1.4 / 3, 0.2 / 3]])
     logit = registry.derived.get("mean_logit").combine(members[1:], {})

@@ -78,6 +78,7 @@ def test_the_rule_by_number_of_groups():
     none = interval(values, 0.95, n_groups=9, share=part)
     assert none.low is None
     assert "9 lesion groups, at least 10 are needed" in none.reason
+    assert interval(values, 0.95, n_groups=10, share=part).low is not None
     few = interval(values, 0.95, n_groups=49, share=part)
     assert (few.low, few.high) == pytest.approx(wilson(0.8, 10, 0.95))
     many = interval(values, 0.95, n_groups=50, share=part)

@@ -82,7 +82,12 @@ def test_a_universe_shares_resamples_with_a_part():
         labels[half], probabilities[half], lesions[half], replicates=20, seed=0, universe=universe
     )
     rest = ReplicateSet(
-        labels[~half], probabilities[~half], lesions[~half], replicates=20, seed=0, universe=universe
+        labels[~half],
+        probabilities[~half],
+        lesions[~half],
+        replicates=20,
+        seed=0,
+        universe=universe,
     )
     np.testing.assert_array_equal(part.confusion + rest.confusion, whole.confusion)
     with pytest.raises(ValueError, match="universe"):

@@ -175,11 +175,11 @@ def test_rows_on_the_same_images_share_their_resamples():
 
 @pytest.mark.parametrize("status", ["failed", "blocked", "gone"])
 def test_a_seed_with_a_missing_fold_has_no_score(status):
-    cells = [
-        outcome(fold=fold, seed=seed) for seed in range(2) for fold in range(2)
-    ]
+    cells = [outcome(fold=fold, seed=seed) for seed in range(2) for fold in range(2)]
     given = {
-        c.cell: predictions(frame(120, fold=c.fold, seed=c.seed)) for c in cells if c.cell != "grid/a@1.1"
+        c.cell: predictions(frame(120, fold=c.fold, seed=c.seed))
+        for c in cells
+        if c.cell != "grid/a@1.1"
     }
     if status != "gone":
         cells[3] = outcome(fold=1, seed=1, status=status, reason="out of memory")
@@ -254,9 +254,9 @@ def test_slices_are_scored_apart():
 
 def test_permuting_and_repeating_rows_changes_nothing():
     data = frame(300)
-    copies = pd.concat(
-        [data.assign(image_id=data["image_id"] + f"_{k}") for k in range(3)]
-    ).sample(frac=1, random_state=0)
+    copies = pd.concat([data.assign(image_id=data["image_id"] + f"_{k}") for k in range(3)]).sample(
+        frac=1, random_state=0
+    )
     plain, tripled = (
         [(s.metric, s.class_, s.value, s.low, s.high, s.n_groups) for s in one(part)[0]]
         for part in (data, copies)
@@ -333,7 +333,8 @@ def test_score_and_gate_load_neither_torch_nor_ray():
         "from skinbench import registry\n"
         "for kind in (registry.metrics, registry.derived):\n"
         "    [kind.get(name) for name in kind.names()]\n"
-        "bad = {'torch', 'ray', 'timm', 'kornia', 'pytorch_grad_cam', 'sklearn'} & set(sys.modules)\n"
+        "heavy = {'torch', 'ray', 'timm', 'kornia', 'pytorch_grad_cam', 'sklearn'}\n"
+        "bad = heavy & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(bad)) or 0)"
     )
     done = subprocess.run(

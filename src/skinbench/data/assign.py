@@ -82,19 +82,21 @@ def _place(classes: Ints, groups: Ints, quota: Ints, rng: np.random.Generator) -
 
     Groups go from the largest to the smallest, in random order within a size, each to the part
     that lacks the largest share of its quota of the group's main class. Shares, not counts:
-    else the largest part would take every large group.
+    else the largest part would take every large group. Each part starts at a random phase:
+    else the first groups would go to the same part under every seed.
     """
     n_groups = int(groups.max(initial=-1)) + 1
     order = rng.permutation(n_groups)
     sizes = np.bincount(groups, minlength=n_groups)
     order = order[np.argsort(-sizes[order], kind="stable")]
     contents = _contents(classes, groups, n_groups, quota.sum(axis=0))
+    phases = _phases(quota, contents, rng).tolist()
     lacking = quota.astype(np.int64).tolist()
     quotas = quota.tolist()
     part_of = np.zeros(n_groups, dtype=np.int64)
     for group in order.tolist():
         content = contents[group]
-        part = _neediest(content[0], lacking, quotas)
+        part = _neediest(content[0], lacking, quotas, phases)
         for class_, count in content:
             lacking[part][class_] -= count
         part_of[group] = part
@@ -102,16 +104,40 @@ def _place(classes: Ints, groups: Ints, quota: Ints, rng: np.random.Generator) -
 
 
 def _neediest(
-    main: tuple[int, int], lacking: Sequence[Sequence[int]], quotas: Sequence[Sequence[int]]
+    main: tuple[int, int],
+    lacking: Sequence[Sequence[int]],
+    quotas: Sequence[Sequence[int]],
+    phases: Sequence[Sequence[float]],
 ) -> int:
     class_, count = main
 
     def need(part: int) -> tuple[bool, float, int]:
         lack, quota = lacking[part][class_], quotas[part][class_]
         fits = lack >= count
-        return fits, lack / quota if fits else float(lack), quota
+        return fits, (lack - phases[part][class_]) / quota if fits else float(lack), quota
 
     return max(range(len(lacking)), key=need)
+
+
+def _phases(
+    quota: Ints, contents: Sequence[Sequence[tuple[int, int]]], rng: np.random.Generator
+) -> Floats:
+    """How many images late each part starts in each class [parts, classes].
+
+    Taking turns by share of a quota is a superposition of periodic streams. Seen from one of its
+    events, one stream (chosen in proportion to its rate) has phase 0 and the others uniform
+    phases; from there on every event belongs to a stream in proportion to its rate. So groups
+    of any one size reach a part as often as its quota says.
+    """
+    period = np.ones(quota.shape[1])
+    for content in contents:
+        class_, count = content[0]
+        period[class_] = max(period[class_], count)
+    phases = rng.random(quota.shape) * period
+    for class_, total in enumerate(quota.sum(axis=0).tolist()):
+        if total:
+            phases[rng.choice(len(quota), p=quota[:, class_] / total), class_] = 0.0
+    return phases
 
 
 def _contents(

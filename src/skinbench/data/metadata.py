@@ -122,7 +122,7 @@ class MetadataEncoder:
             else:
                 values = table[field].to_numpy(dtype=object)[:, None]
                 vocabulary = np.array(self._vocabulary(field), dtype=object)[None, :]
-                blocks.append((values == vocabulary).astype(np.float32).reshape(len(table), -1))
+                blocks.append((values == vocabulary).astype(np.float32))
         return np.concatenate(blocks, axis=1)
 
     def _vocabulary(self, field: str) -> tuple[str, ...]:

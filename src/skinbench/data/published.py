@@ -37,7 +37,7 @@ def read_published(
     table["split"] = _column(source, "split", path, _split, "train")
     table["fold"] = _column(source, "fold", path, lambda text: _integer(text, 0), "0")
     table["copies"] = _column(source, "copies", path, lambda text: _integer(text, 1), "1")
-    table["dataset"] = _datasets(source, manifests, path)
+    table["dataset"] = pd.Series(_datasets(source, manifests, path), dtype=object)
     table, notes = _without_cleaned(table, manifests, path)
     _check_unique(table, path)
     _check_labels(table, manifests, path)

@@ -92,13 +92,17 @@ def _worst(outcomes: Sequence[Outcome]) -> Outcome:
 def _margin_sentence(check: Check, found: Measured, outcome: Outcome) -> str:
     bounds = found.difference
     assert bounds is not None  # the caller has looked
+    assert check.margin is not None
     _, low, high = oriented(check.metric, bounds)
     text = (
         f"{check.title} {found.candidate:.3f} after {found.baseline:.3f}: difference between "
         f"{low:+.3f} and {high:+.3f}, margin {check.margin:g}"
     )
     if outcome == "passed" and bounds.high < 0:
-        return f"{text}; worse within the margin"
+        text += "; worse within the margin"
+    if outcome == "passed" and (1 - check.margin) ** found.n_groups > check.alpha:
+        # As often as that, no lesion of n shows a loss of the margin at all.
+        text += f"; {found.n_groups} lesion groups are few for this margin"
     if outcome == "inconclusive":
         return f"{text}; {found.n_groups} lesion groups cannot tell"
     return text

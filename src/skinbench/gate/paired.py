@@ -45,10 +45,15 @@ def seed_variance(candidate: Numbers, baseline: Numbers) -> SeedVariance | None:
     if min(len(candidate), len(baseline)) < 3:
         return None
     return SeedVariance(
-        candidate=float(np.var(candidate, ddof=1)) / len(candidate),
-        baseline=float(np.var(baseline, ddof=1)) / len(baseline),
+        candidate=_variance_of_mean(candidate),
+        baseline=_variance_of_mean(baseline),
         seeds=min(len(candidate), len(baseline)),
     )
+
+
+def _variance_of_mean(values: Numbers) -> float:
+    """s^2 / S; exactly 0 for equal values, whose mean may be off by a rounding."""
+    return float(np.var(values, ddof=1)) / len(values) if np.ptp(values) > 0 else 0.0
 
 
 def _freedom(variance: float, n_groups: int, seeds: SeedVariance | None) -> float:

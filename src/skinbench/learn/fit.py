@@ -16,6 +16,7 @@ from skinbench.records import EpochRecord, FitRecord, FitSpec
 from skinbench.store import Store
 
 OnEpoch = Callable[[str, EpochRecord], None]
+OnRecord = Callable[[FitRecord], None]
 Epochs = Generator[EpochRecord, None, FitRecord]
 
 
@@ -25,6 +26,7 @@ def train_fits(
     *,
     weights: Weights,
     on_epoch: OnEpoch,
+    on_record: OnRecord | None = None,
 ) -> dict[str, FitRecord]:
     """Train fits one after another, sharing what they read; publish each as it is done.
 
@@ -37,6 +39,7 @@ def train_fits(
         weights: weights files by their sha256.
         on_epoch: called with (fit id, epoch) after each epoch of this call, the epoch being
             safe on disk; what it raises is passed on and leaves the fit resumable.
+        on_record: called with each fit's record as soon as there is one.
 
     Returns:
         Fit id to record. A fit that fails has status `failed`, with its error and traceback,
@@ -46,7 +49,12 @@ def train_fits(
         StoreError: the store cannot be written to (every fit would fail alike).
     """
     shared = Shared(store, weights)
-    return {fit_id: _drive(fit_id, spec, shared, on_epoch) for fit_id, spec in specs.items()}
+    records = {}
+    for fit_id, spec in specs.items():
+        records[fit_id] = _drive(fit_id, spec, shared, on_epoch)
+        if on_record is not None:
+            on_record(records[fit_id])
+    return records
 
 
 def _drive(fit_id: str, spec: FitSpec, shared: Shared, on_epoch: OnEpoch) -> FitRecord:
@@ -83,7 +91,8 @@ def _failure(fit_id: str, error: Exception) -> FitRecord:
 def _epochs(fit_id: str, spec: FitSpec, shared: Shared) -> Epochs:
     """Train one fit, giving control back after each epoch."""
     if registry.models.get(spec.model.name).kind == "plain":
-        return fit_plain(fit_id, spec, shared.sources)
+        with torch_session(spec.train):
+            return fit_plain(fit_id, spec, shared.sources)
     with torch_session(spec.train) as device:
         training = Training(fit_id, spec, shared, device)
         training.resume()

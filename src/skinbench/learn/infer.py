@@ -15,7 +15,7 @@ from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import SPEC, Weights
 from skinbench.learn.scorer import Scorer
 from skinbench.records import FitSpec
-from skinbench.store import Store, canonical_json, read_record
+from skinbench.store import Store, canonical_json, content_digest, read_record
 
 Progress = Callable[[str, int, int], None]
 Probabilities = npt.NDArray[np.float32]
@@ -67,13 +67,7 @@ def predict_fits(
     """
     if workers < 1 or batch_size < 1:
         raise UsageError(f"workers is {workers} and batch_size {batch_size}; expected 1 or more")
-    specs = {
-        fit_id: read_record(store.open("fits", fit_id) / SPEC, FitSpec)
-        for fit_id in sorted({request.fit_id for request in requests})
-    }
-    groups: dict[str, list[int]] = {}
-    for index, request in enumerate(requests):
-        groups.setdefault(_group_key(request, specs[request.fit_id]), []).append(index)
+    specs = _read_specs(requests, store)
     total = sum(len(request.image_ids) for request in requests)
     done = 0
 
@@ -84,7 +78,7 @@ def predict_fits(
             progress("predict", done, total)
 
     results: dict[int, Probabilities] = {}
-    for members in groups.values():
+    for members in _grouped(requests, specs):
         group = [requests[index] for index in members]
         run = _GroupRun(group, specs, store, weights, batch_size)
         found = run.predict(workers, advance)
@@ -93,12 +87,35 @@ def predict_fits(
     return [results[index] for index in range(len(requests))]
 
 
-def _group_key(request: PredictRequest, spec: FitSpec) -> str:
-    """Requests with one key read the same pixels with the same settings of torch."""
-    train = spec.train
-    settings = [train.image_size, train.device, train.threads]
-    images = sorted(request.image_ids)
-    return canonical_json([request.dataset, request.condition, settings, images])
+def group_requests(requests: Sequence[PredictRequest], store: Store) -> list[list[int]]:
+    """Positions of requests that one scorer can serve from one reading of the pixels.
+
+    The members of a group have dataset, condition, set of images, image size, number of
+    classes, device and threads in common.
+
+    Raises:
+        CorruptObjectError: a fit is absent or damaged.
+    """
+    return _grouped(requests, _read_specs(requests, store))
+
+
+def _read_specs(requests: Sequence[PredictRequest], store: Store) -> dict[str, FitSpec]:
+    return {
+        fit_id: read_record(store.open("fits", fit_id) / SPEC, FitSpec)
+        for fit_id in sorted({request.fit_id for request in requests})
+    }
+
+
+def _grouped(requests: Sequence[PredictRequest], specs: Mapping[str, FitSpec]) -> list[list[int]]:
+    groups: dict[str, list[int]] = {}
+    for index, request in enumerate(requests):
+        spec = specs[request.fit_id]
+        train = spec.train
+        settings = [train.image_size, train.device, train.threads, len(spec.classes)]
+        images = content_digest(sorted(request.image_ids))
+        key = canonical_json([request.dataset, request.condition, settings, images])
+        groups.setdefault(key, []).append(index)
+    return list(groups.values())
 
 
 def _reorder(
@@ -171,4 +188,4 @@ class _GroupRun:
                 )
 
 
-__all__ = ["PredictRequest", "Scorer", "predict_fits"]
+__all__ = ["PredictRequest", "Scorer", "group_requests", "predict_fits"]

@@ -14,6 +14,10 @@ from skinbench import registry
 from skinbench.errors import UsageError
 from skinbench.learn.runtime import ENCODER, HEAD, derive_seed
 from skinbench.records import FitSpec, ModelSpec, Preprocessing, WeightsSpec
+from skinbench.store import canonical_json
+
+Encoders = dict[str, nn.Module]
+"""Frozen encoders of one process: never changed, so several networks may hold one."""
 
 
 class Network(nn.Module):
@@ -106,6 +110,7 @@ def build_network(
     n_metadata: int,
     weights_path: Path | None,
     source: Network | None = None,
+    encoders: Encoders | None = None,
 ) -> Network:
     """The network of a fit before its first step.
 
@@ -117,12 +122,13 @@ def build_network(
         n_metadata: M, columns of the encoded metadata; 0 where the input reads none.
         weights_path: the safetensors file for `weights.kind == "file"`.
         source: the other fit's network for `weights.kind == "fit"`.
+        encoders: frozen encoders built before, to share; gets the one built here.
 
     Raises:
         UsageError: weights are missing or do not fit; the model or an option is impossible.
     """
     entry = registry.inputs.get(spec.input.name)
-    encoder = _build_encoder(spec, weights_path) if entry.uses_image else None
+    encoder = _encoder(spec, weights_path, encoders) if entry.uses_image else None
     if entry.build is None:
         raise UsageError(f"input {spec.input.name}: has no head to train")
     torch.manual_seed(derive_seed(spec.train.seed, HEAD))
@@ -140,6 +146,16 @@ def build_network(
     if encoder is not None:
         network = network.to(memory_format=torch.channels_last)
     return network
+
+
+def _encoder(spec: FitSpec, weights_path: Path | None, encoders: Encoders | None) -> nn.Module:
+    if encoders is None or not spec.model.frozen or spec.model.weights.kind == "fit":
+        return _build_encoder(spec, weights_path)
+    seed = spec.train.seed if spec.model.weights.kind == "random" else None
+    key = canonical_json([spec.model, spec.train.image_size, spec.train.device, seed])
+    if key not in encoders:
+        encoders[key] = _build_encoder(spec, weights_path)
+    return encoders[key]
 
 
 def _build_encoder(spec: FitSpec, weights_path: Path | None) -> nn.Module:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from skinbench.errors import ResourceError
 from skinbench.records import TrainSpec
@@ -38,10 +39,18 @@ def torch_session(train: TrainSpec) -> Iterator[torch.device]:
     torch.set_num_threads(train.threads)
     torch.use_deterministic_algorithms(True)
     try:
-        yield device
+        # NumPy's and scikit-learn's BLAS too: it rounds by its number of threads.
+        with threadpool_limits(train.threads, user_api="blas"):
+            yield device
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+
+
+def set_threads(train: TrainSpec) -> None:
+    """Set this process's threads for good, for an actor that does nothing else."""
+    torch.set_num_threads(train.threads)
+    threadpool_limits(train.threads, user_api="blas")
 
 
 def device_of(train: TrainSpec) -> torch.device:

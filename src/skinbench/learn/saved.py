@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from skinbench import registry
 from skinbench.data.metadata import MetadataEncoder
 from skinbench.errors import CorruptObjectError, StoreError, UsageError
-from skinbench.learn.network import Network, build_network, without_weights
+from skinbench.learn.network import Encoders, Network, build_network, without_weights
 from skinbench.records import FitRecord, FitSpec, PlainModel
 from skinbench.store import Store, read_json, read_record, write_json
 
@@ -81,13 +81,16 @@ def read_fit_record(store: Store, fit_id: str) -> FitRecord:
     return read_record(store.open("fits", fit_id) / RECORD, FitRecord)
 
 
-def load_fit(fit_id: str, store: Store, weights: Weights) -> LoadedFit:
+def load_fit(
+    fit_id: str, store: Store, weights: Weights, encoders: Encoders | None = None
+) -> LoadedFit:
     """Rebuild a finished fit, in eval mode on the CPU.
 
     Args:
         fit_id: name under `fits/`.
         store: where it is.
         weights: files that frozen encoders are filled from, by digest.
+        encoders: frozen encoders built before, to share.
 
     Raises:
         CorruptObjectError: the fit is absent or damaged.
@@ -114,7 +117,8 @@ def load_fit(fit_id: str, store: Store, weights: Weights) -> LoadedFit:
         raise CorruptObjectError(f"{folder / MODEL} cannot be read: {error}") from error
     n_metadata = 0 if encoder is None else len(encoder.names)
     frozen = spec.model.frozen
-    network = make_network(spec if frozen else without_weights(spec), n_metadata, store, weights)
+    start = spec if frozen else without_weights(spec)
+    network = make_network(start, n_metadata, store, weights, encoders)
     try:
         network.load_trained_state(state)
     except RuntimeError as error:
@@ -126,7 +130,13 @@ def load_fit(fit_id: str, store: Store, weights: Weights) -> LoadedFit:
     )
 
 
-def make_network(spec: FitSpec, n_metadata: int, store: Store, weights: Weights) -> Network:
+def make_network(
+    spec: FitSpec,
+    n_metadata: int,
+    store: Store,
+    weights: Weights,
+    encoders: Encoders | None = None,
+) -> Network:
     """`build_network` with its weights found: a file by digest, or another fit in the store.
 
     Raises:
@@ -141,7 +151,7 @@ def make_network(spec: FitSpec, n_metadata: int, store: Store, weights: Weights)
             raise UsageError(f"model {spec.model.name}: fit {wanted.digest} has no network")
         return build_network(spec, n_metadata, None, source)
     path = weights_path(spec, store, weights) if wanted.kind == "file" else None
-    return build_network(spec, n_metadata, path)
+    return build_network(spec, n_metadata, path, encoders=encoders)
 
 
 def weights_path(spec: FitSpec, store: Store, weights: Weights) -> Path:

@@ -17,8 +17,8 @@ from skinbench.errors import UsageError
 from skinbench.learn.arrays import PixelRows, Sources
 from skinbench.learn.batches import to_unit
 from skinbench.learn.features import feature_digest, open_features, uses_features
-from skinbench.learn.network import Network
-from skinbench.learn.runtime import autocast, device_of
+from skinbench.learn.network import Encoders, Network
+from skinbench.learn.runtime import autocast, device_of, set_threads
 from skinbench.learn.saved import LoadedFit, load_fit
 from skinbench.records import TrainSpec
 from skinbench.store import Store
@@ -88,10 +88,11 @@ class Scorer:
         self._sources, self._dataset = Sources(self._store), dataset
         self._condition = parse_condition(condition)
         files = {digest: Path(path) for digest, path in (weights or {}).items()}
-        fits = [load_fit(fit_id, self._store, files) for fit_id in fit_ids]
+        encoders: Encoders = {}
+        fits = [load_fit(fit_id, self._store, files, encoders) for fit_id in fit_ids]
         self._train = _common_settings(fits)
         self._device = device_of(self._train)
-        torch.set_num_threads(self._train.threads)
+        set_threads(self._train)
         self._members = [self._member(fit) for fit in fits]
         self._features = self._stored_features()
         self._lock = threading.Lock()

@@ -18,6 +18,7 @@ from skinbench.learn.arrays import FitArrays, Part, Sources, load_arrays
 from skinbench.learn.batches import build_augment, cut, epoch_order
 from skinbench.learn.checkpoint import Checkpoint, Scalars, load_checkpoint, save_checkpoint
 from skinbench.learn.features import build_features, open_features, uses_features
+from skinbench.learn.network import Encoders
 from skinbench.learn.optimiser import (
     build_optimiser,
     build_plateau,
@@ -48,6 +49,7 @@ class Shared:
 
     def __init__(self, store: Store, weights: Weights) -> None:
         self.store, self.weights, self.sources = store, weights, Sources(store)
+        self.encoders: Encoders = {}
         self._arrays: dict[str, FitArrays] = {}
         self.features: Callable[[str], torch.Tensor] = functools.cache(
             functools.partial(open_features, store)
@@ -79,7 +81,7 @@ class Training:
         self.arrays = shared.arrays(spec)
         encoder = self.arrays.encoder
         n_metadata = 0 if encoder is None else len(encoder.names)
-        network = make_network(spec, n_metadata, shared.store, shared.weights)
+        network = make_network(spec, n_metadata, shared.store, shared.weights, shared.encoders)
         self.network = network.to(device)
         self._optimiser = build_optimiser(
             spec.train.optimizer, [p for p in network.parameters() if p.requires_grad]

@@ -7,6 +7,7 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 
 from skinbench import registry
+from skinbench.data.audit import stamps
 from skinbench.data.pixels import open_pixels, pixel_digest, thumbnail
 from skinbench.pipeline.prepared import Prepared
 from skinbench.records import Case, FitRecord, Manifest, Row
@@ -60,7 +61,7 @@ def _explain_row(
     pictures: dict[tuple[str, str], tuple[str, str]] = {}
     for (fit, dataset), group in groups.items():
         names = [case.image_id for case in group]
-        heat = _heatmaps(prepared, fit, dataset, names, folder, store, method, row.name)
+        heat = _heatmaps(prepared, fit, dataset, names, folder, store, method)
         for name in names:
             thumbnail = _thumbnail(prepared.manifests[dataset], name, folder)
             pictures[(dataset, name)] = (thumbnail, heat.get(name, ""))
@@ -92,15 +93,12 @@ def _heatmaps(
     folder: RunFolder,
     store: Store,
     method: str,
-    row: str,
 ) -> dict[str, str]:
     """Image id to the heatmap's file under heatmaps/; what exists is not made again."""
     spec = prepared.plan.fits[fit]
     if not registry.inputs.get(spec.input.name).uses_image:
         return {}
-    names = {
-        item: f"{file_name(row)}/{method}+{fit[:12]}+{file_name(item)}.png" for item in image_ids
-    }
+    names = {item: f"{method}+{fit[:12]}+{file_name(item)}.png" for item in image_ids}
     missing = [item for item in image_ids if not (folder.heatmaps / names[item]).exists()]
     if missing:
         from skinbench.learn.explain import explain_cases, save_heatmap
@@ -130,7 +128,10 @@ def rows_to_explain(prepared: Prepared, records: Mapping[str, FitRecord], wanted
             val[name] = sum(_best_val(record) for record in fits) / len(fits)
     word, _, number = wanted.partition(" ")
     if word == "best" and number.isdigit():
-        chosen = sorted(val, key=lambda name: (-val[name], name))[: int(number)]
+        # A leaky split flatters its own val: its rows come after all others.
+        leaky = {name for name in val if networks[name].split in stamps(prepared.audit)}
+        order = sorted(val, key=lambda name: (name in leaky, -val[name], name))
+        chosen = order[: int(number)]
     else:
         chosen = fnmatch.filter(val, wanted)
     return [networks[name] for name in chosen]

@@ -1,8 +1,6 @@
-"""Predictions of every cell: from fits by inference, of derived cells from their members."""
+"""Predictions of every cell that has a fit, a table each."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import pandas as pd
 
@@ -10,10 +8,8 @@ from skinbench.cluster.inference import PredictionOrder, choose_engine, predict_
 from skinbench.cluster.schedule import Schedule
 from skinbench.cluster.session import Session
 from skinbench.pipeline.prepared import Prepared
-from skinbench.records import CellOutcome, Plan
 from skinbench.score.assemble import evaluated_images, prediction_frame
-from skinbench.score.derive import derive_predictions
-from skinbench.score.predictions import read_predictions, write_predictions
+from skinbench.score.predictions import write_predictions
 from skinbench.store import RunFolder
 
 
@@ -72,34 +68,3 @@ def predict(
             folder.prediction(name), pd.concat(frames), classes=row.classes, metadata=facts
         )
     return {"name": engine.name, "rule": engine.rule}
-
-
-def derive(plan: Plan, folder: RunFolder, outcomes: Mapping[str, CellOutcome]) -> list[CellOutcome]:
-    """Make derived cells from the prediction files of their members."""
-    found: dict[str, CellOutcome] = {}
-    for item in plan.derived:
-        cell = item.cell
-        known = {**outcomes, **found}
-        missing = [name for name in item.members if known[name].status != "done"]
-        status, reason = "done", ""
-        if missing:
-            status, reason = "blocked", f"needs {', '.join(missing)}, which is not done"
-        else:
-            members = [read_predictions(folder.prediction(name)) for name in item.members]
-            made = derive_predictions(
-                members, kind=item.kind, options=item.options, names=item.members
-            )
-            facts = {**members[0].metadata, "cell": cell.name, "fit": "", "derived": item.kind}
-            write_predictions(
-                folder.prediction(cell.name), made.frame, classes=made.classes, metadata=facts
-            )
-        found[cell.name] = CellOutcome(
-            cell=cell.name,
-            row=cell.row,
-            fold=cell.fold,
-            seed=cell.seed,
-            fit=None,
-            status="done" if status == "done" else "blocked",
-            reason=reason,
-        )
-    return list(found.values())

@@ -8,31 +8,95 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skinbench.data.audit import stamps
-from skinbench.pipeline.predicting import derive
+from skinbench.data.manifest import import_manifest
+from skinbench.data.split_tables import import_split
 from skinbench.pipeline.prepared import Prepared
-from skinbench.records import Cell, CellOutcome, FitRecord, Scorecard, Verdict
+from skinbench.records import (
+    AuditReport,
+    Cell,
+    CellOutcome,
+    FitRecord,
+    Plan,
+    Scorecard,
+    Verdict,
+)
 from skinbench.score.claims import check_claims
-from skinbench.score.predictions import Predictions, read_predictions
+from skinbench.score.derive import derive_predictions
+from skinbench.score.predictions import Predictions, read_predictions, write_predictions
 from skinbench.score.scorecard import score_rows
-from skinbench.store import RunFolder, to_plain, write_json, write_text
-from skinbench.suite import stated_checks
+from skinbench.store import (
+    RunFolder,
+    from_plain,
+    read_json,
+    read_record,
+    to_plain,
+    write_json,
+    write_text,
+)
+from skinbench.suite import stated_suite
+from skinbench.suite.schema import Bootstrap
 
 if TYPE_CHECKING:
     from skinbench.gate import Check
 
 
 def score(prepared: Prepared, records: Mapping[str, FitRecord], folder: RunFolder) -> Scorecard:
-    """Score the prediction files of a run folder and write scorecard.json.
+    """Score the prediction files of a run and write scorecard.json.
 
     An earlier scorecard that differs is kept under history/.
     """
-    plan, bootstrap = prepared.plan, prepared.suite.file.bootstrap
+    return _score(
+        prepared.plan,
+        records,
+        folder,
+        datasets={name: item.digest for name, item in prepared.manifests.items()},
+        splits={name: item.digest for name, item in prepared.splits.items()},
+        audit=prepared.audit,
+        bootstrap=prepared.suite.file.bootstrap,
+        reduced=prepared.suite.reduced,
+    )
+
+
+def score_folder(folder: RunFolder) -> Scorecard:
+    """The same from the files of a run folder alone: no store, model, torch or Ray.
+
+    Raises:
+        StoreError: the folder lacks a file that scoring reads.
+    """
+    manifests = sorted(folder.manifests.glob("*.parquet"))
+    splits = sorted(folder.splits.glob("*.parquet"))
+    records = {
+        path.stem: from_plain(FitRecord, read_json(path)["record"])
+        for path in sorted(folder.fits.glob("*.json"))
+    }
+    return _score(
+        read_record(folder.plan, Plan),
+        records,
+        folder,
+        datasets={path.stem: import_manifest(path).digest for path in manifests},
+        splits={path.stem: import_split(path).digest for path in splits},
+        audit=read_record(folder.audit, AuditReport),
+        bootstrap=stated_suite(folder.suite).bootstrap,
+        reduced=read_json(folder.run).get("reduced", {}),
+    )
+
+
+def _score(
+    plan: Plan,
+    records: Mapping[str, FitRecord],
+    folder: RunFolder,
+    *,
+    datasets: Mapping[str, str],
+    splits: Mapping[str, str],
+    audit: AuditReport,
+    bootstrap: Bootstrap,
+    reduced: Mapping[str, str],
+) -> Scorecard:
     outcomes = [_outcome(cell, records) for cell in plan.cells]
     outcomes += derive(plan, folder, {item.cell: item for item in outcomes})
-    predictions = read_cells(folder, outcomes)
     scores, confusions = score_rows(
         plan.rows,
-        predictions,
+        read_cells(folder, outcomes),
         outcomes,
         replicates=bootstrap.replicates,
         level=bootstrap.level,
@@ -42,17 +106,48 @@ def score(prepared: Prepared, records: Mapping[str, FitRecord], folder: RunFolde
         suite=plan.suite,
         level=bootstrap.level,
         replicates=bootstrap.replicates,
-        datasets={name: item.digest for name, item in prepared.manifests.items()},
-        splits={name: item.digest for name, item in prepared.splits.items()},
+        datasets=datasets,
+        splits=splits,
         rows=tuple(to_plain(row) for row in plan.rows),
         cells=tuple(outcomes),
         scores=scores,
         confusions=confusions,
-        claims=check_claims(plan.rows, scores, reduced=prepared.suite.reduced),
-        stamps=stamps(prepared.audit),
+        claims=check_claims(plan.rows, scores, reduced=reduced),
+        stamps=stamps(audit),
     )
     write_scorecard(card, folder)
     return card
+
+
+def derive(plan: Plan, folder: RunFolder, outcomes: Mapping[str, CellOutcome]) -> list[CellOutcome]:
+    """Make derived cells from the prediction files of their members."""
+    found: dict[str, CellOutcome] = {}
+    for item in plan.derived:
+        cell = item.cell
+        known = {**outcomes, **found}
+        missing = [name for name in item.members if known[name].status != "done"]
+        status, reason = "done", ""
+        if missing:
+            status, reason = "blocked", f"needs {', '.join(missing)}, which is not done"
+        else:
+            members = [read_predictions(folder.prediction(name)) for name in item.members]
+            made = derive_predictions(
+                members, kind=item.kind, options=item.options, names=item.members
+            )
+            facts = {**members[0].metadata, "cell": cell.name, "fit": "", "derived": item.kind}
+            write_predictions(
+                folder.prediction(cell.name), made.frame, classes=made.classes, metadata=facts
+            )
+        found[cell.name] = CellOutcome(
+            cell=cell.name,
+            row=cell.row,
+            fold=cell.fold,
+            seed=cell.seed,
+            fit=None,
+            status="done" if status == "done" else "blocked",
+            reason=reason,
+        )
+    return list(found.values())
 
 
 def _outcome(cell: Cell, records: Mapping[str, FitRecord]) -> CellOutcome:
@@ -76,14 +171,11 @@ def read_cells(folder: RunFolder, cells: Sequence[CellOutcome]) -> dict[str, Pre
 
 def write_scorecard(card: Scorecard, folder: RunFolder) -> None:
     """Write scorecard.json; a different earlier one moves to history/<digest>.json."""
-    if folder.scorecard.exists():
-        before = folder.scorecard.read_text(encoding="utf-8")
-        write_json(folder.scorecard, card)
-        if before != folder.scorecard.read_text(encoding="utf-8"):
-            name = hashlib.sha256(before.encode()).hexdigest()[:16]
-            write_text(folder.history / f"{name}.json", before)
-    else:
-        write_json(folder.scorecard, card)
+    before = folder.scorecard.read_text(encoding="utf-8") if folder.scorecard.exists() else ""
+    write_json(folder.scorecard, card)
+    if before and before != folder.scorecard.read_text(encoding="utf-8"):
+        name = hashlib.sha256(before.encode()).hexdigest()[:16]
+        write_text(folder.history / f"{name}.json", before)
 
 
 def judge_run(card: Scorecard, folder: RunFolder, baseline: Path | None) -> Verdict | None:
@@ -102,5 +194,5 @@ def checks_of(folder: RunFolder) -> tuple[Check, ...]:
     """The gate's checks as the run's suite states them, or the default policy."""
     from skinbench.gate import DEFAULT_CHECKS, Check
 
-    stated = tuple(Check(**item.model_dump()) for item in stated_checks(folder.suite))
+    stated = tuple(Check(**item.model_dump()) for item in stated_suite(folder.suite).gate)
     return stated or DEFAULT_CHECKS

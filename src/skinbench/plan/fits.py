@@ -72,7 +72,8 @@ class FitMaker:
         if key not in self._ids:
             if row in self._open:
                 circle = " -> ".join([*self._open, row])
-                raise self.suite.document.error(f"warm starts form a circle: {circle}", ("rows",))
+                place = (*self._settings[row].key, "model", "weights", "row")
+                raise self.suite.document.error(f"warm starts form a circle: {circle}", place)
             self._open.append(row)
             spec = self._spec(row, fold, seed)
             self._open.pop()
@@ -122,6 +123,7 @@ class FitMaker:
         if model.pretrained:
             weights = WeightsSpec(kind="hub", digest=model.name)
         elif model.weights is not None and model.weights.row is not None:
+            self._check_start(row, model.weights.row, fold)
             weights = WeightsSpec(kind="fit", digest=self.fit(model.weights.row, fold, seed))
         elif model.weights is not None:
             key = (*row.key, "model", "weights", "file")
@@ -136,6 +138,35 @@ class FitMaker:
             weights=weights,
             frozen=model.frozen,
         )
+
+    def _check_start(self, row: SuiteRow, start: str, fold: int) -> None:
+        """A warm start is the same network, and has not seen what the row is judged on."""
+        ours, theirs = row.settings, self._settings[start].settings
+        assert ours.model is not None
+        assert theirs.model is not None
+        problem = None
+        if theirs.model.name != ours.model.name:
+            problem = f"is a {theirs.model.name}, not a {ours.model.name}"
+        elif theirs.split != ours.split:
+            seen = self._images(str(theirs.split), fold, ("train", "val"))
+            if not seen:
+                problem = f"has no fold {fold}: its split '{theirs.split}' differs"
+            elif seen & self._images(str(ours.split), fold, ("test",)):
+                problem = f"has seen test images (or their lesions) of split '{ours.split}'"
+        if problem:
+            key = (*row.key, "model", "weights", "row")
+            raise self.suite.document.error(f"'{start}' {problem}", key)
+
+    def _images(self, split: str, fold: int, parts: tuple[str, ...]) -> set[str]:
+        """Image ids and lesion ids of some parts of a fold."""
+        table = self.splits[split].table
+        part = table[(table["fold"] == fold) & table["split"].isin(parts)]
+        found = set(part["image_id"])
+        for name, group in part.groupby("dataset"):
+            known = self.manifests[str(name)].table
+            lesions = known.loc[known["image_id"].isin(group["image_id"]), "lesion_id"]
+            found.update(f"lesion:{lesion}" for lesion in lesions.dropna())
+        return found
 
     def _weights_digest(self, path: Path, key: tuple[str | int, ...]) -> str:
         if not path.is_file():

@@ -27,7 +27,7 @@ from skinbench.records import (
     Row,
     SplitTable,
 )
-from skinbench.suite import Suite, SuiteRow
+from skinbench.suite import Suite, SuiteRow, derived_members, evaluated_rows
 from skinbench.suite.rows import plain
 
 
@@ -89,6 +89,10 @@ class _Planner:
         maker: FitMaker,
     ) -> None:
         self.suite, self.manifests, self.splits, self.maker = suite, manifests, splits, maker
+        names = [row.name for row in suite.rows]
+        self._evaluated = [
+            (item, evaluated_rows(suite.file, names, item)) for item in suite.file.evaluate
+        ]
 
     def rows(self) -> list[Row]:
         """Declared rows, then the baselines of each split in use, then derived rows."""
@@ -151,8 +155,11 @@ class _Planner:
             row = by_name[cell.row]
             own = self._test_dataset(row.split)
             places = {(own, row.split, "none"): None}
-            for item in self.suite.file.evaluate:
-                if fnmatch.fnmatchcase(cell.row, item.rows):
+            for item, asked in self._evaluated:
+                splits = {by_name[name].split for name in asked}
+                # A baseline without a network goes where the rows beside it go.
+                plain_too = row.kind == "plain" and row.split in splits
+                if row.name in asked or (plain_too and fnmatch.fnmatchcase(row.name, item.rows)):
                     on = item.on or own
                     split = f"{row.split}@{on}" if item.on else row.split
                     places.update({(on, split, c): None for c in item.conditions})
@@ -220,8 +227,8 @@ class _Planner:
 
     def _derived_row(self, name: str, rows: Mapping[str, Row]) -> Row:
         item = self.suite.file.derived[name]
-        members = [n for pattern in item.of for n in fnmatch.filter(rows, pattern)]
-        members = sorted(set(members) - {name})
+        names = [row.name for row in self.suite.rows]
+        members = sorted(derived_members(self.suite.file, names, name))
         first = rows[members[0]]
         for member in members[1:]:
             if (rows[member].split, rows[member].classes) != (first.split, first.classes):
@@ -243,9 +250,7 @@ class _Planner:
     def _classes(self, split: str, row: SuiteRow) -> tuple[str, ...]:
         train = self.maker.train_manifest(split)
         others = {self._test_dataset(split)}
-        for item in self.suite.file.evaluate:
-            if item.on and fnmatch.fnmatchcase(row.name, item.rows):
-                others.add(item.on)
+        others.update(item.on for item, asked in self._evaluated if item.on and row.name in asked)
         for other in sorted(others):
             test = self.manifests[other]
             if test.label_space.classes != train.label_space.classes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping
 
 from skinbench.data.audit import audit, enforce
@@ -11,7 +10,7 @@ from skinbench.data.manifest import DataRequest, Progress, publish_manifest, rea
 from skinbench.data.splits import cross, given, grouped
 from skinbench.records import AuditReport, CleaningPolicy, Manifest, SplitTable
 from skinbench.store import Store
-from skinbench.suite import Suite
+from skinbench.suite import Suite, evaluated_rows
 
 
 def read_manifests(
@@ -100,9 +99,11 @@ def _further_splits(
     suite: Suite, splits: Mapping[str, SplitTable], manifests: Mapping[str, Manifest]
 ) -> dict[str, SplitTable]:
     found = {}
+    names = [row.name for row in suite.rows]
     for item in suite.file.evaluate:
+        asked = evaluated_rows(suite.file, names, item)
         for row in suite.rows:
-            if item.on and fnmatch.fnmatchcase(row.name, item.rows):
+            if item.on and row.name in asked:
                 name = f"{row.settings.split}@{item.on}"
                 base = splits[str(row.settings.split)]
                 found[name] = further_split(name, base, manifests[item.on])

@@ -241,7 +241,7 @@ def made_of(row: BoardRow) -> str:
 
 def footnotes(table: TestSet) -> tuple[str, ...]:
     """What the signs and dashes of a table mean."""
-    notes = [f"{sign} leak: {numbers.one_line(stamp)}" for stamp, sign in marks(table).items()]
+    notes = [f"{sign} {numbers.one_line(stamp)}" for stamp, sign in marks(table).items()]
     notes += [
         numbers.one_line(f"{row.row} was reduced: {row.reduced}")
         for row in table.rows

@@ -175,7 +175,7 @@ def read_content(folder: RunFolder) -> Content:
         root=folder.root,
         suite_text=folder.suite.read_text("utf-8") if folder.suite.exists() else "",
         scorecard=scorecard,
-        rows=tuple(from_plain(Row, row) for row in scorecard.rows),
+        rows=from_plain(tuple[Row, ...], list(scorecard.rows)),
         plan=_optional(folder.plan, Plan),
         audit=_optional(folder.audit, AuditReport),
         run=read_run_facts(folder),

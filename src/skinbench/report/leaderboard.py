@@ -74,7 +74,7 @@ def _tables_of_run(
     reduced = read_run_facts(folder).reduced
     spaces = read_label_spaces(folder)
     scores = Scores(scorecard)
-    rows = [from_plain(Row, row) for row in scorecard.rows]
+    rows = from_plain(tuple[Row, ...], list(scorecard.rows))
     places = {row.name: _places(row, rows, scores, plan) for row in rows}
     tables: dict[tuple[object, ...], TestSet] = {}
     for row in rows:

@@ -10,10 +10,11 @@ from markupsafe import Markup
 from skinbench.report.numbers import lines, one_line
 from skinbench.report.tables import Entry, Table
 
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _INTERVAL = re.compile(r"\[-?\d+\.\d+, -?\d+\.\d+\]")
 """Our own text: brackets around two numbers make no link."""
 _PUNCTUATION = re.compile(r"[\\`*{}\[\]|#!~$]|(?<![^\W_])_|_(?![^\W_])")
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
 _LIST_MARK = re.compile(r"^([-+=]|\d+[.)])(?=\s|$|[-=])")
 
 
@@ -23,6 +24,7 @@ def escape(value: object) -> Markup:
         return Markup(value)
     text = _PUNCTUATION.sub(lambda match: "\\" + match[0], one_line(value))
     text = "".join(_ENTITIES.get(character, character) for character in text)
+    text = _MENTION.sub("@<!-- -->", text)
     text = _LIST_MARK.sub(lambda match: f"{match[1][:-1]}\\{match[1][-1]}", text)
     return Markup(text)
 

@@ -111,9 +111,13 @@ def _unit(value: float) -> float:
 
 
 def remarks(scores: Iterable[Score | None]) -> list[str]:
-    """What is said about scores that have a value, once each."""
-    said = (s.reason for s in scores if s is not None and s.value is not None and s.reason)
-    return [numbers.one_line(text) for text in dict.fromkeys(said)]
+    """What is said about scores that have a value, each once with the scores it is about."""
+    said: dict[str, list[str]] = {}
+    for score in scores:
+        if score is not None and score.value is not None and score.reason:
+            title = numbers.metric_title(score.metric, score.class_)
+            said.setdefault(score.reason, []).append(title)
+    return [numbers.one_line(f"{', '.join(about)}: {text}") for text, about in said.items()]
 
 
 class Scores:
@@ -190,16 +194,19 @@ def overall_table(scores: Scores, wheres: Sequence[tuple[str, str, str]]) -> Tab
     """Every metric over all classes, one line a row."""
     found = [s for where in wheres for s in scores.of(where) if not s.class_ and s.slice is None]
     metrics = _ordered((score.metric for score in found), ("accuracy", "balanced_accuracy"))
-    rows = tuple(
-        (words(where[0]), *(measure(scores.find(where, metric)) for metric in metrics))
-        for where in wheres
-    )
+    rows = []
+    for where in wheres:
+        of_row = [scores.find(where, metric) for metric in metrics]
+        scored = any(score is not None and score.n for score in of_row)
+        # A row without any prediction has one reason, which the leaderboard gives.
+        entries = [measure(s) if scored else Entry(text=numbers.MISSING) for s in of_row]
+        rows.append((words(where[0]), *entries))
     titles = [Column(title=numbers.metric_title(metric), numeric=True) for metric in metrics]
     return Table(
         name="overall",
         caption="Every metric over all classes",
         columns=(Column(title="row"), *titles),
-        rows=rows,
+        rows=tuple(rows),
     )
 
 

@@ -6,10 +6,10 @@ from skinbench.suite.loader import (
     load_suite,
     resolve_name,
     shipped_suites,
-    stated_checks,
+    stated_suite,
     suite_to_yaml,
 )
-from skinbench.suite.rows import SuiteRow, expand_rows
+from skinbench.suite.rows import SuiteRow, derived_members, evaluated_rows, expand_rows
 from skinbench.suite.schema import (
     Check,
     Claim,
@@ -33,11 +33,13 @@ __all__ = [
     "Suite",
     "SuiteFile",
     "SuiteRow",
+    "derived_members",
+    "evaluated_rows",
     "expand_rows",
     "load_suite",
     "read_document",
     "resolve_name",
     "shipped_suites",
-    "stated_checks",
+    "stated_suite",
     "suite_to_yaml",
 ]

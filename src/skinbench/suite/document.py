@@ -1,7 +1,8 @@
 """YAML as plain values that remember their lines.
 
-YAML 1.2's core words only: `on`, `no` and dates stay text, `1e-3` is a number. Size, depth and
-aliases are limited, because suites come from strangers.
+YAML 1.2's core words only: `on`, `no` and dates stay text, `1e-3` is a number; infinity and NaN
+stay text too, since no setting takes them. Size, depth and aliases are limited, because suites
+come from strangers.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _IMPLICIT = (
     ("tag:yaml.org,2002:int", r"[-+]?[0-9]+", "-+0123456789"),
     (
         "tag:yaml.org,2002:float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?",
         "-+.0123456789",
     ),
 )
@@ -43,6 +44,7 @@ for _tag, _pattern, _first in _IMPLICIT:
         _Loader.yaml_implicit_resolvers.setdefault(_character, []).append(
             (_tag, re.compile(f"^(?:{_pattern})$"))
         )
+_SCALAR_TAGS = {"tag:yaml.org,2002:str", *(tag for tag, _, _ in _IMPLICIT)}
 _Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(str(node.value)))
 _Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(str(node.value)))
 
@@ -87,12 +89,12 @@ def read_document(path: Path) -> Document:
 
 def parse_document(text: str, path: Path | None = None) -> Document:
     """Parse YAML text; see `read_document`."""
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "cannot be parsed"
+        problem = getattr(error, "problem", None) or getattr(error, "reason", "cannot be parsed")
         line = mark.line + 1 if mark else None
         raise SuiteError(f"is not valid YAML: {problem}", path=path, line=line) from error
     except (RecursionError, ValueError) as error:
@@ -117,19 +119,24 @@ class _Reader:
         line = node.start_mark.line + 1
         self.lines.setdefault(key, line)
         if self._count > MAX_NODES or len(key) > MAX_DEPTH:
-            raise SuiteError("is too large or nested too deeply", path=self.path, line=line)
+            raise self._error("is too large or nested too deeply", node, key[:4])
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, key)
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item, (*key, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node, line)
+        return self._scalar(node, key)
 
-    def _scalar(self, node: yaml.Node, line: int) -> Any:
+    def _scalar(self, node: yaml.Node, key: Key) -> Any:
         try:
+            if node.tag not in _SCALAR_TAGS:
+                raise self._error(f"tag '{node.tag}' is not for suites", node, key)
             return self.loader.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
-            message = f"cannot be read as a plain value: {node.tag}"
-            raise SuiteError(message, path=self.path, line=line) from error
+        except (yaml.YAMLError, ValueError, KeyError) as error:
+            raise self._error(f"cannot be read as {node.tag}", node, key) from error
+
+    def _error(self, message: str, node: yaml.Node, key: Key) -> SuiteError:
+        dotted = ".".join(str(part) for part in key)
+        return SuiteError(message, path=self.path, line=node.start_mark.line + 1, key=dotted)
 
     def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -137,9 +144,11 @@ class _Reader:
             line = name_node.start_mark.line + 1
             name = name_node.value
             if not isinstance(name_node, yaml.ScalarNode):
-                raise SuiteError("a key must be plain text", path=self.path, line=line)
+                raise self._error("a key must be plain text", name_node, key)
             if name in values:
-                raise SuiteError(f"key '{name}' stands twice", path=self.path, line=line)
+                first = self.lines[(*key, name)]
+                message = f"stands twice, first in line {first}"
+                raise self._error(message, name_node, (*key, name))
             self.lines[(*key, name)] = line
             values[name] = self.read(value_node, (*key, name))
         return values

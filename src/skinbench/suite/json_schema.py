@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skinbench import registry
-from skinbench.suite.schema import RowSettings, SuiteFile
+from skinbench.suite.schema import RowFile, SuiteFile
 
 
 def suite_schema() -> dict[str, Any]:
@@ -14,13 +14,19 @@ def suite_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "skinbench suite"
     definitions = schema["$defs"]
-    settings = RowSettings.model_json_schema(by_alias=True)
-    definitions.update({k: v for k, v in settings.pop("$defs", {}).items() if k not in definitions})
+    row = RowFile.model_json_schema(by_alias=True)
+    definitions.update({k: v for k, v in row.pop("$defs").items() if k not in definitions})
+    # A row may override a part of the model that `defaults` names.
+    part = {k: v for k, v in definitions["ModelChoice"].items() if k != "required"}
+    definitions["ModelPart"] = {**part, "description": "Parts of a model to override, or all."}
+    row["properties"]["model"] = {"anyOf": [{"$ref": "#/$defs/ModelPart"}, {"type": "null"}]}
+    definitions["RowFile"] = row
     for name in ("RowSettings", "RowFile"):
         _allow_short_forms(definitions[name]["properties"])
+    schema["properties"]["rows"]["additionalProperties"] = {"$ref": "#/$defs/RowFile"}
     _allow_lists(definitions["Derived"]["properties"], "of")
     _allow_lists(definitions["Evaluate"]["properties"], "conditions")
-    definitions["Grid"] = _grid(definitions["RowSettings"]["properties"])
+    definitions["Grid"] = _grid(definitions["RowFile"]["properties"])
     schema["properties"]["grids"]["additionalProperties"] = {"$ref": "#/$defs/Grid"}
     definitions["DataSource"]["properties"]["adapter"]["enum"] = registry.datasets.names()
     return schema
@@ -47,7 +53,7 @@ def _grid(properties: dict[str, Any]) -> dict[str, Any]:
     """Each setting, or a list of them; lists multiply."""
     axes = {}
     for key, value in properties.items():
-        if key in ("seeds", "augment"):
+        if key in ("seeds", "augment", "claims"):
             axes[key] = value
         else:
             axes[key] = {"anyOf": [value, {"type": "array", "items": value}]}

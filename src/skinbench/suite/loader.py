@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
+import contextlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -17,8 +17,16 @@ from skinbench import registry
 from skinbench.errors import SuiteError, UsageError
 from skinbench.suite.document import Document, Key, parse_document, read_document
 from skinbench.suite.references import check_catalog, check_references
-from skinbench.suite.rows import ExcludedRow, SuiteRow, expand_rows, merge, plain
-from skinbench.suite.schema import Check, SuiteFile
+from skinbench.suite.rows import (
+    ExcludedRow,
+    SuiteRow,
+    derived_members,
+    expand_rows,
+    matching,
+    merge,
+    plain,
+)
+from skinbench.suite.schema import SuiteFile
 from skinbench.suite.validation import validate
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
@@ -90,8 +98,9 @@ def resolve_name(suite: str) -> Path:
         UsageError: neither a file nor a shipped suite.
     """
     path = Path(suite)
-    if path.is_file():
-        return path
+    with contextlib.suppress(OSError, ValueError):  # no file has such a name
+        if path.is_file():
+            return path
     shipped = shipped_suites()
     stem = path.stem if path.parent.name in ("", "suites") else suite
     if stem in shipped:
@@ -132,25 +141,47 @@ def load_suite(
     return _only(loaded, only) if only else loaded
 
 
-def stated_checks(path: Path) -> list[Check]:
-    """The `gate:` of a suite file alone, for judging a run where its data is not."""
+def stated_suite(path: Path) -> SuiteFile:
+    """What a suite file says, without its catalog and data: for judging a run anywhere."""
     document = read_document(path)
-    return validate(SuiteFile, document.values, document).gate
+    return validate(SuiteFile, document.values, document)
 
 
 def suite_to_yaml(suite: Suite) -> str:
-    """The suite with every default written out and grids kept, as YAML."""
+    """The suite with every default written out and grids expanded, as YAML.
+
+    It loads to the same rows from any folder: relative paths become absolute.
+    """
     values = plain(suite.file)
-    values["rows"] = {}
+    values["rows"] = {
+        row.name: {**plain(row.settings), "claims": [plain(claim) for claim in row.claims]}
+        for row in suite.rows
+    }
     values["grids"] = {}
-    for row in suite.rows:
-        values["rows"][row.name] = {
-            **plain(row.settings),
-            "claims": [plain(claim) for claim in row.claims],
-        }
     values["profiles"] = {}
+    values["plugins"] = [_absolute(suite, item) for item in suite.file.plugins]
+    for settings, key in _paths(values):
+        if settings[key] is not None:
+            settings[key] = _absolute(suite, settings[key])
     header = "# Resolved by skinbench: every default written out, grids expanded.\n"
     return header + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _paths(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each setting that is a path, as (mapping, key)."""
+    yield from ((source, "root") for source in values["data"].values())
+    yield from ((split, "file") for split in values["splits"].values())
+    for settings in (values["defaults"], *values["rows"].values()):
+        weights = (settings["model"] or {}).get("weights")
+        if weights is not None:
+            yield weights, "file"
+
+
+def _absolute(suite: Suite, text: str) -> str:
+    """A path as it is found from any folder; one that begins with a variable stays."""
+    if text.startswith(("${", "~")) or Path(text).is_absolute():
+        return text
+    return os.path.normpath(suite.folder.resolve() / text)
 
 
 # --- overrides ---------------------------------------------------------------------------
@@ -158,16 +189,18 @@ def suite_to_yaml(suite: Suite) -> str:
 
 def _with_profile(document: Document, profile: str) -> Document:
     profiles = document.values.get("profiles") or {}
-    if profile not in profiles:
-        hint = registry.suggest(profile, profiles)
+    if not isinstance(profiles, dict) or profile not in profiles:
+        hint = registry.suggest(profile, profiles if isinstance(profiles, dict) else ())
         raise document.error(f"no profile '{profile}'; {hint}", ("profiles",))
+    if not isinstance(profiles[profile], dict):
+        raise document.error("needs settings to merge in", ("profiles", profile))
     prefix: Key = ("profiles", profile)
     moved = {
         key[len(prefix) :]: line
         for key, line in document.lines.items()
         if key[: len(prefix)] == prefix and len(key) > len(prefix)
     }
-    values = merge(document.values, profiles[profile] or {})
+    values = merge(document.values, profiles[profile])
     return Document(values=values, lines={**document.lines, **moved}, path=document.path)
 
 
@@ -245,7 +278,7 @@ def _only(suite: Suite, patterns: Sequence[str]) -> Suite:
     everything = [*names, *suite.file.derived]
     kept: set[str] = set()
     for pattern in patterns:
-        found = fnmatch.filter(everything, pattern)
+        found = matching(everything, pattern)
         if not found:
             hint = registry.suggest(pattern, everything)
             raise UsageError(f"--only {pattern}: no row matches; {hint}")
@@ -254,12 +287,12 @@ def _only(suite: Suite, patterns: Sequence[str]) -> Suite:
     pending = list(kept)
     while pending:
         name = pending.pop()
-        for need in _needs(suite, name, by_name, everything):
+        for need in _needs(suite, name, by_name):
             if need not in kept:
                 kept.add(need)
                 pending.append(need)
     derived = {name: item for name, item in suite.file.derived.items() if name in kept}
-    evaluate = [e for e in suite.file.evaluate if fnmatch.filter(kept, e.rows)]
+    evaluate = [e for e in suite.file.evaluate if matching(kept, e.rows)]
     return Suite(
         file=suite.file.model_copy(update={"derived": derived, "evaluate": evaluate}),
         rows=tuple(row for row in suite.rows if row.name in kept),
@@ -269,13 +302,9 @@ def _only(suite: Suite, patterns: Sequence[str]) -> Suite:
     )
 
 
-def _needs(
-    suite: Suite, name: str, rows: dict[str, SuiteRow], everything: Sequence[str]
-) -> list[str]:
+def _needs(suite: Suite, name: str, rows: dict[str, SuiteRow]) -> list[str]:
     if name in suite.file.derived:
-        patterns = suite.file.derived[name].of
-        found = [n for pattern in patterns for n in fnmatch.filter(everything, pattern)]
-        return [item for item in found if item != name]
+        return derived_members(suite.file, list(rows), name)
     model = rows[name].settings.model
     weights = model.weights if model else None
     return [weights.row] if weights is not None and weights.row is not None else []

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from skinbench import registry
-from skinbench.errors import UnknownNameError
+from skinbench.errors import UnknownNameError, UsageError
 from skinbench.suite.document import Document, Key
-from skinbench.suite.rows import SuiteRow
-from skinbench.suite.schema import SuiteFile
+from skinbench.suite.rows import SuiteRow, matching
+from skinbench.suite.schema import Claim, SuiteFile
 
 
 def check_references(file: SuiteFile, rows: Sequence[SuiteRow], document: Document) -> None:
@@ -37,17 +36,15 @@ def check_references(file: SuiteFile, rows: Sequence[SuiteRow], document: Docume
 
 
 def _check_patterns(file: SuiteFile, names: Sequence[str], document: Document) -> None:
-    everything = [*names, *file.derived]
+    above = list(names)
     for name, derived in file.derived.items():
-        if name in names:
-            raise document.error(f"a row is called '{name}' already", ("derived", name))
-        others = [n for n in everything if n != name]
         for pattern in derived.of:
-            _matched(pattern, others, ("derived", name, "of"), document)
+            _matched(pattern, above, ("derived", name, "of"), document)
+        above.append(name)
     for index, item in enumerate(file.evaluate):
         if item.on is not None:
             _known(item.on, file.data, "dataset", ("evaluate", index, "on"), document)
-        _matched(item.rows, everything, ("evaluate", index, "rows"), document)
+        _matched(item.rows, above, ("evaluate", index, "rows"), document)
 
 
 def _known(name: str | None, among: Iterable[str], what: str, key: Key, document: Document) -> None:
@@ -57,7 +54,7 @@ def _known(name: str | None, among: Iterable[str], what: str, key: Key, document
 
 
 def _matched(pattern: str, names: Sequence[str], key: Key, document: Document) -> None:
-    if not fnmatch.filter(names, pattern):
+    if not matching(names, pattern):
         hint = registry.suggest(pattern, names)
         raise document.error(f"no row matches '{pattern}'; {hint}", key)
 
@@ -68,56 +65,64 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
     Raises:
         SuiteError: with the line of the first that is not.
     """
-    for kind, name, options, key in [*_file_names(file), *_row_names(rows)]:
+    for kind, name, options, key, field in [*_file_names(file), *_row_names(rows)]:
         try:
             found: Any = registry.KINDS[kind].get(name)
-        except UnknownNameError as error:
-            raise document.error(str(error), key) from error
+        except UsageError as error:
+            raise document.error(str(error), (*key, field) if field else key) from error
         for option in options:
             if option not in found.options:
                 hint = registry.suggest(option, found.options)
-                message = f"{kind[:-1]} '{name}' has no option '{option}'; {hint}"
+                message = f"{kind.removesuffix('s')} '{name}' has no option '{option}'; {hint}"
                 raise document.error(message, (*key, "options", option))
-    for index, check in enumerate(file.gate):
-        _check_class(check.metric, check.class_, ("gate", index), document)
-    for row in rows:
-        for index, claim in enumerate(row.claims):
-            _check_class(claim.metric, claim.class_, (*row.key, "claims", index), document)
+    for metric, class_, key in _metrics(file, rows):
+        _check_class(metric, class_, key, document)
     for index, item in enumerate(file.evaluate):
         for condition in item.conditions:
             _check_condition(condition, document, ("evaluate", index, "conditions"))
 
 
-Named = tuple[str, str, dict[str, Any], Key]
+Named = tuple[str, str, dict[str, Any], Key, str]
+"""Kind, name, options, where the entry stands, and the field that has its name."""
 
 
 def _file_names(file: SuiteFile) -> Iterable[Named]:
     for name, source in file.data.items():
-        yield "datasets", source.adapter, source.options, ("data", name, "adapter")
+        yield "datasets", source.adapter, source.options, ("data", name), "adapter"
     for name, derived in file.derived.items():
-        yield "derived", derived.kind, derived.options, ("derived", name, "kind")
-    for index, check in enumerate(file.gate):
-        yield "metrics", check.metric, {}, ("gate", index, "metric")
+        yield "derived", derived.kind, derived.options, ("derived", name), "kind"
     if file.explain is not None:
-        yield "explainers", file.explain.method, {}, ("explain", "method")
+        yield "explainers", file.explain.method, {}, ("explain",), "method"
 
 
 def _row_names(rows: Sequence[SuiteRow]) -> Iterable[Named]:
     for row in rows:
         settings = row.settings
         if settings.model is not None:
-            yield "models", settings.model.name, settings.model.options, (*row.key, "model")
+            yield "models", settings.model.name, settings.model.options, (*row.key, "model"), ""
         for kind in ("input", "technique"):
             choice = getattr(settings, kind)
-            yield f"{kind}s", choice.name, choice.options, (*row.key, kind)
+            yield f"{kind}s", choice.name, choice.options, (*row.key, kind), ""
         for item in settings.augment:
-            yield "augments", item.name, item.options, (*row.key, "augment")
-        for index, claim in enumerate(row.claims):
-            yield "metrics", claim.metric, {}, (*row.key, "claims", index, "metric")
+            yield "augments", item.name, item.options, (*row.key, "augment"), ""
+
+
+def _metrics(file: SuiteFile, rows: Sequence[SuiteRow]) -> Iterable[tuple[str, str | None, Key]]:
+    """Each metric that a check or a claim names, with its class."""
+    for index, check in enumerate(file.gate):
+        yield check.metric, check.class_, ("gate", index)
+    places: list[tuple[Key, Sequence[Claim]]] = [(row.key, row.claims) for row in rows]
+    places += [(("derived", name), item.claims) for name, item in file.derived.items()]
+    for key, claims in places:
+        for index, claim in enumerate(claims):
+            yield claim.metric, claim.class_, (*key, "claims", index)
 
 
 def _check_class(metric: str, class_: str | None, key: Key, document: Document) -> None:
-    per_class = registry.metrics.get(metric).per_class
+    try:
+        per_class = registry.metrics.get(metric).per_class
+    except UnknownNameError as error:
+        raise document.error(str(error), (*key, "metric")) from error
     if per_class and class_ is None:
         message = f"metric '{metric}' is per class: add `class: mel` or another class"
         raise document.error(message, key)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
 import itertools
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
+from skinbench.registry import suggest
 from skinbench.suite.document import Document, Key
-from skinbench.suite.schema import Claim, RowFile, RowSettings, SuiteFile
+from skinbench.suite.schema import Claim, Evaluate, RowFile, RowSettings, SuiteFile
 from skinbench.suite.validation import validate
 
 # Keys of a grid whose list is one value, not an axis.
 _LIST_VALUED = ("seeds", "augment", "claims")
+_NAME = re.compile(r"[A-Za-z0-9_./=,@-]*")
+MAX_ROWS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +54,7 @@ def expand_rows(
     defaults = document.values.get("defaults") or {}
     rows: list[SuiteRow] = []
     excluded: list[ExcludedRow] = []
-    for name in suite.rows:
-        raw = document.values["rows"][name] or {}
+    for name, raw in suite.rows.items():
         rows.append(_row(name, merge(defaults, raw), ("rows", name), document))
     for grid_name, grid in suite.grids.items():
         key: Key = ("grids", grid_name)
@@ -59,7 +64,7 @@ def expand_rows(
                 excluded.append(ExcludedRow(name=name, reason=reason))
             else:
                 rows.append(_row(name, merge(defaults, combination), key, document))
-    _check_unique(rows, document)
+    _check_names(suite, rows, document)
     return tuple(rows), tuple(excluded)
 
 
@@ -82,6 +87,10 @@ def _combinations(
     for axis in axes:
         if not settings[axis]:
             raise document.error("an empty list makes no rows", ("grids", grid_name, axis))
+    count = math.prod(len(settings[axis]) for axis in axes)
+    if count > MAX_ROWS:
+        message = f"makes {count:,} rows; at most {MAX_ROWS:,} can be run"
+        raise document.error(message, ("grids", grid_name))
     excludes = grid.get("exclude") or []
     if not isinstance(excludes, list) or not all(isinstance(item, dict) for item in excludes):
         message = "needs a list of mappings, e.g. `[{model: resnet50, technique: focal}]`"
@@ -98,12 +107,15 @@ def _check_excludes(
 ) -> None:
     for index, exclude in enumerate(excludes):
         for axis, value in exclude.items():
-            listed = settings.get(axis)
-            values = listed if isinstance(listed, list) else [listed]
-            if _label(value) not in [_label(item) for item in values]:
-                known = ", ".join(_label(item) for item in values) if axis in settings else "-"
-                message = f"excludes {axis} '{_label(value)}', which the grid lacks ({known})"
-                raise document.error(message, ("grids", grid_name, "exclude", index, axis))
+            key: Key = ("grids", grid_name, "exclude", index, axis)
+            if axis not in settings:
+                raise document.error(f"the grid has no '{axis}'; {suggest(axis, settings)}", key)
+            listed = settings[axis]
+            values = [_label(v) for v in (listed if isinstance(listed, list) else [listed])]
+            if _label(value) not in values:
+                hint = suggest(_label(value), values)
+                message = f"excludes {axis} '{_label(value)}', which the grid lacks; {hint}"
+                raise document.error(message, key)
 
 
 def _exclusion(combination: dict[str, Any], excludes: list[dict[str, Any]]) -> str:
@@ -115,27 +127,80 @@ def _exclusion(combination: dict[str, Any], excludes: list[dict[str, Any]]) -> s
 
 
 def _label(value: Any) -> str:
+    """A value's part of a row's name: `resnet50`, `none`, `patience=3,min_delta=0`."""
     if isinstance(value, dict):
-        return str(value.get("label") or value.get("name") or "?")
+        named = value.get("label") or value.get("name")
+        return str(named) if named else ",".join(f"{k}={_label(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ",".join(_label(item) for item in value)
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
     return str(value)
 
 
-def _check_unique(rows: list[SuiteRow], document: Document) -> None:
+def _check_names(suite: SuiteFile, rows: Sequence[SuiteRow], document: Document) -> None:
     seen: set[str] = set()
-    for row in rows:
-        if row.name in seen:
-            message = f"two rows are called '{row.name}'; give one value a `label`"
-            raise document.error(message, row.key)
-        seen.add(row.name)
+    places = [(row.name, row.key) for row in rows]
+    for name, key in [*places, *((name, ("derived", name)) for name in suite.derived)]:
+        if name in seen:
+            message = f"two rows are called '{name}'; give one value a `label`"
+            raise document.error(message, key)
+        if not _NAME.fullmatch(name):
+            message = f"'{name}' is no name for a row (letters, digits and _./=,@-); use `label`"
+            raise document.error(message, key)
+        if suite.baselines and name.startswith("baseline/"):
+            message = "names under baseline/ are those of `baselines: true`; choose another"
+            raise document.error(message, key)
+        seen.add(name)
+
+
+# --- which rows a pattern means ----------------------------------------------------------
+
+
+def matching(names: Iterable[str], pattern: str) -> list[str]:
+    """Names that a pattern such as `p1/*` matches, letter case included, on every system."""
+    return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+
+
+def derived_members(suite: SuiteFile, names: Sequence[str], derived: str) -> list[str]:
+    """What a derived row is made of: fit rows, and derived rows that stand above it.
+
+    Args:
+        suite: the suite.
+        names: its fit rows.
+        derived: a key under `derived:`.
+    """
+    above = itertools.takewhile(lambda other: other != derived, suite.derived)
+    candidates = [*names, *above]
+    wanted = {n for pattern in suite.derived[derived].of for n in matching(candidates, pattern)}
+    return [name for name in candidates if name in wanted]
+
+
+def evaluated_rows(suite: SuiteFile, names: Sequence[str], item: Evaluate) -> set[str]:
+    """Fit rows that an entry of `evaluate:` asks for, by themselves or for a derived row."""
+    found: set[str] = set()
+    pending = matching([*names, *suite.derived], item.rows)
+    while pending:
+        name = pending.pop()
+        if name in suite.derived:
+            pending += derived_members(suite, names, name)
+        else:
+            found.add(name)
+    return found
 
 
 def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """`above` over `below`; mappings are merged, unless they name different entries."""
+    """`above` over `below`; mappings are merged, unless they name different entries.
+
+    A bare name means the same as `{name: ...}`, below and above.
+    """
     merged = copy.deepcopy(below)
     for key, value in above.items():
         old = merged.get(key)
-        if isinstance(old, str) and isinstance(value, dict) and "name" not in value:
+        if isinstance(old, str) and isinstance(value, dict):
             old = {"name": old}
+        elif isinstance(value, str) and isinstance(old, dict) and "name" in old:
+            value = {"name": value}
         same_entry = (
             isinstance(old, dict)
             and isinstance(value, dict)

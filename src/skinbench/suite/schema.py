@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from skinbench.registry import suggest
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./=,@-]*$", max_length=120)]
+RowName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./=,@-]*$", max_length=120)]
+# Of suites, data and splits, which name files and folders: no slash, no @.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=,-]*$", max_length=80)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
+Channels = Annotated[tuple[float, float, float], Field(strict=False)]  # YAML has lists only
 
 
 class Strict(BaseModel):
-    """No unknown keys; the error names the nearest known one."""
+    """No unknown keys (the error names the nearest known one), no conversion between types."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, strict=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -86,19 +98,29 @@ class Split(Strict):
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if self.train is not None:
-            if self.data is not None or not isinstance(self.test, str) or self.folds:
+            if not isinstance(self.test, str):
                 raise ValueError("a split across datasets needs `train` and `test`, both names")
+            if self.data is not None or self.folds or self.file:
+                raise ValueError("a split across datasets takes no `data`, `folds` or `file`")
         elif self.data is None:
             raise ValueError("needs `data` (one dataset) or `train` and `test` (two)")
-        elif isinstance(self.test, str):
-            raise ValueError("`test` is a share of the images here, e.g. 0.2")
-        elif self.folds and self.test:
-            raise ValueError("give `folds` or `test`, not both: each fold is tested once")
-        elif not self.folds and not self.test and not self.file:
-            raise ValueError("needs `test` (a share, e.g. 0.2), `folds` or `file`")
-        elif not self.folds and not self.file and float(self.test or 0) + self.val >= 1:
-            raise ValueError("`test` and `val` leave nothing to train on")
+        elif self.exclude is not None:
+            raise ValueError("`exclude` goes with `train` and `test`, not with `data`")
+        elif self.file and (self.test is not None or self.folds):
+            raise ValueError("`file` states the split: leave `test` and `folds` out")
+        else:
+            self._check_shares()
         return self
+
+    def _check_shares(self) -> None:
+        if isinstance(self.test, str):
+            raise ValueError("`test` is a share of the images here, e.g. 0.2")
+        if self.folds and self.test:
+            raise ValueError("give `folds` or `test`, not both: each fold is tested once")
+        if not self.folds and not self.test and not self.file:
+            raise ValueError("needs `test` (a share, e.g. 0.2), `folds` or `file`")
+        if not self.folds and not self.file and float(self.test or 0) + self.val >= 1:
+            raise ValueError("`test` and `val` leave nothing to train on")
 
 
 class Optimizer(Strict):
@@ -108,6 +130,7 @@ class Optimizer(Strict):
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     momentum: float | None = Field(None, ge=0, lt=1, description="sgd only; 0.9 by default")
+    label: str | None = Field(None, description="name within grid rows; default: the name")
 
     @model_validator(mode="after")
     def _momentum_is_sgds(self) -> Self:
@@ -143,14 +166,16 @@ class Weights(Strict):
     """First weights from a file, or from the best checkpoint of another row."""
 
     file: str | None = Field(None, description="safetensors; ${SKINBENCH_WEIGHTS} is expanded")
-    mean: tuple[float, float, float] | None = None
-    std: tuple[float, float, float] | None = None
+    mean: Channels | None = None
+    std: Channels | None = None
     row: str | None = Field(None, description="start from this row's fit of the same fold and seed")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.file is None) == (self.row is None):
             raise ValueError("needs either `file` or `row`")
+        if self.row is not None and (self.mean or self.std):
+            raise ValueError("`mean` and `std` go with `file`; `row` brings its own")
         return self
 
 
@@ -207,6 +232,13 @@ class RowSettings(Strict):
     resources: Resources = Resources()
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
 
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("names a seed twice")
+        return seeds
+
 
 class RowFile(RowSettings):
     """One row."""
@@ -218,7 +250,9 @@ class Derived(Strict):
     """A row made of other rows' predictions; costs no inference."""
 
     kind: str
-    of: Annotated[list[str], BeforeValidator(_listed)] = Field(description="row names or patterns")
+    of: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        min_length=1, description="row names or patterns; derived rows only where they stand above"
+    )
     options: dict[str, Any] = Field(default_factory=dict)
     claims: list[Claim] = []
 
@@ -228,7 +262,7 @@ class Evaluate(Strict):
 
     rows: str
     on: str | None = Field(None, description="another dataset; its own test is all its images")
-    conditions: Annotated[list[str], BeforeValidator(_listed)] = ["none"]
+    conditions: Annotated[list[str], BeforeValidator(_listed)] = Field(["none"], min_length=1)
 
 
 class Explain(Strict):
@@ -285,9 +319,10 @@ class SuiteFile(Strict):
     audit: Audit = Audit()
     baselines: bool = Field(True, description="majority, metadata and nearest-neighbour rows")
     defaults: RowSettings = RowSettings()
-    rows: dict[Name, RowFile] = Field(default_factory=dict)
-    grids: dict[Name, dict[str, Any]] = Field(default_factory=dict)
-    derived: dict[Name, Derived] = Field(default_factory=dict)
+    # Checked by `expand_rows` once they are merged with the defaults.
+    rows: dict[RowName, dict[str, Any]] = Field(default_factory=dict)
+    grids: dict[RowName, dict[str, Any]] = Field(default_factory=dict)
+    derived: dict[RowName, Derived] = Field(default_factory=dict)
     evaluate: list[Evaluate] = []
     explain: Explain | None = Explain()
     gate: list[Check] = []

@@ -229,9 +229,9 @@ def _border(x: Floats, y: Floats, lesion: Lesion) -> tuple[Floats, Floats]:
 
 def _fields(x: Floats, y: Floats, waves: npt.NDArray[np.float64]) -> Floats:
     """Three smooth random fields with mean 0 and a standard deviation near 0.5 [3, H, W]."""
-    vectors = waves.reshape(-1, 3).astype(np.float32)
-    points = np.stack([x.ravel(), y.ravel(), np.ones(x.size, np.float32)])
-    cosines = np.cos(vectors @ points).reshape(3, _FIELD_WAVES, *x.shape)
+    along, across, phase = np.moveaxis(waves.astype(np.float32), -1, 0)[..., None, None]
+    # Not a matrix product: its last bits would depend on the number of threads.
+    cosines = np.cos(along * x + across * y + phase)
     return np.asarray(cosines.sum(axis=1) * np.float32(0.5 * np.sqrt(2 / _FIELD_WAVES)))
 
 

@@ -19,11 +19,11 @@ class Majority:
 
     def fit(
         self,
-        pixels: npt.NDArray[np.uint8],  # noqa: ARG002 -- the protocol's
-        table: pd.DataFrame,  # noqa: ARG002
+        pixels: npt.NDArray[np.uint8],
+        table: pd.DataFrame,
         labels: npt.NDArray[np.int64],
         n_classes: int,
-        seed: int,  # noqa: ARG002
+        seed: int,
     ) -> dict[str, npt.NDArray[Any]]:
         """Count labels [N]; state `shares` [C] float64."""
         counts = np.bincount(labels, minlength=n_classes) + 1.0
@@ -32,7 +32,7 @@ class Majority:
     def predict(
         self,
         state: Mapping[str, npt.NDArray[Any]],
-        pixels: npt.NDArray[np.uint8],  # noqa: ARG002
+        pixels: npt.NDArray[np.uint8],
         table: pd.DataFrame,
     ) -> npt.NDArray[np.float32]:
         """The same shares for each of the table's rows: [N, C]."""

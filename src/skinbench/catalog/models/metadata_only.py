@@ -26,11 +26,11 @@ class MetadataOnly:
 
     def fit(
         self,
-        pixels: npt.NDArray[np.uint8],  # noqa: ARG002 -- the protocol's
+        pixels: npt.NDArray[np.uint8],
         table: pd.DataFrame,
         labels: npt.NDArray[np.int64],
         n_classes: int,
-        seed: int,  # noqa: ARG002 -- lbfgs draws nothing
+        seed: int,
     ) -> dict[str, npt.NDArray[Any]]:
         """Fit on manifest rows [N]; the state holds coefficients and the train vocabulary."""
         vocabulary = {name: sorted(table[name].dropna().unique().tolist()) for name in FIELDS}
@@ -49,7 +49,7 @@ class MetadataOnly:
     def predict(
         self,
         state: Mapping[str, npt.NDArray[Any]],
-        pixels: npt.NDArray[np.uint8],  # noqa: ARG002
+        pixels: npt.NDArray[np.uint8],
         table: pd.DataFrame,
     ) -> npt.NDArray[np.float32]:
         """Probabilities [N, C]; classes absent from train get FLOOR."""

@@ -1,0 +1,47 @@
+# make demo    environment, install, the quickstart suite, a leaderboard and a page
+# make test    what CI runs: lint, types, layers, every test (under 25 minutes on 2 cores)
+# make check   lint, types, layers and the quick tests (under 90 s), for every commit
+# make prove   the same proofs in full: kills, simulations, mutations
+# make bench   side by side with what people use today
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check lint unit prove bench clean
+
+demo: $(STAMP)
+	$(BIN)/skinbench run suites/quickstart.yaml
+
+test: $(STAMP) lint
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -p no:cacheprovider
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --skip-covered --skip-empty | tail -n 30
+
+check: $(STAMP) lint unit
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(STAMP)
+	$(BIN)/pytest -q -x -m "not ray and not slow and not browser and not real"
+
+prove: $(STAMP)
+	$(BIN)/python tests/prove/run.py
+
+bench: $(STAMP)
+	$(BIN)/python benchmark/run.py $(ROW)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -e '.[run,dev]'
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .coverage*

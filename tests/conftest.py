@@ -1,0 +1,43 @@
+"""Fixtures that several parts share: one Ray cluster, and where the real data is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+
+@pytest.fixture(scope="session")
+def ray_address() -> Iterator[str]:
+    """Address of one cluster with two cores, for every test that needs Ray."""
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS"] = "0"
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False}
+    )
+    yield cluster.address
+    cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder with the real datasets; the test is skipped where there is none."""
+    named = os.environ.get("SKINBENCH_DATA")
+    if not named or not (Path(named) / "ham10000").is_dir():
+        pytest.skip("SKINBENCH_DATA names no folder with the real ham10000/")
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
+def real_weights() -> Path:
+    """Folder with real ImageNet weights; the test is skipped where there is none."""
+    named = os.environ.get("SKINBENCH_WEIGHTS")
+    if not named or not any(Path(named).glob("mobilenetv2*.safetensors")):
+        pytest.skip("SKINBENCH_WEIGHTS names no folder with mobilenetv2 weights")
+    return Path(named)

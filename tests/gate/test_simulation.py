@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+
+from tests.prove.gate_simulation import lesions, main, mixed, rates
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.9])
+def test_wrong_verdicts_are_as_rare_as_promised(correlation):
+    found = rates(223, 0.8, correlation, 400)
+    noise = 3 * np.sqrt(0.05 * 0.95 / 400)
+    assert found["falsely regressed"] <= 0.06 + noise
+    assert found["falsely passed"] <= 0.07 + noise
+
+
+def test_the_simulation_does_what_it_says():
+    generator = np.random.default_rng(0)
+    assert lesions(generator, 223).sum() == 223
+    codes = np.repeat(np.arange(20000), 2)
+    pairs = mixed(generator, codes, 20000, 0.5).reshape(-1, 2)
+    assert np.corrcoef(pairs.T)[0, 1] == pytest.approx(0.5, abs=0.03)
+
+
+def test_it_runs_and_writes_only_when_asked(tmp_path, capsys):
+    path = tmp_path / "a.json"
+    assert main(["--simulations", "20", "--json", str(path)]) in (0, 1)
+    assert "falsely passed" in path.read_text()
+    assert capsys.readouterr().out.count("\n") == 18
