@@ -77,7 +77,7 @@ def _restore_names(kind: Any, value: object) -> object:
         return [_restore_names(get_args(item)[0], part) for part in value] if item else value
     if not isinstance(value, Mapping):
         return value
-    record = next((k for k in kinds if dataclasses.is_dataclass(k)), None)
+    record: Any = next((k for k in kinds if dataclasses.is_dataclass(k)), None)
     if record is not None and get_origin(kind) not in _MAPPINGS:
         fields = _fields(record)
         known = {key: fields.get(str(key), (key, object)) for key in value}
@@ -92,7 +92,7 @@ _MAPPINGS = (dict, Mapping)
 
 
 @functools.cache
-def _fields(record: type) -> dict[str, tuple[str, Any]]:
+def _fields(record: Any) -> dict[str, tuple[str, Any]]:
     """Name of a field in JSON to its name in Python and its type."""
     kinds = get_type_hints(record)
     return {f.name.rstrip("_"): (f.name, kinds[f.name]) for f in dataclasses.fields(record)}

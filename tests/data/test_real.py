@@ -56,7 +56,7 @@ def test_lesion_grouped_shares_are_within_one_image(real_ham: Manifest, folds: i
 def test_the_default_split_of_the_field_leaks(real_ham: Manifest) -> None:
     """FIELD: 38.8 % of test images and 68.7 % of melanomas, over 200 seeds."""
     shares, melanoma = [], []
-    for seed in range(3):
+    for seed in range(20):  # one seed scatters by 1.1 and 3.4 points
         split = splits.grouped("i", real_ham, group="image", test=0.2, val=0, folds=1, seed=seed)
         report = audit({"i": split}, {"ham": real_ham}, {"i": "keep"})
         (finding,) = [f for f in report.findings if f.kind == "lesion_id"]

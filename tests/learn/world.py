@@ -76,7 +76,9 @@ class World:
         }
         for key, value in changes.items():
             (train if key in train else spec)[key] = value
-        return FitSpec(**spec, train=TrainSpec(**train))
+        reads = spec["input"].name != "metadata" and not train["augment"]
+        stored = spec["model"].frozen and reads
+        return FitSpec(**spec, train=TrainSpec(**train), stored_features=stored)
 
 
 def network(name: str, *, frozen: bool = False, weights: WeightsSpec | None = None) -> ModelSpec:

@@ -156,7 +156,7 @@ def test_folds_and_seeds_and_further_test_sets(
     text = """
 data:
   drawn: {adapter: synthetic, options: {lesions: 60, size: 32, seed: 3}}
-  other: {adapter: synthetic, options: {lesions: 20, size: 32, seed: 9}}
+  other: {adapter: synthetic, options: {lesions: 40, size: 32, seed: 9}}
 splits:
   folded: {data: drawn, group: lesion, folds: 2, val: 0.2, seed: 0, leakage: keep}
 rows:

@@ -7,6 +7,7 @@ import platform
 import shutil
 import socket
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -51,12 +52,24 @@ def command(online: bool, store: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(findings)
     else:
+        width = click.HelpFormatter(max_width=100).width
         for item in findings:
-            mark = {"ok": "ok     ", "warn": "warn   ", "missing": "missing"}[item.state]
-            click.echo(f"{mark}  {item.name}: {item.detail}")
+            click.echo(_hanging(f"{item.state:<7}  ", f"{item.name}: {item.detail}", width))
             if item.advice:
-                click.echo(f"         -> {item.advice}")
+                click.echo(_hanging(" " * 9 + "-> ", item.advice, width))
     raise SystemExit(1 if any(item.state == "missing" for item in findings) else 0)
+
+
+def _hanging(first: str, text: str, width: int) -> str:
+    """Text wrapped between words (a long path stays whole), further lines indented."""
+    return textwrap.fill(
+        text,
+        width=width,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _packages() -> Iterator[Finding]:
@@ -78,8 +91,9 @@ def _packages() -> Iterator[Finding]:
 def _machine() -> Iterator[Finding]:
     import psutil
 
-    cores = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 0
-    yield Finding(name="cores", state="ok", detail=str(cores or psutil.cpu_count()))
+    usable = hasattr(psutil.Process, "cpu_affinity")  # Linux and Windows
+    cores = len(psutil.Process().cpu_affinity()) if usable else psutil.cpu_count()
+    yield Finding(name="cores", state="ok", detail=str(cores))
     memory = psutil.virtual_memory()
     free = memory.available / 1e9
     yield Finding(

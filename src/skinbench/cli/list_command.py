@@ -11,7 +11,7 @@ KINDS = (*registry.KINDS, "suites")
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(KINDS), required=False)
+@click.argument("kind", type=click.Choice(KINDS), required=False, metavar="[KIND]")
 @json_option
 def command(kind: str | None, as_json: bool) -> None:
     """Names that a suite can use, with a line on each.
@@ -26,17 +26,11 @@ def command(kind: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
+    formatter = click.HelpFormatter(max_width=100)
     for name, entries in found.items():
-        table = Table(
-            title=name, title_justify="left", title_style="bold", box=None, show_header=False
-        )
-        for entry in entries:
-            table.add_row(f"  {entry['name']}", entry["description"])
-        console.print(table)
+        with formatter.section(name):
+            formatter.write_dl([(entry["name"], entry["description"]) for entry in entries])
+    click.echo(formatter.getvalue().strip())
 
 
 def _entries(kind: str) -> list[dict[str, str]]:

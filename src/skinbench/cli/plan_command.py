@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from skinbench.pipeline import Prepared
+    from skinbench.records import Plan, Row
     from skinbench.store import Store
 
 
@@ -54,30 +56,43 @@ def command(
 
 def _print_plan(prepared: Prepared, done: set[str], leaks: dict[str, str], store: Store) -> None:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     console, plan = Console(highlight=False), prepared.plan
-    console.print(f"[bold]{plan.suite}[/bold]: {_counts(prepared, done)}")
+    console.print(Text.assemble((plan.suite, "bold"), f": {_counts(prepared, done)}"))
+    facts = Table.grid(padding=(0, 2))
+    for label, text, style in _facts(prepared, leaks):
+        facts.add_row(label, Text(text, style=style))
+    console.print(facts)
+    console.print()
+    console.print(_rows_table(prepared, done, wide=console.width >= 120))
+    console.print()
+    notes = Table.grid(padding=(0, 2))
+    for exclusion in plan.exclusions:
+        notes.add_row("excluded", Text(f"{exclusion.row}: {exclusion.reason}"))
+    notes.add_row("to make", _work(prepared, done, store))
+    for text in prepared.audit.not_looked_for:
+        notes.add_row("not checked", Text(text))
+    console.print(notes)
+
+
+def _facts(prepared: Prepared, leaks: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Label, text and style of a line for each dataset and split, with what is amiss."""
     for manifest in prepared.manifests.values():
         groups = manifest.table["group_id"].nunique()
         images = len(manifest.table)
-        console.print(f"data   {manifest.name}: {images:,} images, {groups:,} lesion groups")
+        yield "data", f"{manifest.name}: {images:,} images, {groups:,} lesion groups", ""
         for finding in manifest.findings:
-            console.print(f"       {finding.message}", style="yellow")
+            yield "", finding.message, "yellow"
     for split in prepared.splits.values():
         shares = Counter(split.table[split.table["fold"] == 0]["split"])
         parts = ", ".join(f"{name} {shares[name]:,}" for name in ("train", "val", "test"))
         folds = f" x {split.folds} folds" if split.folds > 1 else ""
-        console.print(f"split  {split.name} (by {split.group}): {parts}{folds}")
+        yield "split", f"{split.name} (by {split.group}): {parts}{folds}", ""
         if split.name in leaks:
             policy = prepared.audit.policies.get(split.name, "error")
-            console.print(f"       [red]{leaks[split.name]}; leakage: {policy}[/red]")
-    console.print(_rows_table(prepared, done, wide=console.width >= 120))
-    for exclusion in plan.exclusions:
-        console.print(f"excluded  {exclusion.row}: {exclusion.reason}")
-    missing = [n for n in plan.nodes if n.kind == "pixels" and not store.has(*_object(n.name))]
-    console.print(f"needs  {_needs(prepared)}; pixel stores to build: {len(missing)}")
-    for text in prepared.audit.not_looked_for:
-        console.print(f"not looked for: {text}")
+            yield "", f"{leaks[split.name]}; leakage: {policy}", "red"
 
 
 def _rows_table(prepared: Prepared, done: set[str], *, wide: bool) -> Table:
@@ -88,7 +103,7 @@ def _rows_table(prepared: Prepared, done: set[str], *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     made_of = ("model", "input", "technique") if wide else ()
     table.add_column("row", overflow="fold", min_width=32)
-    for column in (*made_of, "split"):
+    for column in (*made_of, "split", "needs"):
         table.add_column(column, overflow="fold")
     for column in ("cells", "done"):
         table.add_column(column, justify="right")
@@ -97,13 +112,25 @@ def _rows_table(prepared: Prepared, done: set[str], *, wide: bool) -> Table:
         derived = [item for item in plan.derived if item.cell.row == row.name]
         finished = str(sum(fit in done for fit in fits)) if fits else "-"
         parts = [str(getattr(row, column)) for column in made_of]
-        table.add_row(row.name, *parts, row.split, str(len(fits) or len(derived)), finished)
+        cells = str(len(fits) or len(derived))
+        table.add_row(row.name, *parts, row.split, _needs_of(plan, row), cells, finished)
     return table
 
 
-def _object(node: str) -> tuple[str, str]:
-    kind, _, name = node.partition(":")
-    return kind, name
+def _needs_of(plan: Plan, row: Row) -> str:
+    """What a row stands on, in words."""
+    if row.kind == "derived":
+        members = {
+            name.rpartition("@")[0]
+            for d in plan.derived
+            if d.cell.row == row.name
+            for name in d.members
+        }
+        return f"{len(members)} rows"
+    spec = plan.fits[next(str(cell.fit) for cell in plan.cells if cell.row == row.name)]
+    start = next((c.row for c in plan.cells if c.fit == spec.model.weights.digest), "")
+    needs = "features" if spec.stored_features else "pixels"
+    return f"{needs} {spec.train.image_size} px" + (f", {start}" if start else "")
 
 
 def _counts(prepared: Prepared, done: set[str]) -> str:
@@ -115,6 +142,10 @@ def _counts(prepared: Prepared, done: set[str]) -> str:
     )
 
 
-def _needs(prepared: Prepared) -> str:
-    kinds = Counter(node.kind for node in prepared.plan.nodes)
-    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+def _work(prepared: Prepared, done: set[str], store: Store) -> str:
+    """What is left to do, by kind."""
+    plan = prepared.plan
+    stores = [node.name for node in plan.nodes if node.kind == "pixels"]
+    missing = sum(not store.has("pixels", name.partition(":")[2]) for name in stores)
+    fits = len(plan.fits) - len(done)
+    return f"{missing} of {len(stores)} pixel stores, {fits} of {len(plan.fits)} fits"

@@ -177,6 +177,18 @@ def _predict_on_ray(
     return [made[index] for index in range(len(requests))]
 
 
+def _ensure_features(
+    group: Sequence[PredictRequest], store: Store, weights: Mapping[str, Path]
+) -> None:
+    """Stored features of frozen encoders exist before actors look for them."""
+    from skinbench.learn.features import build_features
+
+    for fit in sorted({request.fit_id for request in group if request.condition == "none"}):
+        spec = read_record(store.open("fits", fit) / "spec.json", FitSpec)
+        if spec.stored_features:
+            build_features(spec, group[0].dataset, store, weights=weights)
+
+
 def _one_pass(
     group: Sequence[PredictRequest],
     store: Store,
@@ -187,6 +199,7 @@ def _one_pass(
     """Fit id to probabilities [N, C], rows by sorted image id."""
     spec = read_record(store.open("fits", group[0].fit_id) / "spec.json", FitSpec)
     first, train = group[0], spec.train
+    _ensure_features(group, store, weights)
     pool = inference_pool(session.nodes(), gpu=train.device == "cuda")
     import ray
 

@@ -14,7 +14,6 @@ from skinbench.cluster.sizing import local_cores
 from skinbench.cluster.trials import TrialRequest, run_trials
 from skinbench.data.pixels import build_pixels, pixel_digest
 from skinbench.errors import SkinbenchError
-from skinbench.plan import uses_features
 from skinbench.records import (
     Event,
     FitRecord,
@@ -104,7 +103,12 @@ class Schedule:
 
     def make_features(self) -> str:
         """Features of frozen backbones, once for all fits that share them."""
-        pending = {name: spec for name, spec in self.pending.items() if uses_features(spec)}
+        # A frozen encoder that starts from another fit is encoded when that fit exists.
+        pending = {
+            name: spec
+            for name, spec in self.pending.items()
+            if spec.stored_features and spec.model.weights.kind != "fit"
+        }
         if not pending:
             return "nothing to compute"
         from skinbench.learn.features import build_features, feature_digest
@@ -126,7 +130,7 @@ class Schedule:
                     spec,
                     dataset,
                     self.store,
-                    weights_path=self.weights.get(spec.model.weights.digest),
+                    weights=self.weights,
                     workers=self.cores,
                     progress=self._progress,
                 )

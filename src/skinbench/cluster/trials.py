@@ -181,9 +181,10 @@ def _train_pack(config: dict[str, Any], payload: dict[str, Any]) -> None:
     def report(name: str, epoch: EpochRecord) -> None:
         tune.report({"fit": name, "epoch": to_plain(epoch)})
 
-    for name, spec in specs.items():
-        records = train_fits({name: spec}, store, weights=weights, on_epoch=report)
-        tune.report({"fit": name, "record": to_plain(records[name])})
+    def ended(record: FitRecord) -> None:
+        tune.report({"fit": record.fit_id, "record": to_plain(record)})
+
+    train_fits(specs, store, weights=weights, on_epoch=report, on_record=ended)
 
 
 class _Watcher:

@@ -7,6 +7,7 @@ one answer whatever order a table came in.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -80,64 +81,67 @@ def _round_to_total(wanted: Floats, low: Ints, high: Ints) -> Ints:
 def _place(classes: Ints, groups: Ints, quota: Ints, rng: np.random.Generator) -> Ints:
     """Part index per image [N], whole groups, near `quota` [parts, classes].
 
-    Groups go from the largest to the smallest, in random order within a size, each to the part
-    that lacks the largest share of its quota of the group's main class. Shares, not counts:
-    else the largest part would take every large group. Each part starts at a random phase:
-    else the first groups would go to the same part under every seed.
+    Groups go from the largest to the smallest, in random order within a size. The groups of one
+    main class and size are dealt out in turns, see `_Turns`; a group that is more than what any
+    part lacks goes where it overshoots least.
     """
     n_groups = int(groups.max(initial=-1)) + 1
     order = rng.permutation(n_groups)
     sizes = np.bincount(groups, minlength=n_groups)
     order = order[np.argsort(-sizes[order], kind="stable")]
     contents = _contents(classes, groups, n_groups, quota.sum(axis=0))
-    phases = _phases(quota, contents, rng).tolist()
-    lacking = quota.astype(np.int64).tolist()
-    quotas = quota.tolist()
+    lacking = quota.astype(np.int64).T.tolist()
+    turns: dict[int, _Turns] = {}
     part_of = np.zeros(n_groups, dtype=np.int64)
     for group in order.tolist():
         content = contents[group]
-        part = _neediest(content[0], lacking, quotas, phases)
-        for class_, count in content:
-            lacking[part][class_] -= count
+        class_, count = content[0]
+        if class_ not in turns or turns[class_].count != count:
+            turns[class_] = _Turns.start(lacking[class_], count, rng)
+        part = turns[class_].next(lacking[class_])
+        for other, images in content:
+            lacking[other][part] -= images
         part_of[group] = part
     return part_of[groups]
 
 
-def _neediest(
-    main: tuple[int, int],
-    lacking: Sequence[Sequence[int]],
-    quotas: Sequence[Sequence[int]],
-    phases: Sequence[Sequence[float]],
-) -> int:
-    class_, count = main
+@dataclass(frozen=True, kw_only=True)
+class _Turns:
+    """Whose turn it is among the parts, for groups of one main class and one size.
 
-    def need(part: int) -> tuple[bool, float, int]:
-        lack, quota = lacking[part][class_], quotas[part][class_]
-        fits = lack >= count
-        return fits, (lack - phases[part][class_]) / quota if fits else float(lack), quota
-
-    return max(range(len(lacking)), key=need)
-
-
-def _phases(
-    quota: Ints, contents: Sequence[Sequence[tuple[int, int]]], rng: np.random.Generator
-) -> Floats:
-    """How many images late each part starts in each class [parts, classes].
-
-    Taking turns by share of a quota is a superposition of periodic streams. Seen from one of its
-    events, one stream (chosen in proportion to its rate) has phase 0 and the others uniform
-    phases; from there on every event belongs to a stream in proportion to its rate. So groups
-    of any one size reach a part as often as its quota says.
+    Each part takes a group at regular steps, more often the more it lacks. Its first step has a
+    random phase: without it the same part would begin under every seed, and a group that is
+    alone in its size would always or never be held out. Seen from one of its events, a
+    superposition of periodic streams has one stream at phase 0, chosen in proportion to its
+    rate, and the others at uniform phases; each event then belongs to a stream in proportion to
+    its rate. So a group reaches a part with the share that the part lacks.
     """
-    period = np.ones(quota.shape[1])
-    for content in contents:
-        class_, count = content[0]
-        period[class_] = max(period[class_], count)
-    phases = rng.random(quota.shape) * period
-    for class_, total in enumerate(quota.sum(axis=0).tolist()):
-        if total:
-            phases[rng.choice(len(quota), p=quota[:, class_] / total), class_] = 0.0
-    return phases
+
+    count: int
+    """Images of the main class in each group."""
+    lacked: tuple[int, ...]
+    """What each part lacked at the start: its rate."""
+    phases: tuple[float, ...]
+    """Images by which each part is late."""
+
+    @classmethod
+    def start(cls, lacking: Sequence[int], count: int, rng: np.random.Generator) -> _Turns:
+        rates = np.maximum(lacking, 0).astype(np.float64)
+        phases = rng.random(len(rates)) * count
+        if rates.any():
+            phases[rng.choice(len(rates), p=rates / rates.sum())] = 0.0
+        return cls(count=count, lacked=tuple(lacking), phases=tuple(phases.tolist()))
+
+    def next(self, lacking: Sequence[int]) -> int:
+        """The part that takes the next group, given what each lacks now."""
+
+        def need(part: int) -> tuple[bool, float]:
+            lack, lacked = lacking[part], self.lacked[part]
+            if lack < self.count:
+                return False, float(lack)
+            return True, (lack - self.phases[part]) / lacked
+
+        return max(range(len(lacking)), key=need)
 
 
 def _contents(

@@ -28,13 +28,6 @@ BATCH = 64
 """Images of one forward pass; part of the numbers, so a change raises the stage's version."""
 
 
-def uses_features(spec: FitSpec) -> bool:
-    """Whether a fit learns from stored features: a frozen encoder and no augmentation."""
-    reads_image = registry.inputs.get(spec.input.name).uses_image
-    is_network = registry.models.get(spec.model.name).kind == "network"
-    return spec.model.frozen and is_network and reads_image and not spec.train.augment
-
-
 def feature_digest(spec: FitSpec, dataset: str) -> str:
     """Name of a frozen encoder's features over one dataset.
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skinbench.errors import UsageError
-from skinbench.learn.features import build_features, uses_features
+from skinbench.learn.features import build_features
 from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import SPEC, Weights
 from skinbench.learn.scorer import Scorer
@@ -182,7 +182,7 @@ class _GroupRun:
         if self._condition != "none":
             return
         for spec in self._specs.values():
-            if uses_features(spec):
+            if spec.stored_features:
                 build_features(
                     spec, self._dataset, self._store, workers=workers, weights=self._weights
                 )

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from skinbench.errors import ResourceError
+from skinbench.learn.allocator import keep_pages
 from skinbench.records import TrainSpec
 
 ENCODER, HEAD, ORDER, DRAWS, COPIES = range(1, 6)
@@ -33,6 +34,7 @@ def torch_session(train: TrainSpec) -> Iterator[torch.device]:
     Raises:
         ResourceError: the spec asks for a GPU and there is none.
     """
+    keep_pages()
     device = device_of(train)
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()

@@ -16,7 +16,7 @@ from skinbench import registry
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import PixelRows, Sources
 from skinbench.learn.batches import to_unit
-from skinbench.learn.features import feature_digest, open_features, uses_features
+from skinbench.learn.features import feature_digest, open_features
 from skinbench.learn.network import Encoders, Network
 from skinbench.learn.runtime import autocast, device_of, set_threads
 from skinbench.learn.saved import LoadedFit, load_fit
@@ -115,7 +115,7 @@ class Scorer:
             member.key: open_features(self._store, member.key)
             for member in self._members
             if member.fit.network is not None
-            and uses_features(member.fit.spec)
+            and member.fit.spec.stored_features
             and self._store.has("features", member.key)
         }
 

@@ -17,7 +17,7 @@ from skinbench.errors import SkinbenchError
 from skinbench.learn.arrays import FitArrays, Part, Sources, load_arrays
 from skinbench.learn.batches import build_augment, cut, epoch_order
 from skinbench.learn.checkpoint import Checkpoint, Scalars, load_checkpoint, save_checkpoint
-from skinbench.learn.features import build_features, open_features, uses_features
+from skinbench.learn.features import build_features, open_features
 from skinbench.learn.network import Encoders
 from skinbench.learn.optimiser import (
     build_optimiser,
@@ -104,7 +104,7 @@ class Training:
         spec, network = self.spec, self.network
         if network.encoder is None:
             return FeatureView(network, part, None, part.rows, spec.train)
-        if uses_features(spec):
+        if spec.stored_features:
             features = [self._features(dataset) for dataset in self.arrays.datasets]
             sizes = {index: len(tensor) for index, tensor in enumerate(features)}
             joined = features[0] if len(features) == 1 else torch.cat(features)

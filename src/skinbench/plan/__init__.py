@@ -1,7 +1,7 @@
 """Suite and data to a plan: rows, cells, fits, what each needs, and exclusions with reasons."""
 
 from skinbench.plan.fits import PLAIN_MODELS, fit_id
-from skinbench.plan.graph import cost, spec_key, uses_features
+from skinbench.plan.graph import cost, spec_key
 from skinbench.plan.planner import Planned, make_plan
 from skinbench.plan.sources import read_manifests, split_and_audit
 
@@ -14,5 +14,4 @@ __all__ = [
     "read_manifests",
     "spec_key",
     "split_and_audit",
-    "uses_features",
 ]

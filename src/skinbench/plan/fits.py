@@ -97,6 +97,7 @@ class FitMaker:
         assert settings.model is not None
         used = sorted(set(split.table["dataset"].unique()))
         augment = _augments(settings.augment)
+        uses_image = registry.inputs.get(settings.input.name).uses_image
         entries = [
             ("models", settings.model.name),
             ("inputs", settings.input.name),
@@ -112,6 +113,7 @@ class FitMaker:
             input=_named("inputs", settings.input.name, settings.input.options),
             technique=_named("techniques", settings.technique.name, settings.technique.options),
             train=_train(settings, augment, seed),
+            stored_features=settings.model.frozen and not augment and uses_image,
             versions=_versions(entries, network=settings.model.name not in PLAIN_MODELS),
         )
 
@@ -236,7 +238,10 @@ def _versions(entries: Sequence[tuple[str, str]], *, network: bool) -> dict[str,
         entry: Any = registry.KINDS[kind].get(name)
         source = registry.KINDS[kind].source_digest(name)
         found[f"{kind}/{name}"] = source or str(entry.version)
-    for package in ("torch", "timm") if network else ("scikit-learn",):
+    packages = ["torch", "timm"] if network else ["scikit-learn"]
+    if any(kind == "augments" for kind, _ in entries):
+        packages.append("kornia")
+    for package in packages:
         try:
             found[package] = ".".join(metadata.version(package).split(".")[:2])
         except metadata.PackageNotFoundError:

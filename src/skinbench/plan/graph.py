@@ -25,7 +25,7 @@ def make_nodes(
             pixels = f"pixels:{pixel_digest(digest, spec.train.image_size)}"
             nodes.setdefault(pixels, Node(name=pixels, kind="pixels"))
             needs.append(pixels)
-            if uses_features(spec):
+            if spec.stored_features:
                 named = content_digest([spec.model, pixels, spec.train.threads, spec.train.device])
                 features = f"features:{named}"
                 nodes.setdefault(features, Node(name=features, kind="features", needs=(pixels,)))
@@ -47,28 +47,18 @@ def make_nodes(
     return list(nodes.values())
 
 
-def uses_features(spec: FitSpec) -> bool:
-    """Whether a fit trains its head on stored features of its frozen backbone."""
-    return (
-        spec.model.frozen
-        and not spec.train.augment
-        and registry.inputs.get(spec.input.name).uses_image
-        and registry.models.get(spec.model.name).kind == "network"
-    )
-
-
 def cost(spec: FitSpec, images: int) -> float:
     """Relative cost of a fit, for starting heavy ones first: image passes at 128 px."""
     if registry.models.get(spec.model.name).kind == "plain":
         return images * 1e-4
-    if uses_features(spec) or not registry.inputs.get(spec.input.name).uses_image:
+    if spec.stored_features or not registry.inputs.get(spec.input.name).uses_image:
         return images * spec.train.epochs * 1e-3
     return images * spec.train.epochs * (spec.train.image_size / 128) ** 2
 
 
 def spec_key(spec: FitSpec) -> str:
     """What fits must share to be packed into one trial: data, pixels, features, resources."""
-    model = spec.model if uses_features(spec) else None
+    model = spec.model if spec.stored_features else None
     return canonical_json(
         [spec.datasets, spec.train.image_size, model, spec.train.threads, spec.train.device]
     )

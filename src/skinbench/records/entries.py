@@ -152,7 +152,7 @@ class Replicates(Protocol):
 
     @property
     def weights(self) -> npt.NDArray[np.int64]:
-        """[R, N]."""
+        """[R, N]; float64 where the images' own weights are fractions."""
         ...
 
     @property
@@ -168,7 +168,8 @@ class Replicates(Protocol):
     def ranking(self, class_index: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Cumulated positive and negative weights [R, T] of a class.
 
-        One column for each of the T distinct scores, from the highest down.
+        One column for each of T thresholds, from the highest score down; neighbouring scores
+        that no positive image has are joined, which moves no ranking metric.
         """
         ...
 

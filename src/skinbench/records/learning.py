@@ -82,6 +82,8 @@ class FitSpec:
     input: NamedSpec
     technique: NamedSpec
     train: TrainSpec
+    stored_features: bool = False
+    """The head learns from stored features of a frozen encoder; no image is augmented."""
     versions: Mapping[str, str]
     """VERSION of each stage and catalog file involved, torch and timm major.minor; for a
     plug-in the digest of its source."""

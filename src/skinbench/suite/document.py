@@ -25,7 +25,16 @@ MAX_NODES = 50_000
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's implicit types, which are added below."""
+    """SafeLoader with YAML 1.2's implicit types, which are added below, and an end."""
+
+    composed = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Stop at the limit already while reading, which takes long for a huge file."""
+        self.composed += 1
+        if self.composed > MAX_NODES:
+            raise ValueError("too many nodes")
+        return super().compose_node(parent, index)
 
 
 _IMPLICIT = (
@@ -98,7 +107,7 @@ def parse_document(text: str, path: Path | None = None) -> Document:
         line = mark.line + 1 if mark else None
         raise SuiteError(f"is not valid YAML: {problem}", path=path, line=line) from error
     except (RecursionError, ValueError) as error:
-        raise SuiteError("is not valid YAML: nested too deeply", path=path) from error
+        raise SuiteError("is too large or nested too deeply", path=path) from error
     if not isinstance(node, yaml.MappingNode):
         raise SuiteError("needs a mapping at the top, e.g. `name: my_suite`", path=path)
     reader = _Reader(loader, path)
