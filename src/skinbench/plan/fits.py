@@ -72,8 +72,9 @@ class FitMaker:
         if key not in self._ids:
             if row in self._open:
                 circle = " -> ".join([*self._open, row])
-                place = (*self._settings[row].key, "model", "weights", "row")
-                raise self.suite.document.error(f"warm starts form a circle: {circle}", place)
+                document = self.suite.document
+                place = self._settings[row].place(document, "model", "weights", "row")
+                raise document.error(f"warm starts form a circle: {circle}", place)
             self._open.append(row)
             spec = self._spec(row, fold, seed)
             self._open.pop()
@@ -128,7 +129,7 @@ class FitMaker:
             self._check_start(row, model.weights.row, fold)
             weights = WeightsSpec(kind="fit", digest=self.fit(model.weights.row, fold, seed))
         elif model.weights is not None:
-            key = (*row.key, "model", "weights", "file")
+            key = row.place(self.suite.document, "model", "weights", "file")
             path = self.suite.expand_path(str(model.weights.file), key)
             digest = self._weights_digest(path, key)
             weights = WeightsSpec(
@@ -156,7 +157,7 @@ class FitMaker:
             elif seen & self._images(str(ours.split), fold, ("test",)):
                 problem = f"has seen test images (or their lesions) of split '{ours.split}'"
         if problem:
-            key = (*row.key, "model", "weights", "row")
+            key = row.place(self.suite.document, "model", "weights", "row")
             raise self.suite.document.error(f"'{start}' {problem}", key)
 
     def _images(self, split: str, fold: int, parts: tuple[str, ...]) -> set[str]:

@@ -202,13 +202,13 @@ class _Planner:
         elif model.pretrained and not entry.has_weights:
             problem = f"'{model.name}' has no pretrained weights; use `weights: {{file: ...}}`"
         if problem:
-            raise self.suite.document.error(problem, (*row.key, "model"))
+            raise self.suite.document.error(problem, row.place(self.suite.document, "model"))
         fields = settings.input.options.get("fields")
         if fields is not None:
             try:
                 check_fields([str(item) for item in listed(fields)])
             except UsageError as error:
-                key = (*row.key, "input", "options", "fields")
+                key = row.place(self.suite.document, "input", "options", "fields")
                 raise self.suite.document.error(str(error), key) from error
 
     def _plain_row(self, model: str, split: str) -> Row:
@@ -258,7 +258,7 @@ class _Planner:
                     f"trains on {train.name} ({train.label_space.name}) and is judged on {other} "
                     f"({test.label_space.name}): give both the same `labels`"
                 )
-                raise self.suite.document.error(message, (*row.key, "split"))
+                raise self.suite.document.error(message, row.place(self.suite.document, "split"))
         return train.label_space.classes
 
     def _test_dataset(self, split: str) -> str:

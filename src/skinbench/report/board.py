@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -239,13 +239,23 @@ def made_of(row: BoardRow) -> str:
     return " · ".join(part for part in (row.model, row.input, row.technique) if part)
 
 
+def _several(rows: Sequence[str]) -> str:
+    """Rows by name where they are few, else the first and how many there are."""
+    if len(rows) == 1:
+        return f"{rows[0]} was"
+    shown = ", ".join(rows) if len(rows) <= 3 else f"{rows[0]} and {len(rows) - 1} others"
+    return f"{shown} were"
+
+
 def footnotes(table: TestSet) -> tuple[str, ...]:
     """What the signs and dashes of a table mean."""
     notes = [f"{sign} {numbers.one_line(stamp)}" for stamp, sign in marks(table).items()]
+    reduced: dict[str, list[str]] = {}
+    for row in table.rows:
+        if row.reduced:
+            reduced.setdefault(row.reduced, []).append(row.row)
     notes += [
-        numbers.one_line(f"{row.row} was reduced: {row.reduced}")
-        for row in table.rows
-        if row.reduced
+        numbers.one_line(f"{_several(rows)} reduced: {reason}") for reason, rows in reduced.items()
     ]
     notes += [
         numbers.one_line(f"{row.row}: {remark}")

@@ -10,7 +10,7 @@ from rich.text import Text
 from skinbench.report import board, numbers
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, TestSet
 
-_MEASURE_WIDTH = 16
+_MEASURE_WIDTH = 17
 """`[0.650, 0.770]` and the space between columns."""
 _NAME_WIDTH = 28
 _MADE_OF_WIDTH = 30
@@ -47,7 +47,7 @@ def _note(console: Console, text: str, style: str) -> None:
 def _rich_table(table: TestSet, width: int, *, runs: bool) -> RichTable:
     columns, made_of = _choose(table, width)
     with_n = _fits_counts(width, len(columns), made_of=made_of)
-    used = _MEASURE_WIDTH * len(columns) + 2 + (_COUNT_WIDTH if with_n else 0)
+    used = _MEASURE_WIDTH * len(columns) + 3 + (_COUNT_WIDTH if with_n else 0)
     used += _MADE_OF_WIDTH if made_of else 0
     name_width = max(12, width - used)
     signs = board.marks(table)

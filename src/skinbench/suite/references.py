@@ -27,10 +27,10 @@ def check_references(file: SuiteFile, rows: Sequence[SuiteRow], document: Docume
             if isinstance(value, str):
                 _known(value, file.data, "dataset", ("splits", name, field), document)
     for row in rows:
-        _known(row.settings.split, file.splits, "split", (*row.key, "split"), document)
+        _known(row.settings.split, file.splits, "split", row.place(document, "split"), document)
         weights = row.settings.model.weights if row.settings.model else None
         if weights is not None and weights.row is not None:
-            key = (*row.key, "model", "weights", "row")
+            key = row.place(document, "model", "weights", "row")
             _known(weights.row, [n for n in names if n != row.name], "row", key, document)
     _check_patterns(file, names, document)
 
@@ -65,7 +65,7 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
     Raises:
         SuiteError: with the line of the first that is not.
     """
-    for kind, name, options, key, field in [*_file_names(file), *_row_names(rows)]:
+    for kind, name, options, key, field in [*_file_names(file), *_row_names(rows, document)]:
         try:
             found: Any = registry.KINDS[kind].get(name)
         except UsageError as error:
@@ -95,16 +95,17 @@ def _file_names(file: SuiteFile) -> Iterable[Named]:
         yield "explainers", file.explain.method, {}, ("explain",), "method"
 
 
-def _row_names(rows: Sequence[SuiteRow]) -> Iterable[Named]:
+def _row_names(rows: Sequence[SuiteRow], document: Document) -> Iterable[Named]:
     for row in rows:
         settings = row.settings
         if settings.model is not None:
-            yield "models", settings.model.name, settings.model.options, (*row.key, "model"), ""
+            key = row.place(document, "model")
+            yield "models", settings.model.name, settings.model.options, key, ""
         for kind in ("input", "technique"):
             choice = getattr(settings, kind)
-            yield f"{kind}s", choice.name, choice.options, (*row.key, kind), ""
+            yield f"{kind}s", choice.name, choice.options, row.place(document, kind), ""
         for item in settings.augment:
-            yield "augments", item.name, item.options, (*row.key, "augment"), ""
+            yield "augments", item.name, item.options, row.place(document, "augment"), ""
 
 
 def _metrics(file: SuiteFile, rows: Sequence[SuiteRow]) -> Iterable[tuple[str, str | None, Key]]:

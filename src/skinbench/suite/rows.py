@@ -34,6 +34,12 @@ class SuiteRow:
     key: Key
     """Where it stands in the file, for messages."""
 
+    def place(self, document: Document, *path: str | int) -> Key:
+        """Where a setting of the row is written: at the row, else under defaults."""
+        own, inherited = (*self.key, *path), ("defaults", *path)
+        written = (*self.key, path[0]) in document.lines
+        return own if written or ("defaults", path[0]) not in document.lines else inherited
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExcludedRow:
