@@ -22,6 +22,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def one_line(text: str) -> str:
+    """Text from a stranger's file, with line ends and terminal controls made visible."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class SkinbenchError(Exception):
     """Root of the tree. `str(error)` is one line meant for a person."""
 
@@ -51,7 +56,7 @@ class SuiteError(UsageError):
         where = str(path) if path else "suite"
         if line is not None:
             where += f":{line}"
-        super().__init__(f"{where}: {key + ': ' if key else ''}{message}")
+        super().__init__(one_line(f"{where}: {key + ': ' if key else ''}{message}"))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by keyword, since Ray carries exceptions between processes."""

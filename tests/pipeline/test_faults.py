@@ -120,11 +120,12 @@ def test_one_and_two_trials_at_a_time_give_the_same_bytes(
         assert (folder.predictions / path.name).read_bytes() == path.read_bytes()
 
 
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_is_clean_and_says_how_to_go_on(tmp_path: Path, stop: signal.Signals) -> None:
     suite, store = write_suite(tmp_path, LONG), tmp_path / "store"
     process = start(suite, tmp_path / "run", store)
     wait_for(lambda: states(store), process, "an epoch")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     code, out, err = finish(process)
     assert code == 130, (out, err)
     assert "Traceback" not in err + out

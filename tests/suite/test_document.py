@@ -1,4 +1,5 @@
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_what_cannot_be_read_is_named_with_its_line(text, message, line, key):
         "a: " + "[" * 100_000,
         "a: " + "{a: " * 60 + "1" + "}" * 60,
         "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
-        + "".join(f"{c}: &{c} [{', '.join([f'*{p}'] * 10)}]\n" for p, c in zip("abcdef", "bcdefg")),
+        + "".join(f"{c}: &{c} [{', '.join([f'*{p}'] * 10)}]\n" for p, c in pairwise("abcdefg")),
         "a: [" + "1, " * 60_000 + "]",
     ],
     ids=["deep list", "very deep list", "deep mapping", "alias bomb", "many nodes"],

@@ -262,3 +262,8 @@ def test_every_key_of_the_schema_is_checked_for_near_misses(tmp_path):
     for key in values:
         broken = {(k[:-1] if k == key else k): v for k, v in values.items()}
         assert f"did you mean '{key}'" in str(fails(tmp_path, broken))
+
+
+def test_what_a_stranger_wrote_stays_on_one_line(tmp_path):
+    error = fails(tmp_path, with_changes(**{"a\n\x1b[2J": 1}))
+    assert "unknown key 'a\\n\\x1b[2J'" in str(error)

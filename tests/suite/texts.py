@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
+import pytest
 import yaml
 
 from skinbench.errors import SuiteError
@@ -37,11 +38,10 @@ def load(folder: Path, text: str | dict | None = None, **options: object) -> Sui
 
 def fails(folder: Path, text: str | dict, **options: object) -> SuiteError:
     """The error that a suite gives: of exit code 2, on one line that begins with its file."""
-    try:
+    with pytest.raises(SuiteError) as caught:
         load(folder, text, **options)
-    except SuiteError as error:
-        assert error.exit_code == 2
-        assert "\n" not in str(error)
-        assert str(error).startswith(str(folder / "suite.yaml"))
-        return error
-    raise AssertionError("the suite was accepted")
+    error = caught.value
+    assert error.exit_code == 2
+    assert "\n" not in str(error)
+    assert str(error).startswith(str(folder / "suite.yaml"))
+    return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import click
@@ -62,6 +63,8 @@ def command(
     from skinbench.suite import load_suite
 
     require_run()
+    # A scheduler's SIGTERM is a Ctrl-C: a clean stop, and the command that continues.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     loaded = load_suite(suite, sets=sets, profile=profile, only=only)
     options = Options(
         folder=out or Path("reports") / loaded.name,

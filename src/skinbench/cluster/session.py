@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -83,6 +85,7 @@ class Session:
         options: dict[str, Any] = {"num_cpus": local_cores()} if local else {}
         if local:
             options["include_dashboard"] = False
+        terminate = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
                 address=self.address,
@@ -94,6 +97,8 @@ class Session:
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             first = str(error).partition("\n")[0]
             raise ResourceError(f"cannot start Ray at '{self.address}': {first}") from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, terminate)  # Ray puts its own in place
         self._started = True
 
     def nodes(self) -> list[Node]:

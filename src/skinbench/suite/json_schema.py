@@ -23,11 +23,12 @@ def suite_schema() -> dict[str, Any]:
     definitions["RowFile"] = row
     for name in ("RowSettings", "RowFile"):
         _allow_short_forms(definitions[name]["properties"])
-    schema["properties"]["rows"]["additionalProperties"] = {"$ref": "#/$defs/RowFile"}
     _allow_lists(definitions["Derived"]["properties"], "of")
     _allow_lists(definitions["Evaluate"]["properties"], "conditions")
     definitions["Grid"] = _grid(definitions["RowFile"]["properties"])
-    schema["properties"]["grids"]["additionalProperties"] = {"$ref": "#/$defs/Grid"}
+    for key, value in schema["properties"].items():
+        if "patternProperties" in value:
+            _refuse_other_names(value, {"rows": "RowFile", "grids": "Grid"}.get(key))
     definitions["DataSource"]["properties"]["adapter"]["enum"] = registry.datasets.names()
     return schema
 
@@ -39,6 +40,13 @@ def _allow_short_forms(properties: dict[str, Any]) -> None:
     item = properties["augment"]["items"]
     single = {"anyOf": [{"type": "string"}, item]}
     properties["augment"] = {"anyOf": [single, {"type": "array", "items": single}]}
+
+
+def _refuse_other_names(schema: dict[str, Any], definition: str | None) -> None:
+    """Keys are names: pydantic states their pattern, but lets keys without it pass."""
+    (pattern, item), *_ = schema.pop("patternProperties").items()
+    schema["propertyNames"] = {**schema.get("propertyNames", {}), "pattern": pattern}
+    schema["additionalProperties"] = {"$ref": f"#/$defs/{definition}"} if definition else item
 
 
 def _allow_lists(properties: dict[str, Any], key: str) -> None:

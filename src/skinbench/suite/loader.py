@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from skinbench import registry
-from skinbench.errors import SuiteError, UsageError
+from skinbench.errors import SuiteError, UsageError, one_line
 from skinbench.suite.document import Document, Key, parse_document, read_document
 from skinbench.suite.references import check_catalog, check_references
 from skinbench.suite.rows import (
@@ -105,7 +105,7 @@ def resolve_name(suite: str) -> Path:
     stem = path.stem if path.parent.name in ("", "suites") else suite
     if stem in shipped:
         return shipped[stem]
-    raise UsageError(f"{suite}: no such suite file; {registry.suggest(stem, shipped)}")
+    raise UsageError(f"{one_line(suite)}: no such suite file; {registry.suggest(stem, shipped)}")
 
 
 def load_suite(
@@ -206,12 +206,13 @@ def _with_profile(document: Document, profile: str) -> Document:
 
 def _with_set(document: Document, item: str) -> Document:
     name, equals, text = item.partition("=")
+    shown = one_line(item)
     if not equals or not name.strip():
-        raise UsageError(f"--set {item}: expected KEY=VALUE, e.g. --set defaults.epochs=3")
+        raise UsageError(f"--set {shown}: expected KEY=VALUE, e.g. --set defaults.epochs=3")
     try:
         value = parse_document(f"value: {text}\n").values["value"]
     except SuiteError as error:
-        raise UsageError(f"--set {item}: the value is not YAML: {error.message}") from error
+        raise UsageError(f"--set {shown}: the value is not YAML: {error.message}") from error
     nested: Any = value
     for part in reversed(_path_of(name.strip(), document.values)):
         nested = {part: nested}
@@ -281,7 +282,7 @@ def _only(suite: Suite, patterns: Sequence[str]) -> Suite:
         found = matching(everything, pattern)
         if not found:
             hint = registry.suggest(pattern, everything)
-            raise UsageError(f"--only {pattern}: no row matches; {hint}")
+            raise UsageError(f"--only {one_line(pattern)}: no row matches; {hint}")
         kept.update(found)
     by_name = {row.name: row for row in suite.rows}
     pending = list(kept)

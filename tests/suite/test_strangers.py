@@ -1,0 +1,122 @@
+"""Whatever a file holds, the loader accepts it or says on one line why not."""
+
+import time
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from skinbench.errors import SkinbenchError
+from skinbench.suite import load_suite, suite_to_yaml
+from tests.suite.test_resolved import FULL
+
+FAST = settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+FEW = settings(parent=FAST, max_examples=40)
+
+
+def survives(path, **options) -> None:
+    start = time.perf_counter()
+    suite = failure = None
+    try:
+        suite = load_suite(path, **options)
+    except SkinbenchError as error:
+        failure = error
+    assert time.perf_counter() - start < 5  # far below a second, and slack for a busy machine
+    if failure is not None:
+        assert "\n" not in str(failure)
+        assert failure.exit_code == 2
+        return
+    again = path.with_name("again.yaml")
+    again.write_text(suite_to_yaml(suite), encoding="utf-8")
+    assert suite_to_yaml(load_suite(again)) == suite_to_yaml(suite)
+
+
+@FAST
+@given(st.binary(max_size=300))
+def test_random_bytes(tmp_path, data):
+    path = tmp_path / "suite.yaml"
+    path.write_bytes(data)
+    survives(path)
+
+
+@FAST
+@given(st.text(alphabet=st.sampled_from("ab:-[]{}&*!|>#%@`'\"?,\n \t0.e~<\x00é"), max_size=80))
+def test_random_text_of_yaml_marks(tmp_path, text):
+    path = tmp_path / "suite.yaml"
+    path.write_text("name: x\n" + text, encoding="utf-8")
+    survives(path)
+
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 10**30),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(["drawn", "by_lesion", "a/b", "none", "focal", "image", "*", "${X}", "mel"]),
+)
+trees = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def places(value, path=()):
+    yield path
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from places(item, (*path, key))
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from places(item, (*path, index))
+
+
+PLACES = [path for path in places(FULL) if path]
+
+
+def replaced(value, path, new):
+    if not path:
+        return new
+    copied = value.copy()
+    copied[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copied
+
+
+@FAST
+@given(st.sampled_from(PLACES), trees, st.sampled_from([None, "p"]))
+def test_a_good_suite_with_anything_anywhere(tmp_path, path, new, profile):
+    file = tmp_path / "suite.yaml"
+    file.write_text(yaml.safe_dump(replaced(FULL, path, new)), encoding="utf-8")
+    survives(file, profile=profile)
+
+
+@FEW
+@given(st.lists(st.text(max_size=12), max_size=2), trees)
+def test_overrides_of_anything(tmp_path, parts, value):
+    file = tmp_path / "suite.yaml"
+    file.write_text(yaml.safe_dump(FULL), encoding="utf-8")
+    survives(file, sets=[f"{'.'.join(parts)}={yaml.safe_dump(value, default_flow_style=True)}"])
+
+
+@FEW
+@given(st.sampled_from(PLACES), trees)
+def test_overrides_of_what_is_there(tmp_path, path, value):
+    file = tmp_path / "suite.yaml"
+    file.write_text(yaml.safe_dump(FULL), encoding="utf-8")
+    key = ".".join(str(part) for part in path)
+    survives(file, sets=[f"{key}={yaml.safe_dump(value, default_flow_style=True)}"])
+
+
+@pytest.mark.parametrize("only", [["["], ["*"], ["[!a]*"], ["\x00"], ["a" * 1000]])
+def test_patterns_of_strangers(tmp_path, only):
+    file = tmp_path / "suite.yaml"
+    file.write_text(yaml.safe_dump(FULL), encoding="utf-8")
+    survives(file, only=only)
