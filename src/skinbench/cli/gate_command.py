@@ -54,7 +54,7 @@ def command(run: Path, baseline: Path, update_baseline: bool, as_json: bool, **g
         verdict_to_markdown,
         write_baseline,
     )
-    from skinbench.pipeline.scoring import read_cells
+    from skinbench.pipeline.scoring import read_cells, read_slices
     from skinbench.records import Scorecard
     from skinbench.store import RunFolder, read_record, write_text
 
@@ -66,7 +66,8 @@ def command(run: Path, baseline: Path, update_baseline: bool, as_json: bool, **g
         write_baseline(baseline, make_baseline(card, predictions, checks))
         click.echo(f"first baseline written: {baseline}")
         return
-    verdict = judge(card, predictions, read_baseline(baseline), checks)
+    before = read_baseline(baseline)
+    verdict = judge(card, predictions, before, checks, slices=read_slices(folder, checks))
     if given["junit"] is not None:
         write_text(given["junit"], verdict_to_junit(verdict))
     if given["markdown"] is not None:
@@ -77,7 +78,8 @@ def command(run: Path, baseline: Path, update_baseline: bool, as_json: bool, **g
         print_verdict(verdict)
     if update_baseline:
         if may_update(verdict):
-            write_baseline(baseline, make_baseline(card, predictions, checks))
+            after = make_baseline(card, predictions, checks, previous=before)
+            write_baseline(baseline, after)
             click.echo(f"baseline updated: {baseline}", err=as_json)
         else:
             click.echo("baseline left as it is: the gate did not pass", err=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,33 +29,41 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
             f" (exit {verdict.exit_code}; decision rule: {verdict.decision_rule})",
         )
     )
-    if verdict.checks:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("row", "check"):
-            table.add_column(title, overflow="fold")
-        for title in ("base", "now", "difference"):
-            table.add_column(title, justify="right", no_wrap=True)
-        table.add_column("outcome")
-        for check in verdict.checks:
+    for row, checks in _by_row(verdict.checks).items():
+        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1))
+        table.add_column(style="dim", min_width=24)
+        table.add_column(justify="right", min_width=15)
+        table.add_column(justify="right", min_width=23)
+        table.add_column()
+        for check in checks:
             table.add_row(*_line(check))
+        out.print(Text(row, style="bold"))
         out.print(table)
+    if any(check.difference is not None for check in verdict.checks):
+        out.print(Text("now - baseline, with bounds one-sided at alpha each", style="dim"))
     reasons = dict.fromkeys(
         check.reason for check in verdict.checks if check.reason and check.outcome != "passed"
     )
-    for text in [*reasons, *verdict.notes]:
+    rule = f"decision rule: {verdict.decision_rule}"
+    for text in [*reasons, *(note for note in verdict.notes if note != rule)]:
         out.print(Text(f"- {text}"))
 
 
+def _by_row(checks: Sequence[CheckResult]) -> dict[str, list[CheckResult]]:
+    found: dict[str, list[CheckResult]] = {}
+    for check in checks:
+        found.setdefault(check.row, []).append(check)
+    return found
+
+
 def _line(check: CheckResult) -> list[str | Text]:
+    """What is checked, before and now, the difference with its bounds, the outcome."""
     what = " ".join(filter(None, (check.metric, check.class_, check.slice)))
-    difference = "-"
+    values, difference = "", ""
+    if check.baseline is not None and check.candidate is not None:
+        values = f"{check.baseline:.3f} -> {check.candidate:.3f}"
+    elif check.candidate is not None:
+        values = f"{check.candidate:.3f}"
     if check.difference is not None and check.low is not None and check.high is not None:
         difference = f"{check.difference:+.3f} [{check.low:+.3f}, {check.high:+.3f}]"
-    return [
-        check.row,
-        what,
-        "-" if check.baseline is None else f"{check.baseline:.3f}",
-        "-" if check.candidate is None else f"{check.candidate:.3f}",
-        difference,
-        Text(check.outcome, style=STYLES[check.outcome]),
-    ]
+    return [f"  {what}", values, difference, Text(check.outcome, style=STYLES[check.outcome])]

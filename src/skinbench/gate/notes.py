@@ -55,11 +55,18 @@ def notes_on(
 
 def _scope(kept: Sequence[BaselineRow]) -> Iterator[str]:
     """What the comparison can speak of: weights or recipe, one training or several."""
+    facts: dict[str, list[str]] = {}
     for item in kept:
         images = next(iter(item.by_seed.values()))
-        if len(set(images.folds.tolist())) > 1:
-            yield f"row {item.row.name}: decisions pooled over folds judge the recipe"
-        else:
-            yield f"row {item.row.name}: one fixed test set judges these weights"
+        folded = len(set(images.folds.tolist())) > 1
+        said = (
+            "decisions pooled over folds judge the recipe"
+            if folded
+            else "one fixed test set judges these weights"
+        )
+        facts.setdefault(said, []).append(item.row.name)
         if len(item.by_seed) < 3:
-            yield f"row {item.row.name}: fewer than three seeds say nothing of retraining"
+            few = "fewer than three seeds say nothing of retraining"
+            facts.setdefault(few, []).append(item.row.name)
+    for said, rows in facts.items():
+        yield said if len(rows) == len(kept) else f"row {', '.join(rows)}: {said}"

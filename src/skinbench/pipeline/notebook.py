@@ -8,7 +8,7 @@ from pathlib import Path
 from skinbench.pipeline.prepared import Options, Prepared, prepare
 from skinbench.pipeline.run import RunResult
 from skinbench.pipeline.run import run_suite as _run_suite
-from skinbench.pipeline.scoring import checks_of, read_cells, score_folder
+from skinbench.pipeline.scoring import checks_of, read_cells, read_slices, score_folder
 from skinbench.records import Listener, Scorecard, Verdict, silent
 from skinbench.report.board import Leaderboard
 from skinbench.report.leaderboard import leaderboard as _leaderboard
@@ -69,7 +69,9 @@ def judge_run(run: Path | str, baseline: Path | str) -> Verdict:
     folder = RunFolder(Path(run))
     card = read_record(folder.scorecard, Scorecard)
     predictions = read_cells(folder, card.cells)
-    return judge(card, predictions, read_baseline(Path(baseline)), checks_of(folder))
+    checks = checks_of(folder)
+    slices = read_slices(folder, checks)
+    return judge(card, predictions, read_baseline(Path(baseline)), checks, slices=slices)
 
 
 def leaderboard(runs: Sequence[Path | str], *, sort: str | None = None) -> Leaderboard:

@@ -24,6 +24,7 @@ from skinbench.score.claims import check_claims
 from skinbench.score.derive import derive_predictions
 from skinbench.score.predictions import Predictions, read_predictions, write_predictions
 from skinbench.score.scorecard import score_rows
+from skinbench.score.slices import slice_values
 from skinbench.store import (
     RunFolder,
     from_plain,
@@ -185,9 +186,23 @@ def judge_run(card: Scorecard, folder: RunFolder, baseline: Path | None) -> Verd
     from skinbench.gate import judge, read_baseline
 
     checks = checks_of(folder)
-    verdict = judge(card, read_cells(folder, card.cells), read_baseline(baseline), checks)
+    verdict = judge(
+        card,
+        read_cells(folder, card.cells),
+        read_baseline(baseline),
+        checks,
+        slices=read_slices(folder, checks),
+    )
     write_json(folder.verdict, verdict)
     return verdict
+
+
+def read_slices(folder: RunFolder, checks: Sequence[Check]) -> dict[str, Mapping[str, str]]:
+    """Subgroups of the run's images, read only where a check asks for one."""
+    if not any(check.slice for check in checks):
+        return {}
+    paths = sorted(folder.manifests.glob("*.parquet"))
+    return slice_values(import_manifest(path) for path in paths)
 
 
 def checks_of(folder: RunFolder) -> tuple[Check, ...]:
