@@ -2,14 +2,13 @@
 # make test    what CI runs: lint, types, layers, every test (under 25 minutes on 2 cores)
 # make check   lint, types, layers and the quick tests (under 90 s), for every commit
 # make prove   the same proofs in full: kills, simulations, mutations
-# make bench   side by side with what people use today
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check lint unit prove bench clean
+.PHONY: demo test check lint unit prove clean
 
 demo: $(STAMP)
 	$(BIN)/skinbench run suites/quickstart.yaml
@@ -29,13 +28,10 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 unit: $(STAMP)
-	$(BIN)/pytest -q -x -m "not ray and not slow and not browser and not real"
+	$(BIN)/pytest -q -x -n auto -m "not ray and not slow and not browser and not real"
 
 prove: $(STAMP)
 	$(BIN)/python tests/prove/run.py
-
-bench: $(STAMP)
-	$(BIN)/python benchmark/run.py $(ROW)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

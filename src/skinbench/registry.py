@@ -180,19 +180,22 @@ def load_plugin(path: Path) -> None:
         tree = ast.parse(path.read_text("utf-8"))
     except (SyntaxError, ValueError) as error:  # not UTF-8 and null bytes are ValueErrors
         raise UsageError(f"{path}: is not valid Python: {error}") from error
-    kind = next(
-        (
-            node.value.value
-            for node in tree.body
-            if isinstance(node, ast.Assign)
-            and [getattr(target, "id", None) for target in node.targets] == ["KIND"]
-            and isinstance(node.value, ast.Constant)
-        ),
-        None,
-    )
+    kind = next((value for node in tree.body for value in _kinds(node)), None)
     if kind not in KINDS:
         raise UsageError(f"{path}: needs a top-level KIND, one of {', '.join(sorted(KINDS))}")
     KINDS[str(kind)].add_plugin(path.resolve())
+
+
+def _kinds(node: ast.stmt) -> list[object]:
+    """The constant that a statement gives to KIND, if it does."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign):
+        targets = [node.target]
+    named = [target for target in targets if isinstance(target, ast.Name) and target.id == "KIND"]
+    value = getattr(node, "value", None)
+    return [value.value] if named and isinstance(value, ast.Constant) else []
 
 
 def load_plugins_from_environment() -> None:

@@ -275,20 +275,21 @@ class Store:
         return final
 
     def _move_into_place(self, temporary: Path, final: Path) -> None:
-        damaged = final.with_name(f".{final.name}.damaged.{uuid.uuid4().hex[:8]}")
-        for _ in range(2):
+        """Rename; what is damaged in its place goes first. Others may be doing the same."""
+        for attempt in range(10):
             try:
                 temporary.rename(final)
             except OSError:
                 if self.has(final.parent.name, final.name):
-                    break  # another writer won
-                if not final.exists():
+                    return  # another writer won
+                if attempt == 9:
                     raise
-                with contextlib.suppress(FileNotFoundError):
-                    final.rename(damaged)
+                aside = final.with_name(f".{final.name}.damaged.{uuid.uuid4().hex[:8]}")
+                with contextlib.suppress(OSError):
+                    final.rename(aside)
+                    shutil.rmtree(aside, ignore_errors=True)
             else:
-                break
-        shutil.rmtree(damaged, ignore_errors=True)
+                return
 
     def objects(self) -> list[StoredObject]:
         """Every object with a marker, by kind and name."""

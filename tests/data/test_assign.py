@@ -17,6 +17,13 @@ def test_hold_out_takes_the_total_from_the_largest_remainders() -> None:
     assert np.bincount(classes[chosen]).tolist() == [3, 2, 2]
 
 
+def test_the_remainder_decides_and_not_the_size() -> None:
+    classes = np.repeat(np.arange(2), 20)
+    wanted = np.array([10.2, 5.9])  # 16 in all: the spare image is the small class's
+    chosen = hold_out(classes, np.arange(40), wanted, np.random.default_rng(0))
+    assert np.bincount(classes[chosen]).tolist() == [10, 6]
+
+
 def test_a_group_that_fits_nowhere_goes_where_it_overshoots_least() -> None:
     chosen = hold_out(
         np.zeros(4, dtype=np.int64),

@@ -100,6 +100,12 @@ def test_an_edited_baseline_is_an_error(tmp_path, edit):
         write_baseline(path, edited)
 
 
+def test_a_row_with_a_failed_seed_is_no_baseline():
+    tables = {"a@0.0": frame(300), "a@0.1": frame(300, seed=1)}
+    with pytest.raises(BaselineError, match=r"row a cannot be a baseline: cell a@0\.1 failed"):
+        base(run(tables, failed=["a@0.1"]))
+
+
 def test_other_schemas_and_files_are_errors(tmp_path):
     path = tmp_path / "b.json"
     for text in ("", "{", "[]", "{}", '{"schema": 1}', '"x"'):

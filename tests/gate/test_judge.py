@@ -131,6 +131,13 @@ def test_a_failed_cell_never_passes():
     assert "cell a@1.0 failed: boom" in verdict.checks[0].reason
 
 
+def test_a_failed_seed_beside_a_whole_one_never_passes():
+    one, two = {"a@0.0": frame(400)}, {"a@0.0": frame(400), "a@0.1": frame(400, seed=1)}
+    verdict = against(run(two, failed=["a@0.1"]), run(one))
+    assert (verdict.outcome, verdict.exit_code) == ("missing", 4)
+    assert "cell a@0.1 failed: boom" in verdict.checks[0].reason
+
+
 def test_done_cells_without_predictions_never_pass():
     item = plain_run()
     kept = make_baseline(item.scorecard, item.predictions, DEFAULT_CHECKS)

@@ -116,6 +116,22 @@ def test_bootstrap_bounds():
     assert wide.high > found.high
 
 
+@pytest.mark.parametrize("difference", [0.2, -2.0, 2.0])
+def test_bootstrap_bounds_with_seeds_by_hand(difference):
+    # Percentiles are -0.9 and 0.9; a difference beyond them has no reach on that side.
+    resampled = np.linspace(-1, 1, 1001)
+    seeds = SeedVariance(candidate=0.1, baseline=0.05, seeds=3)
+    found = bootstrap_bounds(np.array([difference, *resampled]), 0.05, 100, seeds)
+    within = np.var(resampled)
+    freedom = (within + 0.15) ** 2 / (within**2 / 99 + 0.1**2 / 2 + 0.05**2 / 2)
+    t = stats.t.ppf(0.95, freedom)
+    below, above = max(0, difference + 0.9) * t / Z, max(0, 0.9 - difference) * t / Z
+    assert found.low == pytest.approx(difference - math.sqrt(below**2 + t**2 * 0.15))
+    assert found.high == pytest.approx(difference + math.sqrt(above**2 + t**2 * 0.15))
+    expected = stats.t.cdf(difference / math.sqrt(within + 0.15), freedom)
+    assert found.p_regressed == pytest.approx(expected)
+
+
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])

@@ -103,7 +103,23 @@ def main(arguments=None):
         for name, limit in LIMITS.items()
         if line["recall"] in ENFORCED and line[name] > limit + noise
     ]
+    print(summary(table))  # noqa: T201
     return 1 if broken else 0
+
+
+def summary(table):
+    """One line: the worst of what is promised, and of what is not."""
+
+    def worst(name, recalls):
+        return max(line[name] for line in table if line["recall"] in recalls)
+
+    promised = ", ".join(
+        f"{name} in at most {worst(name, ENFORCED):.4f} (limit {limit:g})"
+        for name, limit in LIMITS.items()
+    )
+    rest = {line["recall"] for line in table} - set(ENFORCED)
+    others = ", ".join(f"{name} in up to {worst(name, rest):.4f}" for name in LIMITS)
+    return f"{promised}; not promised at recall 0.95: {others}"
 
 
 if __name__ == "__main__":

@@ -18,11 +18,22 @@ import json
 import os
 import random
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+sys.dont_write_bytecode = True
+
+import matplotlib.figure  # noqa: E402, F401
+import pandas  # noqa: E402, F401
+import pyarrow.parquet  # noqa: E402, F401
+import pydantic  # noqa: E402, F401
+import pytest  # noqa: E402
+import scipy.stats  # noqa: E402, F401
+import sklearn.metrics  # noqa: E402, F401
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ROOT / "src" / "skinbench"
@@ -104,32 +115,77 @@ def shortened(text, most=160):
     return first if len(first) <= most else first[:most] + "..."
 
 
-def notices(folder, tests, limit):
-    """Run tests on a copy: '' where all pass, else the first that fails (or `timeout`)."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    command += ["-m", "not real and not ray and not torch", "--hypothesis-seed=0"]
-    env = {**os.environ, "PYTHONPATH": "src:.", "PYTHONDONTWRITEBYTECODE": "1"}
+def noticed(folder, tests, limit):
+    """Run tests on a copy: '' where all pass, else the first that fails, or `never ended`.
+
+    In a fork of this process, which has the big libraries loaded and skinbench not.
+    """
+    log, deadline = folder / "log.txt", time.monotonic() + limit
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            code = run_tests(folder, tests, log)
+        finally:
+            os._exit(code)
+    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.05)
+    if os.WIFSIGNALED(ended[1]):
+        return "never ended"
+    code = os.WEXITSTATUS(ended[1])
+    bad = [line for line in log.read_text("utf-8").splitlines() if line[:5] in ("FAILE", "ERROR")]
+    return (bad or [f"pytest ended with {code}"])[0] if code else ""
+
+
+def run_tests(folder, tests, log):
+    """In the fork: pytest's exit code, or 71 where it was not the copy that was tested."""
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.chdir(folder)
+    os.environ["PYTHONPATH"] = f"{folder / 'src'}:{folder}"
+    here = [path for path in sys.path if path not in ("", str(ROOT))]
+    sys.path[:] = [str(folder / "src"), str(folder), *here]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]
+    chosen = ["-m", "not real and not ray and not torch", *tests]
+    code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *chosen])
+    import skinbench
+
+    return int(code) if Path(skinbench.__file__).is_relative_to(folder) else 71
+
+
+def tried(folder, path, number, tests, limit):
+    """One mutant, in a copy that is as it was afterwards."""
+    source = (folder / path).read_text("utf-8")
+    what = "unchanged" if number is None else mutate(folder / path, number)
+    started = time.monotonic()
     try:
-        done = subprocess.run(
-            command, cwd=folder, env=env, capture_output=True, text=True, timeout=limit
-        )
-    except subprocess.TimeoutExpired:
-        return "timeout"
-    bad = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return "" if done.returncode == 0 else (bad[0] if bad else done.stderr[-200:] or "no tests ran")
+        found = noticed(folder, tests, limit)
+    finally:
+        (folder / path).write_text(source, encoding="utf-8")
+    return {"file": str(path), "what": what, "found": found, "seconds": time.monotonic() - started}
 
 
-def tried(path, number, tests, limit):
-    """One mutant in a copy of its own."""
-    with tempfile.TemporaryDirectory(prefix="mutant-") as name:
-        for part in ("src", "tests", "suites", "pyproject.toml"):
-            source = ROOT / part
-            copy = shutil.copytree if source.is_dir() else shutil.copy
-            copy(source, Path(name) / part)
-        what = "unchanged" if path is None else mutate(Path(name) / path, number)
-        started = time.monotonic()
-        found = notices(name, tests, limit)
-        return {"file": str(path), "what": what, "found": found, "s": time.monotonic() - started}
+def sampled(options, folder):
+    """Results of the sample, or of the unchanged code alone where its tests fail."""
+    for part in ("src", "tests", "suites"):
+        shutil.copytree(ROOT / part, folder / part)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    every = list(mutants(options.only))
+    chosen = sorted(random.Random(options.seed).sample(every, min(options.sample, len(every))))
+    whole = sorted({test for _, _, tests in chosen for test in tests})
+    calm = tried(folder, chosen[0][0], None, whole, 1200)
+    if calm["found"]:
+        raise SystemExit(f"the tests fail without a mutant: {calm['found']}")
+    results = []
+    for place in chosen:
+        results.append(tried(folder, *place, 60 + 5 * calm["seconds"]))
+        state = "killed  " if results[-1]["found"] else "survived"
+        print(state, f"{results[-1]['file']}:{results[-1]['what']}", flush=True)
+    return results, len(every)
 
 
 def main(arguments=None):
@@ -140,24 +196,10 @@ def main(arguments=None):
     parser.add_argument("--least", type=float, default=0.9, help="share that must be noticed")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
-    every = list(mutants(options.only))
-    chosen = sorted(random.Random(options.seed).sample(every, min(options.sample, len(every))))
-    whole = sorted({test for _, _, tests in chosen for test in tests})
-    calm = tried(None, 0, whole, 900)
-    if calm["found"]:
-        print(f"the tests fail without a mutant: {calm['found']}")
-        return 1
-    results = []
-    for place in chosen:
-        results.append(tried(*place, 60 + 5 * calm["s"]))
-        state = "killed  " if results[-1]["found"] else "survived"
-        print(state, f"{results[-1]['file']}:{results[-1]['what']}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        results, there = sampled(options, Path(name).resolve())
     killed = sum(bool(one["found"]) for one in results)
-    timeouts = sum(one["found"] == "timeout" for one in results)
-    print(
-        f"{killed} of {len(results)} mutants noticed ({timeouts} by never ending), drawn with seed "
-        f"{options.seed} from {len(every)}"
-    )
+    print(f"{killed} of {len(results)} mutants noticed, drawn with seed {options.seed} of {there}")
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0 if killed >= options.least * len(results) else 1

@@ -46,9 +46,9 @@ class CommandGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command; the error for a miss names the nearest."""
-        from skinbench.registry import suggest
-
         if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+            from skinbench.registry import suggest
+
             hint = suggest(args[0], self.list_commands(ctx), limit=20)
             raise click.UsageError(f"no command '{args[0]}'; {hint}", ctx)
         return super().resolve_command(ctx, args)

@@ -64,7 +64,7 @@ def command(run: Path, baseline: Path, update_baseline: bool, as_json: bool, **g
     predictions = read_cells(folder, card.cells)
     if update_baseline and not baseline.exists():
         write_baseline(baseline, make_baseline(card, predictions, checks))
-        click.echo(f"first baseline written: {baseline}")
+        click.echo(f"first baseline written: {baseline}", err=as_json)
         return
     before = read_baseline(baseline)
     verdict = judge(card, predictions, before, checks, slices=read_slices(folder, checks))
@@ -95,6 +95,8 @@ def _checks(folder: RunFolder, given: dict[str, Any]) -> tuple[Check, ...]:
         for option in ("class_", "slice_", "margin", "floor"):
             if given[option] is not None:
                 raise click.UsageError(f"--{option.rstrip('_')} goes with --metric")
+        if given["rows"] != "*":
+            raise click.UsageError("--rows goes with --metric")
         return checks_of(folder)
     margin = given["margin"]
     if margin is None and given["floor"] is None:

@@ -197,11 +197,10 @@ def _augments(choices: Sequence[Choice]) -> tuple[NamedSpec, ...]:
     found: list[NamedSpec] = []
     for choice in choices:
         name, options = choice.name, choice.options
-        preset = registry.augments.get(name).preset
-        if preset:
-            found += [_named("augments", item, settings) for item, settings in preset]
-        else:
+        entry = registry.augments.get(name)
+        if entry.build is not None:
             found.append(_named("augments", name, options))
+        found += [_named("augments", item, settings) for item, settings in entry.preset]
     return tuple(found)
 
 
