@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import json
 import os
 import random
@@ -24,16 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-sys.dont_write_bytecode = True
-
-import matplotlib.figure  # noqa: E402, F401
-import pandas  # noqa: E402, F401
-import pyarrow.parquet  # noqa: E402, F401
-import pydantic  # noqa: E402, F401
-import pytest  # noqa: E402
-import scipy.stats  # noqa: E402, F401
-import sklearn.metrics  # noqa: E402, F401
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ROOT / "src" / "skinbench"
@@ -169,6 +161,14 @@ def tried(folder, path, number, tests, limit):
     return {"file": str(path), "what": what, "found": found, "seconds": time.monotonic() - started}
 
 
+def preload():
+    """Load what every fork needs, on one thread, for threads do not survive a fork."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    sys.dont_write_bytecode = True
+    for name in ("pandas", "pyarrow.parquet", "pydantic", "scipy.stats", "sklearn.metrics"):
+        importlib.import_module(name)
+
+
 def sampled(options, folder):
     """Results of the sample, or of the unchanged code alone where its tests fail."""
     for part in ("src", "tests", "suites"):
@@ -196,6 +196,7 @@ def main(arguments=None):
     parser.add_argument("--least", type=float, default=0.9, help="share that must be noticed")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
+    preload()
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         results, there = sampled(options, Path(name).resolve())
     killed = sum(bool(one["found"]) for one in results)

@@ -53,8 +53,8 @@ PROOFS = {
     ),
     "mutations": Proof(
         module="tests.prove.mutations",
-        shows="of 150 mutants of the gate, the splits, the intervals and the metrics the tests "
-        "notice at least nine in ten",
+        shows="of a sample of mutants of the gate, the splits, the intervals and the metrics, "
+        "the tests notice at least nine in ten",
         options=("--sample", "150"),
     ),
 }

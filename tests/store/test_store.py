@@ -230,9 +230,9 @@ def test_digests_are_remembered_by_size_and_time(store, tmp_path, monkeypatch):
         raise AssertionError("read again")
 
     with monkeypatch.context() as patched:
-        patched.setattr("skinbench.store.file_digest", never)
+        patched.setattr("skinbench.store.digests.file_digest", never)
         first = store.digest_of(path)
-        assert FileDigests(store).lookup(path) == first
+        assert FileDigests(store.root).lookup(path) == first
     path.write_bytes(b"two")
     os.utime(path, ns=(1, 1))
     second = store.digest_of(path)
@@ -242,7 +242,7 @@ def test_digests_are_remembered_by_size_and_time(store, tmp_path, monkeypatch):
     assert store.digest_of(path) == file_digest(path)
     copy = tmp_path / "copy"
     copy.write_bytes(b"three")
-    assert FileDigests(store).lookup(copy) is None
+    assert FileDigests(store.root).lookup(copy) is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"/x": 3}', '{"/x": []}'])
@@ -253,7 +253,7 @@ def test_a_broken_memory_of_digests_is_forgotten(store, tmp_path, text):
     memory.parent.mkdir(parents=True)
     memory.write_text(text.replace("/x", str(path)))
     assert store.digest_of(path) == file_digest(path)
-    assert FileDigests(store).lookup(path) == file_digest(path)
+    assert FileDigests(store.root).lookup(path) == file_digest(path)
 
 
 # --- names ---

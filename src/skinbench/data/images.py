@@ -86,7 +86,7 @@ def examine_files(
         cache: name of the remembered list.
         progress: called as files are read.
     """
-    known = FileDigests(store, cache)
+    known = FileDigests(store.root, cache)
     facts = [_from_text(known.lookup(path)) for path in paths]
     unread = [index for index, fact in enumerate(facts) if fact is None]
     with strict_pillow(), ThreadPoolExecutor(usable_cores()) as pool:

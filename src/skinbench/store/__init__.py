@@ -1,0 +1,43 @@
+"""The only part that knows file names: the shared store, the run folder, and atomic writes."""
+
+from skinbench.store.digests import FileDigests
+from skinbench.store.files import (
+    file_digest,
+    read_json,
+    read_record,
+    replacing,
+    write_json,
+    write_text,
+)
+from skinbench.store.objects import (
+    KINDS,
+    MARKER,
+    STORE_SCHEMA_VERSION,
+    Store,
+    StoredObject,
+    default_store_path,
+)
+from skinbench.store.plain import canonical_json, content_digest, from_plain, to_plain
+from skinbench.store.run_folder import RunFolder, file_name
+
+__all__ = [
+    "KINDS",
+    "MARKER",
+    "STORE_SCHEMA_VERSION",
+    "FileDigests",
+    "RunFolder",
+    "Store",
+    "StoredObject",
+    "canonical_json",
+    "content_digest",
+    "default_store_path",
+    "file_digest",
+    "file_name",
+    "from_plain",
+    "read_json",
+    "read_record",
+    "replacing",
+    "to_plain",
+    "write_json",
+    "write_text",
+]

@@ -1,0 +1,96 @@
+"""Records as JSON values and back, and the digests that content is named by."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+def to_plain(value: object) -> Any:
+    """Records, mappings, tuples, paths and NumPy scalars as JSON values; NaN becomes None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            item.name.rstrip("_"): to_plain(getattr(value, item.name))
+            for item in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(value) if isinstance(value, (set, frozenset)) else value
+        return [to_plain(item) for item in items]
+    if isinstance(value, enum.Enum):
+        return to_plain(value.value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        value = value.item()  # a NumPy scalar
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def from_plain(kind: type[T], value: object) -> T:
+    """A record back from its JSON value.
+
+    Raises:
+        pydantic.ValidationError: the value does not have the record's shape.
+    """
+    adapter = _ADAPTERS.get(kind)
+    if adapter is None:
+        adapter = _ADAPTERS.setdefault(kind, TypeAdapter(kind))
+    made: T = adapter.validate_python(_restore_names(kind, value))
+    return made
+
+
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+"""One a record type: building one costs more than reading a small record."""
+
+
+def _restore_names(kind: Any, value: object) -> object:
+    """Give a field such as `class_` its underscore back; keys of free mappings stay."""
+    kinds = [kind, *get_args(kind)]
+    if isinstance(value, list):
+        item = next((k for k in kinds if get_origin(k) in (list, tuple)), None)
+        return [_restore_names(get_args(item)[0], part) for part in value] if item else value
+    if not isinstance(value, Mapping):
+        return value
+    record: Any = next((k for k in kinds if dataclasses.is_dataclass(k)), None)
+    if record is not None and get_origin(kind) not in _MAPPINGS:
+        fields = _fields(record)
+        known = {key: fields.get(str(key), (key, object)) for key in value}
+        return {known[key][0]: _restore_names(known[key][1], value[key]) for key in value}
+    free = next((k for k in kinds if get_origin(k) in _MAPPINGS), None)
+    if free is None:
+        return value
+    return {key: _restore_names(get_args(free)[1], item) for key, item in value.items()}
+
+
+_MAPPINGS = (dict, Mapping)
+
+
+@functools.cache
+def _fields(record: Any) -> dict[str, tuple[str, Any]]:
+    """Name of a field in JSON to its name in Python and its type."""
+    kinds = get_type_hints(record)
+    return {f.name.rstrip("_"): (f.name, kinds[f.name]) for f in dataclasses.fields(record)}
+
+
+def canonical_json(value: object) -> str:
+    """One text for equal values: sorted keys, no spaces, shortest float form."""
+    return json.dumps(to_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def content_digest(value: object) -> str:
+    """First 32 hex digits of the sha256 of a value's canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:32]
