@@ -227,7 +227,7 @@ def reordered(data, seed=0):
 @pytest.mark.parametrize(
     ("change", "options", "words"),
     [
-        (lambda d: d.iloc[1:], {}, "test images differ"),
+        (lambda d: d.iloc[1:], {}, "test images differ: 1 of them"),
         (lambda d: d.assign(image_id=d["image_id"] + "x"), {}, "test images differ"),
         (lambda d: d.assign(fold=1), {}, "test images differ"),
         (lambda d: d.assign(label=["nv", *d["label"][1:]]), {}, "labels of 1 images differ"),

@@ -21,7 +21,9 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -34,12 +36,16 @@ from skinbench.store import RunFolder, Store
 from tests.pipeline.test_faults import finished, states
 from tests.pipeline.tiny import finish, start, write_suite
 
+ROOT = Path(__file__).resolve().parents[2]
 AFTER_START = (2.0, 14.0)
 AFTER_EPOCH = (0.0, 8.0)
 """Seconds between which a kill falls."""
 PATIENCE = 900.0
 """Seconds after which a start has hung."""
-ROW = "{{model: baseline_cnn, technique: {}, input: {}, epochs: 100, early_stopping: null}}"
+ROW = (
+    "{{model: baseline_cnn, technique: {}, input: {}, epochs: 40, early_stopping: null, "
+    "seeds: [0, 1, 2]}}"
+)
 TECHNIQUES = ("none", "class_weights", "oversampling", "focal")
 ROWS = "rows:\n" + "".join(
     f"  {technique}/{given}: {ROW.format(technique, given)}\n"
@@ -180,6 +186,8 @@ def main(arguments=None):
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="kills-", ignore_cleanup_errors=True) as name:
+        shutil.copytree(ROOT / "src", Path(name) / "src")  # whatever is edited meanwhile
+        os.environ["PYTHONPATH"] = f"{Path(name) / 'src'}:{ROOT}"
         try:
             found = prove(options, Path(name))
         except BrokenPromiseError as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping
 
 from skinbench import registry
 from skinbench.errors import CorruptObjectError, SkinbenchError, StoreError
+from skinbench.learn.allocator import release_pages
 from skinbench.learn.checkpoint import remove_checkpoint
 from skinbench.learn.plain import fit_plain
 from skinbench.learn.runtime import torch_session
@@ -52,6 +53,7 @@ def train_fits(
     records = {}
     for fit_id, spec in specs.items():
         records[fit_id] = _drive(fit_id, spec, shared, on_epoch)
+        release_pages()
         if on_record is not None:
             on_record(records[fit_id])
     return records
