@@ -57,6 +57,19 @@ def test_the_annotated_suite_is_valid(tmp_path: Path) -> None:
     assert load_suite(path, profile="laptop").reduced
 
 
+def test_the_plug_in_is_taken_by_a_suite(tmp_path: Path) -> None:
+    code = next(block for block in blocks("python") if "KIND" in block)
+    (tmp_path / "smoothed.py").write_text(code)
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "name: mine\nplugins: [smoothed.py]\ndata: {d: {adapter: synthetic}}\n"
+        "splits: {s: {data: d, test: 0.2}}\n"
+        "rows: {a: {model: baseline_cnn, split: s,"
+        " technique: {name: smoothed, options: {eps: 0.2}}}}\n"
+    )
+    assert load_suite(path).rows[0].settings.technique.name == "smoothed"
+
+
 def test_the_quoted_mistake_reads_as_quoted(tmp_path: Path) -> None:
     quoted = re.search(r"`my\.yaml:\d+: (rows\.a\.technique: [^`]+)`", README)
     assert quoted

@@ -6,7 +6,7 @@ The stages for notebooks, as narrow as the commands; each loads what it needs wh
     prepared = skinbench.make_plan(suite)
     result = skinbench.run_suite(suite)
     card = skinbench.score_run("reports/quickstart")
-    verdict = skinbench.judge_run("reports/quickstart", "suites/baselines/quickstart.json")
+    verdict = skinbench.judge_run("reports/quickstart", "baseline.json")
     board = skinbench.leaderboard(["reports/quickstart"])
 """
 
@@ -43,3 +43,8 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(importlib.import_module("skinbench.pipeline.notebook"), name)
     raise AttributeError(f"module 'skinbench' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """What notebooks complete: the stages."""
+    return __all__

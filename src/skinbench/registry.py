@@ -51,12 +51,13 @@ class Registry(Generic[T]):
 
     Args:
         kind: plural name of the catalog folder, e.g. `models`.
+        entry_type: record that each file's ENTRY is.
         family: an entry of the folder whose module answers for names that are no file, by
             `resolve(name) -> entry or None` (`models/timm.py`: any timm model).
     """
 
-    def __init__(self, kind: str, *, family: str | None = None) -> None:
-        self.kind, self._family = kind, family
+    def __init__(self, kind: str, entry_type: type[T], *, family: str | None = None) -> None:
+        self.kind, self.entry_type, self._family = kind, entry_type, family
         self._plugins: dict[str, Path] = {}
         self._loaded: dict[str, T] = {}
 
@@ -93,10 +94,19 @@ class Registry(Generic[T]):
         """
         if name not in self._loaded:
             if name in self._plugins or name in self._built_in():
-                self._loaded[name] = cast(T, self._import(name).ENTRY)  # type: ignore[attr-defined]
+                self._loaded[name] = self._entry(name)
             else:
                 self._loaded[name] = self._resolve_family(name)
         return self._loaded[name]
+
+    def _entry(self, name: str) -> T:
+        entry = self._import(name).ENTRY  # type: ignore[attr-defined]
+        if not isinstance(entry, self.entry_type):
+            wanted = f"skinbench.records.{self.entry_type.__name__}"
+            raise UsageError(
+                f"{self._source(name)}: ENTRY is a {type(entry).__name__}, expected {wanted}"
+            )
+        return entry
 
     def _resolve_family(self, name: str) -> T:
         entry = self._import(self._family).resolve(name) if self._family else None  # type: ignore[attr-defined]
@@ -140,15 +150,15 @@ class Registry(Generic[T]):
         return module
 
 
-datasets: Registry[DatasetEntry] = Registry("datasets")
-models: Registry[ModelEntry] = Registry("models", family="timm")
-inputs: Registry[InputEntry] = Registry("inputs")
-techniques: Registry[TechniqueEntry] = Registry("techniques")
-augments: Registry[AugmentEntry] = Registry("augments")
-metrics: Registry[MetricEntry] = Registry("metrics")
-explainers: Registry[ExplainerEntry] = Registry("explainers")
-conditions: Registry[ConditionEntry] = Registry("conditions")
-derived: Registry[DerivedEntry] = Registry("derived")
+datasets: Registry[DatasetEntry] = Registry("datasets", DatasetEntry)
+models: Registry[ModelEntry] = Registry("models", ModelEntry, family="timm")
+inputs: Registry[InputEntry] = Registry("inputs", InputEntry)
+techniques: Registry[TechniqueEntry] = Registry("techniques", TechniqueEntry)
+augments: Registry[AugmentEntry] = Registry("augments", AugmentEntry)
+metrics: Registry[MetricEntry] = Registry("metrics", MetricEntry)
+explainers: Registry[ExplainerEntry] = Registry("explainers", ExplainerEntry)
+conditions: Registry[ConditionEntry] = Registry("conditions", ConditionEntry)
+derived: Registry[DerivedEntry] = Registry("derived", DerivedEntry)
 
 KINDS: dict[str, Registry[object]] = {
     registry.kind: cast("Registry[object]", registry)

@@ -17,13 +17,13 @@ import pytest
 from skinbench.store import RunFolder, Store
 from tests.pipeline.tiny import environment, finish, run, start, write_suite
 
-pytestmark = [pytest.mark.ray, pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ray, pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(600)]
 
 LONG = """
 rows:
-  a: {model: baseline_cnn, epochs: 30, early_stopping: null}
-  b: {model: baseline_cnn, technique: class_weights, epochs: 30, early_stopping: null}
-  c: {model: baseline_cnn, technique: oversampling, epochs: 30, early_stopping: null}
+  a: {model: baseline_cnn, epochs: 20, early_stopping: null}
+  b: {model: baseline_cnn, technique: class_weights, epochs: 20, early_stopping: null}
+  c: {model: baseline_cnn, technique: oversampling, epochs: 20, early_stopping: null}
 """
 
 
@@ -38,7 +38,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 def wait_for(condition: object, process: subprocess.Popen[str], what: str) -> None:
     """Wait until a condition holds; the run must not end before."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         if condition():  # type: ignore[operator]
             return

@@ -55,7 +55,7 @@ def start(suite: Path, folder: Path, store: Path, *options: str) -> subprocess.P
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a started run."""
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=400)
     return process.returncode, out, err
 
 

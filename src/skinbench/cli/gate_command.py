@@ -11,6 +11,7 @@ from skinbench.cli.options import json_option, print_json
 
 if TYPE_CHECKING:
     from skinbench.gate import Check
+    from skinbench.records import Verdict
     from skinbench.store import RunFolder
 
 _File = click.Path(path_type=Path, dir_okay=False)
@@ -62,12 +63,22 @@ def command(run: Path, baseline: Path, update_baseline: bool, as_json: bool, **g
     card = read_record(folder.scorecard, Scorecard)
     checks = _checks(folder, given)
     predictions = read_cells(folder, card.cells)
-    if update_baseline and not baseline.exists():
-        write_baseline(baseline, make_baseline(card, predictions, checks))
+    slices = read_slices(folder, checks)
+    first = update_baseline and not baseline.exists()
+    if update_baseline and not first and given["metric"] is not None:
+        # A narrow check that passes must not carry a collapse elsewhere into the baseline.
+        message = "--update-baseline goes by the suite's whole policy: leave --metric out"
+        raise click.UsageError(message)
+    if first:
+        made = make_baseline(card, predictions, checks)
+        write_baseline(baseline, made)
         click.echo(f"first baseline written: {baseline}", err=as_json)
+        itself = judge(card, predictions, made, checks, slices=slices)
+        for reason in _undecidable(itself):
+            click.echo(f"warning: this test set cannot pass the gate: {reason}", err=True)
         return
     before = read_baseline(baseline)
-    verdict = judge(card, predictions, before, checks, slices=read_slices(folder, checks))
+    verdict = judge(card, predictions, before, checks, slices=slices)
     if given["junit"] is not None:
         write_text(given["junit"], verdict_to_junit(verdict))
     if given["markdown"] is not None:
@@ -84,6 +95,11 @@ def command(run: Path, baseline: Path, update_baseline: bool, as_json: bool, **g
         else:
             click.echo("baseline left as it is: the gate did not pass", err=True)
     raise SystemExit(verdict.exit_code)
+
+
+def _undecidable(itself: Verdict) -> list[str]:
+    """Why a run does not even pass against itself, each reason once."""
+    return list(dict.fromkeys(c.reason for c in itself.checks if c.outcome != "passed"))
 
 
 def _checks(folder: RunFolder, given: dict[str, Any]) -> tuple[Check, ...]:

@@ -36,9 +36,9 @@ def command(
     Reads and cleans the data, splits and audits it, and lists the cells, what each needs, what
     is excluded and why, and what is done already. Needs neither torch nor Ray.
 
-    JSON: {plan: Plan, done: [fit id], audit: AuditReport, leaks: [text]}.
+    JSON: {plan: Plan, done: [fit id], audit: AuditReport, leaks: {split: text}}.
     """
-    from skinbench.data.audit import stamps
+    from skinbench.data.audit import leaks
     from skinbench.pipeline import Options, prepare
     from skinbench.suite import load_suite
 
@@ -47,7 +47,7 @@ def command(
     options = Options(folder=Path("reports") / loaded.name, store=opened)
     prepared = prepare(loaded, options, enforce_leaks=False)
     done = sorted(name for name in prepared.plan.fits if opened.has("fits", name))
-    found = stamps(prepared.audit)
+    found = leaks(prepared.audit)
     if as_json:
         print_json({"plan": prepared.plan, "done": done, "audit": prepared.audit, "leaks": found})
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from skinbench.cli.options import (
     suite_options,
     typed_command,
 )
+
+if TYPE_CHECKING:
+    from skinbench.suite import Suite
 
 
 @click.command()
@@ -75,6 +79,7 @@ def command(
         command=typed_command(),
         baseline=baseline,
     )
+    _say_what_is_replaced(options.folder, loaded)
     with open_display(loaded.name, to_stderr=as_json) as display:
         result = run_suite(loaded, options, display.listen)
     verdict_code = result.verdict.exit_code if result.verdict else 0
@@ -95,6 +100,25 @@ def command(
 
             print_verdict(result.verdict)
     raise SystemExit(1 if result.failed else verdict_code)
+
+
+def _say_what_is_replaced(folder: Path, suite: Suite) -> None:
+    """Name rows of an earlier run in this folder that the new report will not have."""
+    from skinbench.store import RunFolder, read_json
+
+    plan = RunFolder(folder).plan
+    if not plan.is_file():
+        return
+    kept = {row.name for row in suite.rows} | set(suite.file.derived)
+    before = [row["name"] for row in read_json(plan)["rows"] if row["kind"] != "plain"]
+    gone = [name for name in before if name not in kept]
+    if gone:
+        shown = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
+        click.echo(
+            f"note: {folder} has {shown}, which this run leaves out of its report; "
+            f"their fits stay stored; use --out to keep both reports",
+            err=True,
+        )
 
 
 def _print_result(folder: Path) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from skinbench.gate.judge import ANCHOR_REASON
 from skinbench.records import CheckResult, Verdict
 
 STYLES = {
@@ -40,7 +41,8 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
         out.print(Text(row, style="bold"))
         out.print(table)
     if any(check.difference is not None for check in verdict.checks):
-        out.print(Text("now - baseline, with bounds one-sided at alpha each", style="dim"))
+        alpha = f"{verdict.checks[0].alpha:.0%}"
+        out.print(Text(f"now - baseline, with bounds one-sided at {alpha} each", style="dim"))
     reasons = dict.fromkeys(
         check.reason for check in verdict.checks if check.reason and check.outcome != "passed"
     )
@@ -59,6 +61,8 @@ def _by_row(checks: Sequence[CheckResult]) -> dict[str, list[CheckResult]]:
 def _line(check: CheckResult) -> list[str | Text]:
     """What is checked, before and now, the difference with its bounds, the outcome."""
     what = " ".join(filter(None, (check.metric, check.class_, check.slice)))
+    if check.reason.startswith(ANCHOR_REASON):
+        what += ", first baseline"
     values, difference = "", ""
     if check.baseline is not None and check.candidate is not None:
         values = f"{check.baseline:.3f} -> {check.candidate:.3f}"

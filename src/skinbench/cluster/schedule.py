@@ -142,6 +142,8 @@ class Schedule:
     def train(self, *, max_concurrent: int | None, fail_fast: bool) -> dict[str, FitRecord]:
         """Train what is pending, in waves; a record for every fit of the plan."""
         needs = {node.name: node.needs for node in self.plan.nodes}
+        if not self.pending:
+            self.listener(Event(kind="note", detail=f"all {len(self.records)} fits exist already"))
         while self.pending:
             self._block(needs)
             ready = {

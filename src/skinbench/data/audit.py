@@ -90,9 +90,7 @@ def enforce(
     refused = [name for name in splits if name in found and report.policies[name] == "error"]
     if refused:
         facts = "; ".join(f"split '{name}': {_sentence(report, name)}" for name in refused)
-        raise LeakageError(
-            f"{facts}; group by lesion or patient, or say `leakage: drop` or `leakage: keep`"
-        )
+        raise LeakageError(f"{facts}; {_way_out(refused)}")
     return {
         name: _dropped(split, manifests)
         if name in found and report.policies[name] == "drop"
@@ -101,12 +99,17 @@ def enforce(
     }
 
 
+def leaks(report: AuditReport) -> dict[str, str]:
+    """What each split with findings shares, in words, whatever its policy; by split name."""
+    names = dict.fromkeys(finding.split for finding in report.findings)
+    return {name: _sentence(report, name) for name in names}
+
+
 def stamps(report: AuditReport) -> dict[str, str]:
     """The line to print on every table of a split whose leaks were kept, by split name."""
-    names = dict.fromkeys(finding.split for finding in report.findings)
     return {
-        name: f"leaky split: {_sentence(report, name)}"
-        for name in names
+        name: f"leaky split: {text}"
+        for name, text in leaks(report).items()
         if report.policies[name] == "keep"
     }
 
@@ -217,6 +220,16 @@ def _lost_classes(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
         f"leakage: drop leaves no {label} image in {split} of fold {fold}"
         for fold, split, label in sorted(lost)
     ]
+
+
+def _way_out(refused: list[str]) -> str:
+    """What to do; a further test set is judged by fits that exist, so nothing can be dropped."""
+    if any("@" in name for name in refused):
+        return (
+            "judge on images that train does not have (`exclude` them), or say `leakage: keep`; "
+            "two datasets that use the same ids for different images need other ids"
+        )
+    return "group by lesion or patient, or say `leakage: drop` or `leakage: keep`"
 
 
 def _sentence(report: AuditReport, name: str) -> str:

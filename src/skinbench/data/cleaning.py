@@ -125,7 +125,22 @@ def map_labels(
     unmapped = (own.notna() & mapped.isna()).to_numpy()
     names = sorted(set(own[unmapped]))
     what = f"a label that {space} has no class for ({_first(names)})"
+    if unmapped.any() and space == "custom":
+        what += f"; name every label of the table under data.{cleaner.name}.labels"
+    _note_unlabelled(cleaner, table)
     return cleaner.apply(table.assign(label=mapped), "unmapped_label", unmapped, what)
+
+
+def _note_unlabelled(cleaner: Cleaner, table: pd.DataFrame) -> None:
+    """Count rows without a label: they stay in the manifest and are in no split."""
+    items = tuple(table.loc[table["label"].isna(), "image_id"])
+    if items:
+        message = f"{_rows(len(items))} without a label: kept, and in no split"
+        cleaner.findings.append(
+            CleaningFinding(
+                kind="unlabelled", policy="keep", count=len(items), message=message, items=items
+            )
+        )
 
 
 def drop_missing_files(cleaner: Cleaner, table: pd.DataFrame, root: Path) -> pd.DataFrame:

@@ -173,7 +173,7 @@ def verify_baseline(baseline: Mapping[str, Any], source: Path | str = "baseline"
     Raises:
         BaselineError: it was edited, or was written by another version.
     """
-    again = "write a new one with `skinbench gate RUN --update-baseline`"
+    again = "delete it and write a first one with `skinbench gate RUN --update-baseline`"
     if not isinstance(baseline, Mapping) or "digest" not in baseline or "schema" not in baseline:
         raise BaselineError(f"{source}: is not a skinbench baseline; {again}")
     if baseline["schema"] != BASELINE_SCHEMA_VERSION:

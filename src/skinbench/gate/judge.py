@@ -147,6 +147,10 @@ def _judge_check(
             yield _judge_row(check, candidate, item, several=_datasets(kept, item) > 1)
 
 
+ANCHOR_REASON = "against the first baseline, at twice the margin"
+"""How the reason of a check against the anchor begins."""
+
+
 def _judge_anchor(
     check: Check, candidate: _Candidate, kept: Sequence[BaselineRow]
 ) -> Iterator[Judged]:
@@ -158,7 +162,7 @@ def _judge_anchor(
     for item in kept:
         if item.row.name in names:
             judged = _judge_row(wide, candidate, item, several=_datasets(kept, item) > 1)
-            reason = f"against the first baseline, at twice the margin: {judged.result.reason}"
+            reason = f"{ANCHOR_REASON}: {judged.result.reason}"
             yield replace(judged, result=replace(judged.result, reason=reason))
 
 

@@ -74,6 +74,7 @@ def judge_run(run: Path | str, baseline: Path | str) -> Verdict:
     return judge(card, predictions, read_baseline(Path(baseline)), checks, slices=slices)
 
 
-def leaderboard(runs: Sequence[Path | str], *, sort: str | None = None) -> Leaderboard:
+def leaderboard(runs: Path | str | Sequence[Path | str], *, sort: str | None = None) -> Leaderboard:
     """Rows of one or several runs, a table for each test set."""
-    return _leaderboard([RunFolder(Path(run)) for run in runs], sort=sort)
+    named = [runs] if isinstance(runs, (str, Path)) else runs
+    return _leaderboard([RunFolder(Path(run)) for run in named], sort=sort)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from skinbench.data.audit import audit, enforce
@@ -57,7 +58,7 @@ def split_and_audit(
         made[name] = _make_split(suite, name, manifests)
         policies[name] = suite.file.splits[name].leakage or suite.file.leakage
     report = audit(made, manifests, policies)
-    kept = enforce(report, made, manifests) if enforce_leaks else made
+    kept = enforce(report if enforce_leaks else _described(report), made, manifests)
     further = _further_splits(suite, kept, manifests)
     if further:
         # A further test set is judged by fits that exist: nothing can be dropped from train.
@@ -72,6 +73,12 @@ def split_and_audit(
             policies={**report.policies, **more},
         )
     return {**kept, **further}, report
+
+
+def _described(report: AuditReport) -> AuditReport:
+    """The same report with nothing refused: what is dropped is dropped all the same."""
+    policies = {name: "keep" if p == "error" else p for name, p in report.policies.items()}
+    return dataclasses.replace(report, policies=policies)
 
 
 def _make_split(suite: Suite, name: str, manifests: Mapping[str, Manifest]) -> SplitTable:

@@ -112,7 +112,7 @@ class CleaningFinding:
     """One kind of defect in one dataset, counted and listed."""
 
     kind: str
-    """A field name of CleaningPolicy, or `unused_file`."""
+    """A field name of CleaningPolicy, `unlabelled` or `unused_file`."""
     policy: FindingPolicy
     count: int
     """Rows concerned."""

@@ -17,7 +17,7 @@ from skinbench.report import board, numbers, pages, terminal
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, Status, TestSet
 from skinbench.report.content import read_label_spaces, read_run_facts
 from skinbench.report.tables import Scores
-from skinbench.store import RunFolder, from_plain, read_record
+from skinbench.store import RunFolder, from_plain, read_json, read_record
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +46,25 @@ def leaderboard(folders: Sequence[RunFolder], *, sort: str | None = None) -> Lea
     found = list(tables.values())
     if sort is not None:
         found = _sorted_tables(found, sort)
-    return Leaderboard(runs=tuple(names), sort=sort, tables=tuple(found), notes=_notes(found, sort))
+    return Leaderboard(
+        runs=tuple(names),
+        sort=sort,
+        tables=tuple(found),
+        notes=(*_drawn(folders), *_notes(found, sort)),
+    )
+
+
+def _drawn(folders: Sequence[RunFolder]) -> tuple[str, ...]:
+    """Says so where the images of a run were drawn by a program."""
+    titles = {
+        str(facts["info"]["title"])
+        for folder in folders
+        for path in sorted(folder.manifests.glob("*.json"))
+        if (facts := read_json(path))["info"]["synthetic"]
+    }
+    return tuple(
+        f"Synthetic images: {title}, drawn by a program, not patients." for title in sorted(titles)
+    )
 
 
 def _run_names(folders: Sequence[RunFolder]) -> list[str]:

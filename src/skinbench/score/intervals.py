@@ -66,6 +66,8 @@ def percentile(values: npt.NDArray[np.float64], level: float) -> Interval:
         share = undefined / len(resampled)
         return Interval(reason=f"no interval: undefined in {share:.0%} of the bootstrap resamples")
     low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    if low == high:
+        return Interval(reason="no interval: every bootstrap resample gives the same value")
     return Interval(low=float(low), high=float(high))
 
 

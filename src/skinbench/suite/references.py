@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from skinbench.errors import UnknownNameError, UsageError
 from skinbench.suite.document import Document, Key
 from skinbench.suite.rows import SuiteRow, matching
 from skinbench.suite.schema import Claim, SuiteFile
+
+_BEST = re.compile(r"best [1-9]\d*")
 
 
 def check_references(file: SuiteFile, rows: Sequence[SuiteRow], document: Document) -> None:
@@ -41,6 +44,8 @@ def _check_patterns(file: SuiteFile, names: Sequence[str], document: Document) -
         for pattern in derived.of:
             _matched(pattern, above, ("derived", name, "of"), document)
         above.append(name)
+    if file.explain is not None and not _BEST.fullmatch(file.explain.rows):
+        _matched(file.explain.rows, names, ("explain", "rows"), document)
     for index, item in enumerate(file.evaluate):
         if item.on is not None:
             _known(item.on, file.data, "dataset", ("evaluate", index, "on"), document)
