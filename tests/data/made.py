@@ -41,6 +41,7 @@ def manifest_of(
             "lesion_id": lesions,
             "patient_id": patients,
             "file_digest": list(digests) if digests is not None else [f"{name}/{i}" for i in ids],
+            "pixel_digest": [f"{name}/{i}" for i in ids],
             "width": 8,
             "height": 8,
         }

@@ -122,6 +122,8 @@ def test_one_and_two_trials_at_a_time_give_the_same_bytes(
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_is_clean_and_says_how_to_go_on(tmp_path: Path, stop: signal.Signals) -> None:
+    # A shell's background job ignores SIGINT and would hand that down to the run.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     suite, store = write_suite(tmp_path, LONG), tmp_path / "store"
     process = start(suite, tmp_path / "run", store)
     wait_for(lambda: states(store), process, "an epoch")

@@ -23,7 +23,7 @@ ENTRY = TechniqueEntry(version=1, options={"by": 2})
 @pytest.fixture
 def techniques(monkeypatch) -> Registry[TechniqueEntry]:
     """A registry of techniques that the test may add to."""
-    fresh: Registry[TechniqueEntry] = Registry("techniques")
+    fresh: Registry[TechniqueEntry] = Registry("techniques", TechniqueEntry)
     monkeypatch.setitem(registry.KINDS, "techniques", fresh)
     monkeypatch.setattr(registry, "techniques", fresh)
     return fresh

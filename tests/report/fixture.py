@@ -352,10 +352,19 @@ def _manifest(wish: Wish, classes, rng) -> pd.DataFrame:
     frame["label"] = labels
     frame["group_id"] = [f"les_{g:04d}" for g in groups]
     frame["lesion_id"] = frame["group_id"]
-    for name in ("patient_id", "site", "sex", "source", "dx_type", "mask_path"):
+    for name in (
+        "patient_id",
+        "site",
+        "site_general",
+        "sex",
+        "source",
+        "dx_type",
+        "attributes",
+        "mask_path",
+    ):
         frame[name] = None
     frame["age"] = 55.0
-    frame["file_digest"] = [f"{i:064x}" for i in range(wish.images)]
+    frame["file_digest"] = frame["pixel_digest"] = [f"{i:064x}" for i in range(wish.images)]
     frame["width"], frame["height"] = 96, 96
     return frame
 

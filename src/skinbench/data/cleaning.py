@@ -222,6 +222,7 @@ def add_file_facts(
     """Add digest and size of each file; treat unreadable, contradictory and repeated ones."""
     table = table.assign(
         file_digest=[fact.digest for fact in facts],
+        pixel_digest=[fact.pixels for fact in facts],
         width=[fact.width for fact in facts],
         height=[fact.height for fact in facts],
     )

@@ -27,6 +27,8 @@ class ImageFacts:
 
     digest: str
     """sha256 of its bytes."""
+    pixels: str
+    """sha256 of its size and RGB values as decoded; empty where it does not decode."""
     width: int
     """Pixels, after the rotation that EXIF asks for; 0 where it does not decode."""
     height: int
@@ -104,25 +106,36 @@ def _examine(path: Path) -> ImageFacts:
     try:
         data = path.read_bytes()
     except OSError as error:
-        return ImageFacts(digest="", width=0, height=0, problem=error.strerror or str(error))
+        return ImageFacts(
+            digest="", pixels="", width=0, height=0, problem=error.strerror or str(error)
+        )
     digest = hashlib.sha256(data).hexdigest()
     try:
-        width, height = decode_rgb(data).size
+        image = decode_rgb(data)
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise nearly every kind on damaged files
         problem = " ".join(f"{type(error).__name__}: {error}".split())
         problem = problem if data else "the file is empty"
-        return ImageFacts(digest=digest, width=0, height=0, problem=problem)
-    return ImageFacts(digest=digest, width=width, height=height)
+        return ImageFacts(digest=digest, pixels="", width=0, height=0, problem=problem)
+    size = "{} {} ".format(*image.size).encode()
+    pixels = hashlib.sha256(size + image.tobytes()).hexdigest()
+    return ImageFacts(digest=digest, pixels=pixels, width=image.width, height=image.height)
 
 
 def _to_text(fact: ImageFacts) -> str:
-    return f"{fact.digest or '-'} {fact.width} {fact.height} {fact.problem}"
+    return f"{fact.digest or '-'} {fact.pixels or '-'} {fact.width} {fact.height} {fact.problem}"
 
 
 def _from_text(text: str | None) -> ImageFacts | None:
-    parts = (text or "").split(" ", 3)
-    if len(parts) != 4 or parts[0] == "-" or not (parts[1] + parts[2]).isdigit():
+    parts = (text or "").split(" ", 4)
+    if len(parts) != 5 or parts[0] == "-" or not (parts[2] + parts[3]).isdigit():
         return None
-    return ImageFacts(digest=parts[0], width=int(parts[1]), height=int(parts[2]), problem=parts[3])
+    digest, pixels, width, height, problem = parts
+    return ImageFacts(
+        digest=digest,
+        pixels=pixels.removeprefix("-"),
+        width=int(width),
+        height=int(height),
+        problem=problem,
+    )

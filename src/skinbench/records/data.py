@@ -21,10 +21,13 @@ MANIFEST_SCHEMA = pa.schema(
         pa.field("age", pa.float32()),  # years
         pa.field("sex", pa.string()),  # female, male; null when unknown
         pa.field("site", pa.string()),  # body site in the dataset's own words; null when unknown
+        pa.field("site_general", pa.string()),  # the same in ISIC's general sites
         pa.field("source", pa.string()),  # where the image was taken, where the dataset says so
         pa.field("dx_type", pa.string()),  # how the diagnosis was made: for slices, never an input
+        pa.field("attributes", pa.string()),  # all other columns: a JSON object of text, or null
         pa.field("mask_path", pa.string()),  # lesion mask, relative to the root
         pa.field("file_digest", pa.string(), nullable=False),  # sha256 of the file's bytes
+        pa.field("pixel_digest", pa.string(), nullable=False),  # sha256 of size and RGB values
         pa.field("width", pa.int32(), nullable=False),  # pixels, as the viewer would see it
         pa.field("height", pa.int32(), nullable=False),
     ]
@@ -81,8 +84,9 @@ class RawDataset:
 
     table: pd.DataFrame
     """Columns image_id and path (str; path relative to root or "" where no file was found),
-    label, and any of lesion_id, patient_id, age, sex, site, source, dx_type, mask_path; missing
-    values are None or NaN. `row` is the 1-based line in the source table, for messages."""
+    label, and any of lesion_id, patient_id, age, sex, site, source, dx_type, attributes,
+    mask_path; missing values are None or NaN. `row` is the 1-based line in the source table,
+    for messages."""
     unused_files: tuple[str, ...] = ()
     """Image files under the root that no row names."""
 

@@ -62,9 +62,7 @@ def _drawn(folders: Sequence[RunFolder]) -> tuple[str, ...]:
         for path in sorted(folder.manifests.glob("*.json"))
         if (facts := read_json(path))["info"]["synthetic"]
     }
-    return tuple(
-        f"Synthetic images: {title}, drawn by a program, not patients." for title in sorted(titles)
-    )
+    return tuple(f"{title}: drawn by a program, not patients." for title in sorted(titles))
 
 
 def _run_names(folders: Sequence[RunFolder]) -> list[str]:
