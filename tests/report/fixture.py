@@ -24,6 +24,7 @@ from skinbench.records import (
     CellOutcome,
     CheckResult,
     ClaimResult,
+    Comparison,
     CleaningFinding,
     Confusion,
     DatasetInfo,
@@ -98,6 +99,7 @@ def make_run(root: Path, wish: Wish | None = None) -> RunFolder:
         cells=cells,
         scores=scores,
         confusions=confusions,
+        comparisons=_comparisons(wish) if wish.rows >= 5 else (),
         claims=_claims(wish) if wish.rows >= 5 else (),
         stamps={
             "by_image": "leaky split: 38.8 % of test images have an image of the same lesion in train"
@@ -288,6 +290,19 @@ def _claims(wish: Wish) -> tuple[ClaimResult, ...]:
         ClaimResult(row=row, metric="accuracy", class_=None, claimed=0.81, source=f"Table 2{wish.hostile}", measured=0.744, low=-0.10, high=-0.03, verdict="lower"),
         ClaimResult(row=row, metric="recall", class_="mel", claimed=0.60, source="abstract", measured=0.58, low=-0.11, high=0.06, verdict="cannot tell"),
         ClaimResult(row=row, metric="accuracy", class_=None, claimed=1.25, source="Figure 4", measured=None, verdict="impossible", reason="above 1"),
+    )  # fmt: skip
+
+
+def _comparisons(wish: Wish) -> tuple[Comparison, ...]:
+    pair = {
+        "name": f"leak gap{wish.hostile}",
+        "row": f"p1/multimodal{wish.hostile}",
+        "against": "g/none",
+    }
+    return (
+        Comparison(**pair, metric="accuracy", difference=0.031, low=0.012, high=0.05, paired=True, n=120, n_groups=90, seeds=3, sd_seeds=0.01),
+        Comparison(**pair, metric="recall", class_="mel", difference=0.02, low=-0.04, high=0.08, paired=True, n=120, n_positive=13, n_groups=12, seeds=3, sd_seeds=0.02),
+        Comparison(**pair, metric="specificity", class_="mel", difference=None, n=0, reason="cell g/none@0.0 failed: out of memory"),
     )  # fmt: skip
 
 

@@ -142,6 +142,20 @@ def test_the_text_itself_is_fine(tmp_path):
             "derived.e.options.x",
             ["derived 'mean_probability' has no option"],
         ),
+        (
+            "name: small\n",
+            "name: small\ncompare: {gap: {row: nope, against: a}}\n",
+            2,
+            "compare.gap.row",
+            ["no row 'nope'"],
+        ),
+        (
+            "name: small\n",
+            'name: small\ncompare: {gap: {row: a, against: a, metrics: ["recall"]}}\n',
+            2,
+            "compare.gap.metrics",
+            ["metric 'recall' is per class"],
+        ),
         # references
         ('of: "g/*"', 'of: "h/*"', 18, "derived.e.of", ["no row matches 'h/*'"]),
         ('of: "g/*"', "of: e", 18, "derived.e.of", ["no row matches 'e'"]),

@@ -15,12 +15,14 @@ from skinbench.records import (
     AuditReport,
     Cell,
     CellOutcome,
+    Contrast,
     FitRecord,
     Plan,
     Scorecard,
     Verdict,
 )
 from skinbench.score.claims import check_claims
+from skinbench.score.compare import compare_rows
 from skinbench.score.derive import derive_predictions
 from skinbench.score.predictions import Predictions, read_predictions, write_predictions
 from skinbench.score.scorecard import score_rows
@@ -35,7 +37,7 @@ from skinbench.store import (
     write_text,
 )
 from skinbench.suite import stated_suite
-from skinbench.suite.schema import Bootstrap
+from skinbench.suite.schema import SuiteFile
 
 if TYPE_CHECKING:
     from skinbench.gate import Check
@@ -53,7 +55,7 @@ def score(prepared: Prepared, records: Mapping[str, FitRecord], folder: RunFolde
         datasets={name: item.digest for name, item in prepared.manifests.items()},
         splits={name: item.digest for name, item in prepared.splits.items()},
         audit=prepared.audit,
-        bootstrap=prepared.suite.file.bootstrap,
+        suite=prepared.suite.file,
         reduced=prepared.suite.reduced,
     )
 
@@ -77,7 +79,7 @@ def score_folder(folder: RunFolder) -> Scorecard:
         datasets={path.stem: import_manifest(path).digest for path in manifests},
         splits={path.stem: import_split(path).digest for path in splits},
         audit=read_record(folder.audit, AuditReport),
-        bootstrap=stated_suite(folder.suite).bootstrap,
+        suite=stated_suite(folder.suite),
         reduced=read_json(folder.run).get("reduced", {}),
     )
 
@@ -90,14 +92,16 @@ def _score(
     datasets: Mapping[str, str],
     splits: Mapping[str, str],
     audit: AuditReport,
-    bootstrap: Bootstrap,
+    suite: SuiteFile,
     reduced: Mapping[str, str],
 ) -> Scorecard:
+    bootstrap = suite.bootstrap
     outcomes = [_outcome(cell, records) for cell in plan.cells]
     outcomes += derive(plan, folder, {item.cell: item for item in outcomes})
+    predictions = read_cells(folder, outcomes)
     scores, confusions = score_rows(
         plan.rows,
-        read_cells(folder, outcomes),
+        predictions,
         outcomes,
         replicates=bootstrap.replicates,
         level=bootstrap.level,
@@ -113,11 +117,30 @@ def _score(
         cells=tuple(outcomes),
         scores=scores,
         confusions=confusions,
+        comparisons=compare_rows(
+            _contrasts(suite, plan),
+            plan.rows,
+            predictions,
+            outcomes,
+            replicates=bootstrap.replicates,
+            level=bootstrap.level,
+            seed=bootstrap.seed,
+        ),
         claims=check_claims(plan.rows, scores, reduced=reduced),
         stamps=stamps(audit),
     )
     write_scorecard(card, folder)
     return card
+
+
+def _contrasts(suite: SuiteFile, plan: Plan) -> list[Contrast]:
+    """What `compare:` asks for, of rows that this run has."""
+    names = {row.name for row in plan.rows}
+    return [
+        Contrast(name=name, row=item.row, against=item.against, metrics=tuple(item.metrics))
+        for name, item in suite.compare.items()
+        if {item.row, item.against} <= names
+    ]
 
 
 def derive(plan: Plan, folder: RunFolder, outcomes: Mapping[str, CellOutcome]) -> list[CellOutcome]:

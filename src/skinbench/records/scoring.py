@@ -89,6 +89,45 @@ class Confusion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """Two rows that a suite wants compared."""
+
+    name: str
+    """Key under `compare:`."""
+    row: str
+    against: str
+    metrics: tuple[str, ...]
+    """`metric` or `metric:class`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One metric of a row minus the same of another, means over seeds."""
+
+    name: str
+    row: str
+    against: str
+    metric: str
+    class_: str | None = None
+    difference: float | None
+    """None where it cannot be taken; `reason` then says why."""
+    low: float | None = None
+    high: float | None = None
+    """Bounds at the scorecard's level."""
+    paired: bool = False
+    """Both rows were judged on the same images, and resampled together."""
+    n: int
+    """Images of the row's test set."""
+    n_positive: int | None = None
+    n_groups: int = 0
+    """Lesion groups that the metric conditions on, the fewer of both rows."""
+    seeds: int = 0
+    sd_seeds: float | None = None
+    """Standard deviation of the paired difference over seeds, where there are several."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClaimResult:
     """A published number beside the measured one."""
 
@@ -132,6 +171,7 @@ class Scorecard:
     cells: tuple[CellOutcome, ...]
     scores: tuple[Score, ...]
     confusions: tuple[Confusion, ...]
+    comparisons: tuple[Comparison, ...] = ()
     claims: tuple[ClaimResult, ...] = ()
     stamps: Mapping[str, str] = field(default_factory=dict)
     """Split name to the leak stamp printed in every table that it touches."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from skinbench.records import DatasetInfo, EpochRecord, LabelSpace, Row
-from skinbench.report import board, facts, figures, gallery, numbers, tables
+from skinbench.report import board, comparisons, facts, figures, gallery, numbers, tables
 from skinbench.report.content import Content, RunFacts
 from skinbench.report.figures import Drawing
 from skinbench.report.gallery import Gallery
@@ -71,6 +71,7 @@ class View:
     outcome_tone: str
     decision_rule: str
     gate: Table | None
+    comparisons: Table | None
     claims: Table | None
     failed: Table | None
     tracebacks: tuple[tuple[str, str], ...]
@@ -127,6 +128,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         outcome_tone=tables.OUTCOME_TONES.get(verdict.outcome, "warn") if verdict else "",
         decision_rule=numbers.one_line(verdict.decision_rule) if verdict else "",
         gate=tables.verdict_table(verdict) if verdict else None,
+        comparisons=_filled(comparisons.comparisons_table(scorecard.comparisons, scorecard.level)),
         claims=_filled(tables.claims_table(scorecard.claims)),
         failed=_filled(facts.cells_table(scorecard.cells)),
         tracebacks=_tracebacks(content),

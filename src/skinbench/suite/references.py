@@ -50,6 +50,11 @@ def _check_patterns(file: SuiteFile, names: Sequence[str], document: Document) -
         if item.on is not None:
             _known(item.on, file.data, "dataset", ("evaluate", index, "on"), document)
         _matched(item.rows, above, ("evaluate", index, "rows"), document)
+    for name, contrast in file.compare.items():
+        for field in ("row", "against"):
+            row = str(getattr(contrast, field))
+            if not row.startswith("baseline/"):  # rows that skinbench adds; see the planner
+                _known(row, above, "row", ("compare", name, field), document)
 
 
 def _known(name: str | None, among: Iterable[str], what: str, key: Key, document: Document) -> None:
@@ -117,6 +122,10 @@ def _metrics(file: SuiteFile, rows: Sequence[SuiteRow]) -> Iterable[tuple[str, s
     """Each metric that a check or a claim names, with its class."""
     for index, check in enumerate(file.gate):
         yield check.metric, check.class_, ("gate", index)
+    for name, contrast in file.compare.items():
+        for metric in contrast.metrics:
+            metric_name, _, class_ = metric.partition(":")
+            yield metric_name, class_ or None, ("compare", name, "metrics")
     places: list[tuple[Key, Sequence[Claim]]] = [(row.key, row.claims) for row in rows]
     places += [(("derived", name), item.claims) for name, item in file.derived.items()]
     for key, claims in places:

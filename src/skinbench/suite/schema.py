@@ -265,6 +265,18 @@ class Evaluate(Strict):
     conditions: Annotated[list[str], BeforeValidator(_listed)] = Field(["none"], min_length=1)
 
 
+class Compare(Strict):
+    """A row minus another, metric by metric; paired where both see the same test images."""
+
+    row: str
+    against: str
+    metrics: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        ["accuracy", "balanced_accuracy", "recall:mel", "specificity:mel"],
+        min_length=1,
+        description="`metric`, or `metric:class`",
+    )
+
+
 class Explain(Strict):
     """Heatmaps of chosen cases."""
 
@@ -324,6 +336,7 @@ class SuiteFile(Strict):
     grids: dict[RowName, dict[str, Any]] = Field(default_factory=dict)
     derived: dict[RowName, Derived] = Field(default_factory=dict)
     evaluate: list[Evaluate] = []
+    compare: dict[RowName, Compare] = Field(default_factory=dict)
     explain: Explain | None = Explain()
     gate: list[Check] = []
     inference: Inference = Inference()
