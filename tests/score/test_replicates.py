@@ -1,9 +1,7 @@
-import time
 
 import numpy as np
 import pytest
 
-from skinbench import registry
 from skinbench.score import replicates as module
 from skinbench.score.replicates import STREAM, ReplicateSet, draws, windows
 from tests.score.test_metrics import drawn
@@ -92,19 +90,3 @@ def test_a_universe_shares_resamples_with_a_part():
     np.testing.assert_array_equal(part.confusion + rest.confusion, whole.confusion)
     with pytest.raises(ValueError, match="universe"):
         ReplicateSet(labels, probabilities, lesions, replicates=2, seed=0, universe=universe[3:])
-
-
-def test_two_thousand_replicates_of_everything_are_quick():
-    generator = np.random.default_rng(0)
-    probabilities = generator.dirichlet(np.ones(7), size=2003)
-    labels = generator.integers(0, 7, size=2003)
-    lesions = generator.integers(0, 1500, size=2003)
-    entries = [registry.metrics.get(name) for name in registry.metrics.names()]
-    ReplicateSet(labels, probabilities, lesions, replicates=1, seed=0).ranking(0)  # imports
-    start = time.process_time()
-    made = ReplicateSet(labels, probabilities, lesions, replicates=2000, seed=11)
-    for part in windows(2003, 2000):
-        for entry in entries:
-            for index in range(7) if entry.per_class else [None]:
-                entry.compute(made.window(part), index)
-    assert time.process_time() - start < 2
