@@ -122,6 +122,7 @@ def make_world(root: Path, *, val_share: float = 0.2, seed: int = 0) -> World:
                     "sex": ("female", "male", None)[int(generator.integers(0, 3))],
                     "site": ("back", "face")[int(generator.integers(0, 2))],
                     "file_digest": hashlib.sha256(path.read_bytes()).hexdigest(),
+                    "pixel_digest": hashlib.sha256(path.read_bytes()).hexdigest(),
                     "width": 32,
                     "height": 24,
                 }
