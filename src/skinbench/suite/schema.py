@@ -19,6 +19,8 @@ from skinbench.registry import suggest
 RowName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./=,@-]*$", max_length=120)]
 # Of suites, data and splits, which name files and folders: no slash, no @.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=,-]*$", max_length=80)]
+# Of comparisons, which are only printed.
+Title = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=120)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
 Channels = Annotated[tuple[float, float, float], Field(strict=False)]  # YAML has lists only
@@ -336,7 +338,7 @@ class SuiteFile(Strict):
     grids: dict[RowName, dict[str, Any]] = Field(default_factory=dict)
     derived: dict[RowName, Derived] = Field(default_factory=dict)
     evaluate: list[Evaluate] = []
-    compare: dict[RowName, Compare] = Field(default_factory=dict)
+    compare: dict[Title, Compare] = Field(default_factory=dict)
     explain: Explain | None = Explain()
     gate: list[Check] = []
     inference: Inference = Inference()
