@@ -149,7 +149,7 @@ def drop_missing_files(cleaner: Cleaner, table: pd.DataFrame, root: Path) -> pd.
     Raises:
         DataError: a link leads out of root, or no row at all has its image.
     """
-    confined = _Confined(root, cleaner.name)
+    confined = Confined(root, cleaner.name)
     present = np.array([bool(path) and confined.is_file(path) for path in table["path"]], bool)
     if len(table) and not present.any():
         raise DataError(
@@ -162,7 +162,7 @@ def drop_missing_files(cleaner: Cleaner, table: pd.DataFrame, root: Path) -> pd.
     return cleaner.apply(table, "missing_file", ~present, "no image file")
 
 
-class _Confined:
+class Confined:
     """Which relative paths are regular files inside a root, links included.
 
     A folder's real place is looked up once: 10,000 images cost 10,000 lstat calls, no more.
@@ -173,6 +173,11 @@ class _Confined:
         self._folders: dict[Path, bool] = {}
 
     def is_file(self, relative: str) -> bool:
+        """Whether a relative path is such a file.
+
+        Raises:
+            DataError: it is a link, or below a link, that leads out of the root.
+        """
         path = self._root / relative
         try:
             status = path.lstat()

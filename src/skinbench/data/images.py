@@ -78,7 +78,12 @@ def usable_cores() -> int:
 
 
 def examine_files(
-    paths: Sequence[Path], store: Store, cache: str, progress: Progress | None = None
+    paths: Sequence[Path],
+    store: Store,
+    cache: str,
+    progress: Progress | None = None,
+    *,
+    anew: bool = False,
 ) -> list[ImageFacts]:
     """Read and decode each file once, ever: facts are remembered by (path, size, mtime).
 
@@ -87,9 +92,10 @@ def examine_files(
         store: where the facts are remembered.
         cache: name of the remembered list.
         progress: called as files are read.
+        anew: read every file, whatever is remembered.
     """
     known = FileDigests(store.root, cache)
-    facts = [_from_text(known.lookup(path)) for path in paths]
+    facts = [None if anew else _from_text(known.lookup(path)) for path in paths]
     unread = [index for index, fact in enumerate(facts) if fact is None]
     with strict_pillow(), ThreadPoolExecutor(usable_cores()) as pool:
         looks = pool.map(_examine, [paths[index] for index in unread])

@@ -87,11 +87,11 @@ def read_manifest(request: DataRequest, store: Store, progress: Progress | None 
         DataError: the dataset is missing or broken, or has a defect whose policy is `error`.
     """
     entry = registry.datasets.get(request.adapter)
-    options = _options(request, entry)
+    options = dataset_options(request, entry)
     cleaning.check_policy(request.name, request.cleaning)
     if request.sample is not None and request.sample < 1:
         raise UsageError(f"data.{request.name}.sample: {request.sample} is below 1")
-    root = _root(request, entry, options, store)
+    root = dataset_root(request, entry, options, store, f"data.{request.name}.root")
     raw = entry.read(root, options)
     folder = root.parent if root.is_file() else root
     space = _label_space(request, entry, raw)
@@ -121,7 +121,12 @@ def manifest_digest(space: LabelSpace, table: pd.DataFrame) -> str:
     return frame_digest(table, space.name, list(space.classes))
 
 
-def _options(request: DataRequest, entry: DatasetEntry) -> dict[str, object]:
+def dataset_options(request: DataRequest, entry: DatasetEntry) -> dict[str, object]:
+    """The adapter's options, those of the request over the defaults.
+
+    Raises:
+        UsageError: an option that the adapter does not have.
+    """
     unknown = sorted(set(request.options) - set(entry.options))
     if unknown:
         hint = registry.suggest(unknown[0], entry.options)
@@ -131,9 +136,25 @@ def _options(request: DataRequest, entry: DatasetEntry) -> dict[str, object]:
     return {**entry.options, **request.options}
 
 
-def _root(
-    request: DataRequest, entry: DatasetEntry, options: Mapping[str, object], store: Store
+def dataset_root(
+    request: DataRequest,
+    entry: DatasetEntry,
+    options: Mapping[str, object],
+    store: Store,
+    setting: str,
 ) -> Path:
+    """Where a dataset is: as asked, drawn into the store, or below SKINBENCH_DATA.
+
+    Args:
+        request: its root, where one is given.
+        entry: the catalog entry.
+        options: of the adapter, complete.
+        store: holds datasets made by a program.
+        setting: how the user names a root, for messages, e.g. `data.ham.root` or `--root`.
+
+    Raises:
+        DataError: there is no such folder.
+    """
     if request.root is not None:
         root = request.root.expanduser()
     elif entry.prepare is not None:
@@ -142,12 +163,12 @@ def _root(
         root = Path(os.environ["SKINBENCH_DATA"]) / request.adapter
     else:
         raise DataError(
-            f"data '{request.name}': {request.adapter} needs its files; set "
-            f"data.{request.name}.root, or SKINBENCH_DATA to a folder with {request.adapter}/ in it"
+            f"data '{request.name}': {request.adapter} needs its files; set {setting}, or "
+            f"SKINBENCH_DATA to a folder with {request.adapter}/ in it"
         )
     if not root.exists():
         raise DataError(
-            f"data '{request.name}': {root} does not exist; set data.{request.name}.root, or "
+            f"data '{request.name}': {root} does not exist; set {setting}, or "
             f"SKINBENCH_DATA to a folder with {request.adapter}/ in it"
         )
     return root.resolve()

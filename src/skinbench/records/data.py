@@ -74,6 +74,9 @@ class DatasetInfo:
     synthetic: bool = False
     """Drawn by a program: every page made from it says so."""
     expected_images: int | None = None
+    """Images of the official release: rows of its table."""
+    expected_classes: Mapping[str, int] = field(default_factory=dict)
+    """The dataset's own label to its number of images, where the release is fixed."""
     label_space: str = "ham7"
     """Label space used when the suite names none."""
 
@@ -89,6 +92,53 @@ class RawDataset:
     for messages."""
     unused_files: tuple[str, ...] = ()
     """Image files under the root that no row names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassCount:
+    """One of a dataset's own labels: what the release has, and what is on disk."""
+
+    label: str
+    """In the dataset's own words; empty for rows without a label."""
+    expected: int | None
+    """Images of the official release; None where the catalog states no count."""
+    rows: int
+    """Rows of the table on disk."""
+    images: int
+    """Of those, rows whose image is there and decodes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCheck:
+    """What of a dataset is on disk, beside what its catalog entry expects."""
+
+    adapter: str
+    root: Path
+    info: DatasetInfo
+    """Licence, citation, homepage and the expected counts."""
+    rows: int
+    """Rows of the dataset's own table."""
+    images: int
+    """Rows whose image file is there and decodes."""
+    missing: tuple[str, ...]
+    """Ids of rows without an image file, sorted."""
+    unreadable: Mapping[str, str]
+    """Image path relative to the root to why it does not decode, sorted."""
+    unused: tuple[str, ...]
+    """Image files that no row names, sorted."""
+    classes: tuple[ClassCount, ...]
+    """Expected and found labels, the most frequent expected ones first."""
+    problems: tuple[str, ...]
+    """Each difference from what is expected, one line; empty where all is there."""
+    notes: tuple[str, ...]
+    """Facts that are no fault, one line each, e.g. image files that no row names."""
+    next_step: str
+    """What to do about the problems, one line; empty where there is none."""
+
+    @property
+    def ok(self) -> bool:
+        """Nothing differs from what is expected."""
+        return not self.problems
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,10 @@ _TABLE = "ham10000_metadata"
 _TABLE_NAMES = tuple(_TABLE + ending for ending in (".csv", "", ".tab", ".tsv", ".txt"))
 _MASKS = "ham10000_segmentations_lesion_tschandl"
 _COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
-_CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+_CLASSES = {
+    "akiec": 327, "bcc": 514, "bkl": 1099, "df": 115, "mel": 1113, "nv": 6705, "vasc": 142,
+}  # fmt: skip
+"""Images per class (Tschandl 2018, table 1)."""
 
 
 def read(root: Path, options: Options) -> RawDataset:  # noqa: ARG001 - the contract of an adapter
@@ -109,6 +112,7 @@ ENTRY = DatasetEntry(
             "Kittler 2018, doi:10.1038/sdata.2018.161; CC BY-NC 4.0"
         ),
         expected_images=10015,
+        expected_classes=_CLASSES,
         label_space="ham7",
     ),
     read=read,
