@@ -11,16 +11,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from skinbench.catalog.datasets._tables import (
+from skinbench.catalog.datasets._cells import (
     check_names,
     check_paths,
-    index_files,
     known_age,
     known_sex,
     known_text,
-    read_table,
-    require_columns,
 )
+from skinbench.catalog.datasets._layout import index_files
+from skinbench.catalog.datasets._tables import read_table, require_columns
 from skinbench.errors import DataError
 from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
 from skinbench.records.entries import Options

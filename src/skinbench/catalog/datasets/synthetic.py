@@ -11,16 +11,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from skinbench.catalog.datasets._cells import check_names, known_age, known_sex, known_text
+from skinbench.catalog.datasets._layout import index_files
 from skinbench.catalog.datasets._lesions import LOOKS, draw, make_lesion
-from skinbench.catalog.datasets._tables import (
-    check_names,
-    index_files,
-    known_age,
-    known_sex,
-    known_text,
-    read_table,
-    require_columns,
-)
+from skinbench.catalog.datasets._tables import read_table, require_columns
 from skinbench.errors import DataError, UsageError
 from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
 from skinbench.records.entries import Options
