@@ -81,6 +81,22 @@ def _path_problem(value: str | None) -> str:
     return ""
 
 
+def whole_numbers(table: pd.DataFrame, column: str, path: Path) -> list[int]:
+    """A column of whole numbers from 0.
+
+    Raises:
+        DataError: a cell is none; names file, row and value.
+    """
+    numbers = []
+    for row, value in zip(table["row"], table[column], strict=True):
+        if not (value and value.isascii() and value.isdigit() and len(value) < 10):
+            raise DataError(
+                f"{path}: row {row}: {column} {value!r} is no whole number of 0 or more"
+            )
+        numbers.append(int(value))
+    return numbers
+
+
 def known_text(values: pd.Series) -> pd.Series:
     """Text with every word for `unknown` as None."""
     cells = [None if v is None or v.lower() in _UNKNOWN_WORDS else v for v in values]
@@ -146,8 +162,11 @@ def attributes(table: pd.DataFrame, used: Collection[str]) -> pd.Series:
     """
     names = sorted(str(name) for name in table.columns if name not in {*used, "row", ""})
     known = {name: known_text(table[name]).tolist() for name in names}
+    texts: dict[tuple[str | None, ...], str | None] = {}
     cells = []
     for values in zip(*known.values(), strict=True) if known else [()] * len(table):
-        row = {name: v for name, v in zip(names, values, strict=True) if v is not None}
-        cells.append(json.dumps(row, ensure_ascii=False, separators=(",", ":")) if row else None)
+        if values not in texts:
+            row = {name: v for name, v in zip(names, values, strict=True) if v is not None}
+            texts[values] = json.dumps(row, ensure_ascii=False) if row else None
+        cells.append(texts[values])
     return pd.Series(cells, dtype=object, index=table.index)

@@ -9,6 +9,7 @@ from pathlib import Path
 from skinbench.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+_SHOWN = 3
 FileIndex = dict[str, list[str]]
 
 
@@ -32,7 +33,8 @@ def find_table(root: Path, names: Sequence[str], title: str) -> Path:
     path = _look(root, names)
     if path is None:
         raise DataError(
-            f"{title}: no {' or '.join(names)} in {root}; set root to the folder that holds it"
+            f"{title}: no {' or '.join(names[:_SHOWN])} in {root}; "
+            f"set root to the folder that holds it"
         )
     return path
 

@@ -19,9 +19,8 @@ from skinbench.errors import DataError, one_line
 _DELIMITERS = ",\t;|"
 _BLOCK = 1 << 24
 """Bytes looked at together when a file is checked."""
-_SHARED = 10_000
-"""Different values of a column up to which equal cells are one object: 10 million rows of labels
-then cost a pointer each."""
+_ROWS = 50_000
+"""Rows held as such at a time: ten million of them would cost gigabytes."""
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SHOWN_COLUMNS = 40
 
@@ -105,41 +104,31 @@ def _read_text(path: Path) -> pd.DataFrame:
         try:
             header = [name.strip() for name in next(reader, [])]
             _check_header(header, path)
-            columns = [_Column() for _ in header]
-            lines = array("q")
+            columns: list[list[str | None]] = [[] for _ in header]
+            lines, rows = array("q"), []
             for row in reader:
-                if not any(row):
-                    continue
-                if len(row) != len(header):
+                if len(row) != len(header) and row:
                     raise DataError(
                         f"{path}: row {reader.line_num}: has {len(row)} cells, "
                         f"the header has {len(header)}"
                     )
-                lines.append(reader.line_num)
-                for column, cell in zip(columns, row, strict=True):
-                    column.add(cell)
+                if any(row):
+                    rows.append(row)
+                    lines.append(reader.line_num)
+                if len(rows) == _ROWS:
+                    _add(rows, columns)
+                    rows = []
+            _add(rows, columns)
         except csv.Error as error:
             raise DataError(f"{path}: row {reader.line_num}: {error}") from error
-    named = {name: column.cells for name, column in zip(header, columns, strict=True)}
-    return _frame(named, np.asarray(lines, dtype=np.int64))
+    return _frame(dict(zip(header, columns, strict=True)), np.asarray(lines, dtype=np.int64))
 
 
-class _Column:
-    """Cells of a column; equal cells are one object while there are few different ones."""
-
-    def __init__(self) -> None:
-        self.cells: list[str | None] = []
-        self._known: dict[str, str | None] = {}
-
-    def add(self, cell: str) -> None:
-        known = self._known
-        if cell in known:
-            self.cells.append(known[cell])
-            return
-        text = cell.strip() or None
-        if len(known) < _SHARED:
-            known[cell] = text
-        self.cells.append(text)
+def _add(rows: list[list[str]], columns: list[list[str | None]]) -> None:
+    """Move cells to their columns; equal cells of these rows become one object."""
+    for column, cells in zip(columns, zip(*rows, strict=True), strict=False):
+        known = {cell: cell.strip() or None for cell in set(cells)}
+        column.extend(map(known.__getitem__, cells))
 
 
 def _check_header(header: list[str], path: Path) -> None:

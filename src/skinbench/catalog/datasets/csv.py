@@ -2,6 +2,8 @@
 
 `root` is the table itself, or its folder with the option `table`. Columns keep their own names
 through options: an option that is None takes the column of the option's name where there is one.
+Columns that no option names are kept as attributes. An absolute image path is accepted where it
+lies inside the table's folder.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from skinbench.catalog.datasets._cells import (
+    attributes,
     check_names,
     check_paths,
     known_age,
@@ -19,12 +22,14 @@ from skinbench.catalog.datasets._cells import (
     known_text,
 )
 from skinbench.catalog.datasets._layout import index_files
-from skinbench.catalog.datasets._tables import read_table, require_columns
+from skinbench.catalog.datasets._tables import columns_of, read_table, require_columns
 from skinbench.errors import DataError
 from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
 from skinbench.records.entries import Options
 
 _FIELDS = ("image_id", "path", "label", "lesion_id", "patient_id", "age", "sex", "site", "source")
+_TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq"})
+_SHOWN = 5
 _GROUPS = ("lesion_id", "patient_id")
 
 
@@ -46,7 +51,8 @@ def read(root: Path, options: Options) -> RawDataset:
     columns = _columns(source, options, table_path)
     if "label" not in columns:
         raise DataError(
-            f"{table_path}: no column label; name yours with the option `label` of this dataset"
+            f"{table_path}: no column label; name yours with the option `label` of this dataset; "
+            f"its columns are: {columns_of(source)}"
         )
     table = pd.DataFrame({"row": source["row"]})
     paths, unused = _paths(source, columns, table_path, folder)
@@ -70,11 +76,24 @@ def _find_table(root: Path, name: str) -> tuple[Path, str]:
     check_paths(problem_frame, "table", root)
     path = root / name
     if not path.is_file():
-        raise DataError(
-            f"no table {name} in {root}; set root to the table itself, or the option `table`"
-        )
+        raise DataError(_no_table(root, name))
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise DataError(f"{path} is a link that leads out of {root}; copy the table there instead")
     parent = PurePosixPath(name.replace("\\", "/")).parent.as_posix()
     return path, "" if parent == "." else f"{parent}/"
+
+
+def _no_table(root: Path, name: str) -> str:
+    tables = []
+    if root.is_dir():
+        tables = sorted(p.name for p in root.iterdir() if p.suffix.lower() in _TABLE_SUFFIXES)
+    if len(tables) == 1:
+        return (
+            f"no table {name} in {root}, which holds {tables[0]}: set the option `table` to "
+            f"{tables[0]}, or root to {root / tables[0]}"
+        )
+    there = f" ({', '.join(tables[:_SHOWN])} are there)" if tables else ""
+    return f"no table {name} in {root}{there}; set root to the table itself, or the option `table`"
 
 
 def _columns(source: pd.DataFrame, options: Options, path: Path) -> dict[str, str]:
@@ -89,7 +108,7 @@ def _columns(source: pd.DataFrame, options: Options, path: Path) -> dict[str, st
     if "image_id" not in columns and "path" not in columns:
         raise DataError(
             f"{path}: needs a column image_id or path; name yours with the option `image_id` "
-            f"or `path`; its columns are: {', '.join(str(c) for c in source.columns if c != 'row')}"
+            f"or `path`; its columns are: {columns_of(source)}"
         )
     return columns
 
@@ -100,7 +119,8 @@ def _paths(
     """(path per row relative to the manifest's root, image files that no row names)."""
     if "path" in columns:
         cells = source[["row"]].copy()
-        parts = [v.replace("\\", "/") if v else v for v in source[columns["path"]]]
+        inside = _Inside(table_path.parent)
+        parts = [v and inside.relative(v).replace("\\", "/") for v in source[columns["path"]]]
         cells["path"] = pd.Series(parts, dtype=object)
         check_paths(cells, "path", table_path)
         return [folder + str(PurePosixPath(value)) for value in cells["path"]], []
@@ -117,6 +137,28 @@ def _paths(
     return [folder + images[key][0] if key in images else "" for key in keys], unused
 
 
+class _Inside:
+    """Makes absolute paths that lie inside a folder relative to it; others stay as they are.
+
+    The real place of an image's folder is looked up once; of the image itself it is not, so that
+    a link that leads out is still refused by name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._places: dict[Path, Path] = {}
+
+    def relative(self, value: str) -> str:
+        path = Path(value)
+        if not path.is_absolute() or not value.isprintable():
+            return value
+        if path.parent not in self._places:
+            self._places[path.parent] = path.parent.resolve()
+        real = self._places[path.parent] / path.name
+        inside = real.is_relative_to(self._folder)
+        return real.relative_to(self._folder).as_posix() if inside else value
+
+
 def _add_metadata(
     table: pd.DataFrame, source: pd.DataFrame, columns: dict[str, str], path: Path
 ) -> None:
@@ -127,10 +169,11 @@ def _add_metadata(
         table[field] = known_text(source[columns[field]]) if field in columns else None
     table["sex"] = known_sex(source[columns["sex"]]) if "sex" in columns else None
     table["age"] = known_age(source, columns["age"], path) if "age" in columns else np.nan
+    table["attributes"] = attributes(source, columns.values())
 
 
 ENTRY = DatasetEntry(
-    version=1,
+    version=2,
     info=DatasetInfo(
         title="Table of images",
         licence="as its owner says",

@@ -3,6 +3,8 @@
 Read as Kaggle or Harvard Dataverse (doi:10.7910/DVN/DBW86T) unpack it: the metadata table as
 `HAM10000_metadata` with or without an ending, the images in one folder, in two parts, or beside
 the table, in any letter case; lesion masks where `HAM10000_segmentations_lesion_tschandl` is.
+`source` is the column `dataset` of newer tables (rosendahl, vidir_modern, vidir_molemax,
+vienna_dias): where the image was taken. Older tables don't say.
 """
 
 from __future__ import annotations
@@ -11,15 +13,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from skinbench.catalog.datasets._cells import check_names, known_age, known_sex, known_text
-from skinbench.catalog.datasets._layout import index_files
+from skinbench.catalog.datasets._cells import (
+    attributes,
+    check_names,
+    known_age,
+    known_sex,
+    known_text,
+)
+from skinbench.catalog.datasets._layout import find_table, index_files, paths_of, unused_files
 from skinbench.catalog.datasets._tables import read_table, require_columns
-from skinbench.errors import DataError
 from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
 from skinbench.records.entries import Options
 
-_TABLE = "ham10000_metadata"
-_TABLE_NAMES = tuple(_TABLE + ending for ending in (".csv", "", ".tab", ".tsv", ".txt"))
+_TITLE = "HAM10000"
+_TABLE_NAMES = tuple(
+    "HAM10000_metadata" + ending for ending in (".csv", "", ".tab", ".tsv", ".txt")
+)
 _MASKS = "ham10000_segmentations_lesion_tschandl"
 _COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 _CLASSES = {
@@ -38,7 +47,7 @@ def read(root: Path, options: Options) -> RawDataset:  # noqa: ARG001 - the cont
     Raises:
         DataError: the folder or the table is missing, or a cell is broken.
     """
-    table_path = _find_table(root)
+    table_path = find_table(root, _TABLE_NAMES, _TITLE)
     source = read_table(table_path)
     require_columns(source, _COLUMNS, table_path)
     check_names(source, "image_id", table_path)
@@ -50,7 +59,7 @@ def read(root: Path, options: Options) -> RawDataset:  # noqa: ARG001 - the cont
             "row": source["row"],
             "image_id": source["image_id"],
             # Kaggle's archive holds each part twice, in two letter cases: the first serves.
-            "path": [images[key][0] if key in images else "" for key in keys],
+            "path": paths_of(images, keys),
             "label": [None if label is None else label.lower() for label in source["dx"]],
             "lesion_id": known_text(source["lesion_id"]),
             "age": known_age(source, "age", table_path),
@@ -58,24 +67,11 @@ def read(root: Path, options: Options) -> RawDataset:  # noqa: ARG001 - the cont
             "site": known_text(source["localization"]),
             "source": known_text(source["dataset"]) if "dataset" in source else None,
             "dx_type": known_text(source["dx_type"]),
+            "attributes": attributes(source, (*_COLUMNS, "dataset")),
             "mask_path": [masks.get(key) for key in keys],
         }
     )
-    unused = sorted(images[stem][0] for stem in images.keys() - set(keys))
-    return RawDataset(table=table, unused_files=tuple(unused))
-
-
-def _find_table(root: Path) -> Path:
-    if not root.is_dir():
-        raise DataError(f"HAM10000: {root} is not a folder; set root to where it is unpacked")
-    by_name = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_file()}
-    for name in _TABLE_NAMES:
-        if name in by_name:
-            return by_name[name]
-    raise DataError(
-        f"HAM10000: no HAM10000_metadata.csv (or without an ending, or .tab) in {root}; "
-        f"set root to the folder that holds it"
-    )
+    return RawDataset(table=table, unused_files=unused_files(images, keys))
 
 
 def _find_masks(root: Path) -> dict[str, str]:
@@ -93,7 +89,7 @@ def _find_masks(root: Path) -> dict[str, str]:
 ENTRY = DatasetEntry(
     version=1,
     info=DatasetInfo(
-        title="HAM10000",
+        title=_TITLE,
         licence="CC BY-NC 4.0",
         citation=(
             "Tschandl P, Rosendahl C, Kittler H. The HAM10000 dataset, a large collection of "
