@@ -62,6 +62,23 @@ class LabelSpace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Download:
+    """One file of a dataset at its official place."""
+
+    url: str
+    file_name: str
+    """Its name there, and at a mirror."""
+    bytes: int | None = None
+    """Size as published; None where it is not."""
+    digest: str | None = None
+    """`md5:...` or `sha256:...` as published; None where it is not."""
+    into: str = ""
+    """Folder under the dataset's root that the file, or what is in it, goes to."""
+    unpack: bool = False
+    """A zip whose content is wanted."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetInfo:
     """What a dataset says about itself, printed wherever its pictures or numbers are."""
 
@@ -79,6 +96,10 @@ class DatasetInfo:
     """The dataset's own label to its number of images, where the release is fixed."""
     label_space: str = "ham7"
     """Label space used when the suite names none."""
+    downloads: tuple[Download, ...] = ()
+    """What `skinbench data download` fetches; empty where nobody may, or need, fetch it."""
+    download_note: str = ""
+    """What a person has to do or know to get it, e.g. that it needs a login."""
 
 
 @dataclass(frozen=True, kw_only=True)
