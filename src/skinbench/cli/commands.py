@@ -18,6 +18,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Look around": {
         "list": "Names that a suite can use.",
+        "data": "Check datasets on this machine, or download them.",
         "doctor": "What this machine has, and what to do about what it lacks.",
         "schema": "JSON Schema of the suite file, for editors.",
         "cache": "List, verify and clear the store.",

@@ -142,13 +142,16 @@ def _store(path: Path | None) -> Iterator[Finding]:
 def _datasets() -> Iterator[Finding]:
     named = os.environ.get("SKINBENCH_DATA")
     if not named:
-        advice = "set it to the folder with one sub-folder per dataset, e.g. $PWD/data"
+        advice = (
+            "set it to the folder with one sub-folder per dataset, e.g. $PWD/data; "
+            "skinbench data download ham10000 fills one"
+        )
         yield Finding(name="SKINBENCH_DATA", state="warn", detail="not set", advice=advice)
         return
     root = Path(named)
     folders = sorted(item.name for item in root.iterdir() if item.is_dir()) if root.is_dir() else []
     detail = f"{root}: {', '.join(folders) if folders else 'no sub-folders'}"
-    advice = "" if folders else "unpack a dataset there, e.g. ham10000/"
+    advice = "" if folders else "unpack a dataset there, or: skinbench data download ham10000"
     yield Finding(
         name="SKINBENCH_DATA", state="ok" if folders else "warn", detail=detail, advice=advice
     )

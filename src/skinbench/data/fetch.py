@@ -12,14 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import re
 import shutil
-import socket
-import ssl
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +20,15 @@ from email.message import Message
 from pathlib import Path
 from typing import IO
 
+from skinbench.data.server import (
+    CutOff,
+    Patience,
+    content_length,
+    content_range,
+    open_url,
+    reason_of,
+    shown,
+)
 from skinbench.errors import CorruptObjectError, DataError, ResourceError, StoreError, one_line
 from skinbench.records import Download
 from skinbench.store import read_record, write_json
@@ -34,23 +36,8 @@ from skinbench.store import read_record, write_json
 BLOCK = 1 << 18
 DISK_RESERVE = 200_000_000
 """Bytes that a download leaves free."""
-_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses that say `later`, not `no`."""
-
 Advance = Callable[[int, int | None], None]
 """(bytes so far, bytes in all or None)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long a transfer waits, and how often it tries."""
-
-    timeout: float = 60.0
-    """Seconds without a byte."""
-    attempts: int = 5
-    """In a row that bring nothing new."""
-    pause: Callable[[float], None] = time.sleep
-    """(seconds)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +46,6 @@ class _Note:
 
     total: int | None
     validator: str
-
-
-class _CutOff(Exception):
-    """Worth another attempt; the message is the reason."""
 
 
 def fetch(
@@ -95,7 +78,7 @@ def fetch(
         try:
             total = _attempt(download, url, part, patience, advance)
             break
-        except _CutOff as reason:
+        except CutOff as reason:
             grown = _size(part) > best
             best, fruitless = max(best, _size(part)), 0 if grown else fruitless + 1
             if fruitless >= patience.attempts:
@@ -108,31 +91,6 @@ def fetch(
     part.replace(target)
     _note_path(part).unlink(missing_ok=True)
     return target
-
-
-def remote_size(url: str, patience: Patience) -> int | None:
-    """Bytes of a file as its server tells, None where it does not; downloads nothing.
-
-    Raises:
-        DataError: the server refuses or cannot be reached.
-    """
-    for attempt in range(patience.attempts):
-        try:
-            # Not HEAD: signed addresses, to which Dataverse redirects, are for GET alone.
-            with _open(url, {"Range": "bytes=0-0"}, patience) as response:
-                if response.status == 206:
-                    return _content_range(response.headers)[1]
-                return _length(response.headers)
-        except _CutOff as error:
-            reason = error
-            if attempt + 1 < patience.attempts:
-                patience.pause(2.0**attempt)
-    raise DataError(f"{shown(url)}: {reason}; try again later")
-
-
-def shown(url: str) -> str:
-    """An address for a message: one line, without what may be a secret in its query."""
-    return one_line(url.partition("?")[0])
 
 
 def file_digests(path: Path, *names: str) -> dict[str, str]:
@@ -157,11 +115,11 @@ def _attempt(
     if note and note.total is not None and have == note.total:
         return have
     headers = {"Range": f"bytes={have}-", "If-Range": note.validator} if note and have else {}
-    with _open(url, headers, patience, part) as response:
+    with open_url(url, headers, patience, part) as response:
         if response.status == 206:
             total = _continued(response.headers, have, note, part)
         else:
-            have, total = 0, _length(response.headers)
+            have, total = 0, content_length(response.headers)
             part.unlink(missing_ok=True)
         _check_promise(download, url, response.headers, total)
         _write_note(part, response.headers, total)
@@ -170,7 +128,7 @@ def _attempt(
             limit = max(0, shutil.disk_usage(part.parent).free - DISK_RESERVE)
         _receive(response, part, have, limit, lambda done: advance(done, total))
     if total is not None and _size(part) < total:
-        raise _CutOff(f"was cut off at {_size(part):,} of {total:,} bytes")
+        raise CutOff(f"was cut off at {_size(part):,} of {total:,} bytes")
     return total
 
 
@@ -209,21 +167,21 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     try:
         return response.read(BLOCK)
     except TimeoutError as error:
-        raise _CutOff("the server stopped sending") from error
+        raise CutOff("the server stopped sending") from error
     except (OSError, http.client.HTTPException) as error:
-        raise _CutOff(f"the connection broke ({_reason(error)})") from error
+        raise CutOff(f"the connection broke ({reason_of(error)})") from error
 
 
 def _continued(headers: Message, have: int, note: _Note | None, part: Path) -> int | None:
     """The length of the whole file, if what follows is really its continuation."""
-    start, total = _content_range(headers)
+    start, total = content_range(headers)
     changed = note is None or (note.total is not None and total != note.total)
     etag = headers.get("ETag")
     if etag and note and note.validator.startswith('"') and etag != note.validator:
         changed = True  # a server that ignores If-Range
     if changed or start != have:
         part.unlink(missing_ok=True)
-        raise _CutOff("the file changed on the server")
+        raise CutOff("the file changed on the server")
     return total
 
 
@@ -264,94 +222,6 @@ def _check(download: Download, url: str, part: Path, total: int | None) -> None:
             f"{shown(url)}: {download.file_name} has {kind} {found}, published is {wanted}; it was "
             f"removed: try again, or from another place"
         )
-
-
-# --- the server --------------------------------------------------------------------------
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follow to http and https only, and never from https to http."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        """The next request; an error where it would leave encryption or HTTP."""
-        scheme = urllib.parse.urlsplit(newurl).scheme
-        if scheme != "https" and (scheme != "http" or req.type == "https"):
-            raise DataError(f"{shown(req.full_url)}: redirects to {shown(newurl)}: refused")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _open(
-    url: str, headers: dict[str, str], patience: Patience, part: Path | None = None
-) -> http.client.HTTPResponse:
-    if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
-        raise DataError(f"{shown(url)} is not an http or https address")
-    from skinbench import __version__
-
-    agent = {"User-Agent": f"skinbench/{__version__}", "Accept-Encoding": "identity"}
-    opener = urllib.request.build_opener(_Redirects)
-    try:
-        request = urllib.request.Request(url, headers={**agent, **headers})
-        response: http.client.HTTPResponse = opener.open(request, timeout=patience.timeout)
-        return response
-    except urllib.error.HTTPError as error:
-        with error:
-            raise _refused(url, error, part) from error
-    except (ValueError, http.client.InvalidURL) as error:
-        raise DataError(f"{shown(url)} is not an address: {one_line(str(error))}") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _unreachable(url, error, part) from error
-
-
-def _refused(url: str, error: urllib.error.HTTPError, part: Path | None) -> Exception:
-    if error.code == 416 and part is not None:  # the part is longer than the file is now
-        part.unlink(missing_ok=True)
-        return _CutOff("the file changed on the server")
-    if error.code in _AGAIN:
-        return _CutOff(f"answers {error.code} ({one_line(error.reason)})")
-    meanings = {
-        401: "asks for a login",
-        403: "refuses access",
-        404: "is not there; it may have moved",
-        410: "is no longer there",
-    }
-    meaning = meanings.get(error.code, one_line(str(error.reason)))
-    return DataError(f"{shown(url)}: {meaning} (HTTP {error.code})")
-
-
-def _unreachable(url: str, error: Exception, part: Path | None) -> Exception:
-    cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    begun = part is not None and part.exists()
-    if isinstance(cause, (socket.gaierror, ssl.SSLCertVerificationError)) and not begun:
-        return DataError(f"{shown(url)}: cannot be reached ({_reason(cause)}); is there a network?")
-    if isinstance(cause, TimeoutError):
-        return _CutOff("does not answer")
-    return _CutOff(f"cannot be reached ({_reason(cause)})")
-
-
-def _reason(error: object) -> str:
-    return one_line(str(getattr(error, "strerror", None) or error) or type(error).__name__)
-
-
-def _length(headers: Message) -> int | None:
-    text = headers.get("Content-Length", "")
-    return int(text) if re.fullmatch(r"\d{1,15}", text) else None
-
-
-def _content_range(headers: Message) -> tuple[int, int | None]:
-    """(first byte, bytes in all); (-1, None) where the header is none."""
-    pattern = r"bytes (\d{1,15})-\d{1,15}/(\d{1,15}|\*)"
-    match = re.fullmatch(pattern, headers.get("Content-Range", ""))
-    if not match:
-        return -1, None
-    return int(match[1]), None if match[2] == "*" else int(match[2])
 
 
 # --- beside the part ---------------------------------------------------------------------

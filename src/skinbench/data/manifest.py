@@ -12,6 +12,7 @@ import pandas as pd
 from skinbench import registry
 from skinbench.data import cleaning
 from skinbench.data.images import Progress, examine_files
+from skinbench.data.receipt import WORKPLACE
 from skinbench.data.tables import frame_digest, plain_text, read_parquet, shaped, write_parquet
 from skinbench.data.taxonomy import code_of, label_codes, label_space
 from skinbench.errors import CorruptObjectError, DataError, UsageError
@@ -164,14 +165,26 @@ def dataset_root(
     else:
         raise DataError(
             f"data '{request.name}': {request.adapter} needs its files; set {setting}, or "
-            f"SKINBENCH_DATA to a folder with {request.adapter}/ in it"
+            f"SKINBENCH_DATA to a folder with {request.adapter}/ in it{_get(request, entry)}"
         )
     if not root.exists():
         raise DataError(
             f"data '{request.name}': {root} does not exist; set {setting}, or "
-            f"SKINBENCH_DATA to a folder with {request.adapter}/ in it"
+            f"SKINBENCH_DATA to a folder with {request.adapter}/ in it{_get(request, entry)}"
+        )
+    if (root / WORKPLACE).exists():
+        raise DataError(
+            f"data '{request.name}': the download to {root} is not finished; continue it: "
+            f"skinbench data download {request.adapter} --root {root}"
         )
     return root.resolve()
+
+
+def _get(request: DataRequest, entry: DatasetEntry) -> str:
+    """How to come by a dataset that is not there."""
+    if not entry.info.downloads and not entry.info.download_note:
+        return ""
+    return f"; to get it: skinbench data download {request.adapter}"
 
 
 def _prepared(

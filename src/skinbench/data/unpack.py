@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import ENOSPC
 from pathlib import Path
 
 from skinbench.data.fetch import DISK_RESERVE
@@ -127,9 +128,9 @@ def _one_line_each(archive: Path) -> Iterator[None]:
         reason = one_line(str(error))
         raise DataError(f"{archive.name}: {reason}; nothing was unpacked") from error
     except OSError as error:
+        hint = "; make room, then the same command continues" if error.errno == ENOSPC else ""
         raise ResourceError(
-            f"{archive.name}: cannot be unpacked: {error.strerror or error}; make room, then try "
-            f"again"
+            f"{archive.name}: cannot be unpacked: {error.strerror or error}{hint}"
         ) from error
 
 
