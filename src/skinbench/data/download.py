@@ -83,7 +83,7 @@ def plan_download(
         if info.download_note:
             raise DataError(f"{dataset}: {info.download_note} ({info.homepage})")
         raise UsageError(f"{dataset} has nothing to download; datasets that have: {_fetchable()}")
-    if mirror is not None and urllib.parse.urlsplit(mirror).scheme not in {"http", "https"}:
+    if mirror is not None and not mirror.lower().startswith(("http://", "https://")):
         raise UsageError(f"--from {mirror!r} is not an http or https address")
     root = root.expanduser().absolute()
     if root.exists() and not root.is_dir():

@@ -165,7 +165,7 @@ def _opened(part: Path) -> IO[bytes]:
 
 def _read(response: http.client.HTTPResponse) -> bytes:
     try:
-        return response.read(BLOCK)
+        return response.read1(BLOCK)  # what has come so far, also before a cut-off
     except TimeoutError as error:
         raise CutOff("the server stopped sending") from error
     except (OSError, http.client.HTTPException) as error:

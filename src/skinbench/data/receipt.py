@@ -1,4 +1,4 @@
-"""What a download has left in a dataset's folder: the receipt when it is whole, else a workplace."""
+"""What a download leaves in a dataset's folder: a receipt when it is whole, else a workplace."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def open_url(
         CutOff: later may be better.
         DataError: it never will.
     """
-    if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
+    if not re.match(r"https?://", url, re.IGNORECASE):
         raise DataError(f"{shown(url)} is not an http or https address")
     agent = {"User-Agent": f"skinbench/{__version__}", "Accept-Encoding": "identity"}
     opener = urllib.request.build_opener(_Redirects)
@@ -127,6 +127,10 @@ def _refused(url: str, error: urllib.error.HTTPError, part: Path | None) -> Exce
         404: "is not there; it may have moved",
         410: "is no longer there",
     }
+    if 300 <= error.code < 400:  # urllib's own refusals
+        return DataError(
+            f"{shown(url)}: redirects in circles or out of the web: refused (HTTP {error.code})"
+        )
     meaning = meanings.get(error.code, one_line(str(error.reason)))
     return DataError(f"{shown(url)}: {meaning} (HTTP {error.code})")
 
