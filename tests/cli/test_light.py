@@ -117,6 +117,8 @@ def loaded(place, *words):
         ["gate", "judged", "--baseline", "b.json", "--update-baseline"],
         ["gate", "judged", "--baseline", "b.json", "--json"],
         ["schema"],
+        ["data", "check", "--help"],
+        ["data", "download", "--help"],
         ["doctor"],
         ["cache", "list"],
         ["cache", "verify"],

@@ -68,7 +68,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *words: object) -> None:
         """Nothing on the terminal."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer as the file's settings say."""
         served = self.files.get(self.path.partition("?")[0])
         if served is None:

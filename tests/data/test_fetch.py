@@ -28,9 +28,8 @@ def get(server, tmp_path):
     """Fetch /a.zip of the server; `get.waits` are the pauses between attempts."""
 
     class Get:
-        waits: list[float] = []
-        seen: list[tuple[int, int | None]] = []
-        folder = tmp_path
+        def __init__(self):
+            self.folder, self.waits, self.seen = tmp_path, [], []
 
         def __call__(self, url=None, timeout=5.0, attempts=3, **settings):
             download = Download(

@@ -123,6 +123,10 @@ ENTRY = DatasetEntry(
         attribution="Derm7pt, Kawahara et al. 2019, doi:10.1109/JBHI.2018.2824327",
         expected_images=1011,
         label_space="",  # the diagnoses that the table has
+        download_note=(
+            "cannot be fetched without a login: ask for one with the form at "
+            "https://derm.cs.sfu.ca/Download.html, then unpack release_v0.zip"
+        ),
     ),
     read=read,
     options={"view": "derm"},

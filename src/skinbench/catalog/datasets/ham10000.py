@@ -22,7 +22,7 @@ from skinbench.catalog.datasets._cells import (
 )
 from skinbench.catalog.datasets._layout import find_table, index_files, paths_of, unused_files
 from skinbench.catalog.datasets._tables import read_table, require_columns
-from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
+from skinbench.records import DatasetEntry, DatasetInfo, Download, RawDataset
 from skinbench.records.entries import Options
 
 _TITLE = "HAM10000"
@@ -86,6 +86,41 @@ def _find_masks(root: Path) -> dict[str, str]:
     }
 
 
+_DATAVERSE = "https://dataverse.harvard.edu/api/access/datafile"
+_DOWNLOADS = (
+    Download(
+        url=f"{_DATAVERSE}/4338392?format=original",  # else a conversion with other bytes
+        file_name="HAM10000_metadata.csv",
+        bytes=690_218,
+        digest="md5:8f85fb1aa29d80a2797247e434deb79d",
+    ),
+    Download(
+        url=f"{_DATAVERSE}/3172585",
+        file_name="HAM10000_images_part_1.zip",
+        bytes=1_366_522_108,
+        digest="md5:4639bfa73ab251610530a97c898e6e46",
+        into="HAM10000_images_part_1",
+        unpack=True,
+    ),
+    Download(
+        url=f"{_DATAVERSE}/3172584",
+        file_name="HAM10000_images_part_2.zip",
+        bytes=1_403_566_547,
+        digest="md5:da43d6cc50f6613013be07e8986b384b",
+        into="HAM10000_images_part_2",
+        unpack=True,
+    ),
+    Download(
+        url=f"{_DATAVERSE}/3838943",
+        file_name="HAM10000_segmentations_lesion_tschandl.zip",
+        bytes=10_808_743,
+        digest="md5:6e8d252e09cfdb0189199f15985a5b84",
+        unpack=True,
+    ),
+)
+"""Version 4.0 of doi:10.7910/DVN/DBW86T; Dataverse states the MD5 of every file."""
+
+
 ENTRY = DatasetEntry(
     version=1,
     info=DatasetInfo(
@@ -104,6 +139,7 @@ ENTRY = DatasetEntry(
         expected_images=10015,
         expected_classes=_CLASSES,
         label_space="ham7",
+        downloads=_DOWNLOADS,
     ),
     read=read,
     # Not isic8: akiec joins actinic keratoses (AK) and Bowen's disease (SCC), which it parts.

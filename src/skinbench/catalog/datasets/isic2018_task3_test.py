@@ -13,7 +13,7 @@ import pandas as pd
 from skinbench.catalog.datasets._cells import attributes, check_names, one_hot
 from skinbench.catalog.datasets._layout import find_table, index_files, paths_of, unused_files
 from skinbench.catalog.datasets._tables import read_table, require_columns
-from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
+from skinbench.records import DatasetEntry, DatasetInfo, Download, RawDataset
 from skinbench.records.entries import Options
 
 _TITLE = "ISIC 2018 task 3 test"
@@ -48,6 +48,14 @@ def read(root: Path, options: Options) -> RawDataset:  # noqa: ARG001 - the cont
     return RawDataset(table=table, unused_files=unused_files(images, source["image"]))
 
 
+_BUCKET = "https://isic-challenge-data.s3.amazonaws.com/2018"
+_DOWNLOADS = tuple(
+    Download(url=f"{_BUCKET}/{name}", file_name=name, unpack=True)
+    for name in ("ISIC2018_Task3_Test_GroundTruth.zip", "ISIC2018_Task3_Test_Input.zip")
+)
+"""The challenge's bucket states neither sizes nor checksums: lengths are the server's."""
+
+
 ENTRY = DatasetEntry(
     version=1,
     info=DatasetInfo(
@@ -65,6 +73,7 @@ ENTRY = DatasetEntry(
         ),
         expected_images=1512,
         label_space="ham7",
+        downloads=_DOWNLOADS,
     ),
     read=read,
     labels={"ham7": {name: name.lower() for name in _COLUMNS}},

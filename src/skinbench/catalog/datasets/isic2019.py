@@ -23,7 +23,7 @@ from skinbench.catalog.datasets._cells import (
 )
 from skinbench.catalog.datasets._layout import find_table, index_files, paths_of, unused_files
 from skinbench.catalog.datasets._tables import read_table, require_columns, rows_by_id
-from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
+from skinbench.records import DatasetEntry, DatasetInfo, Download, RawDataset
 from skinbench.records.entries import Options
 
 _TITLE = "ISIC 2019"
@@ -81,6 +81,19 @@ def _source(lesion: str | None) -> str:
     return found[1] if found else "unknown"
 
 
+_BUCKET = "https://isic-challenge-data.s3.amazonaws.com/2019"
+_DOWNLOADS = (
+    Download(url=f"{_BUCKET}/{_TRUTH}", file_name=_TRUTH),
+    Download(url=f"{_BUCKET}/{_METADATA}", file_name=_METADATA),
+    Download(
+        url=f"{_BUCKET}/ISIC_2019_Training_Input.zip",
+        file_name="ISIC_2019_Training_Input.zip",
+        unpack=True,
+    ),
+)
+"""The challenge's bucket states neither sizes nor checksums: lengths are the server's."""
+
+
 ENTRY = DatasetEntry(
     version=1,
     info=DatasetInfo(
@@ -101,6 +114,7 @@ ENTRY = DatasetEntry(
         expected_images=25331,
         expected_classes=_CLASSES,
         label_space="isic8",
+        downloads=_DOWNLOADS,
     ),
     read=read,
     labels={"isic8": {name: name.lower() for name in _CLASSES}},

@@ -20,7 +20,7 @@ from skinbench.catalog.datasets._cells import (
 )
 from skinbench.catalog.datasets._layout import find_table, index_files, paths_of, unused_files
 from skinbench.catalog.datasets._tables import read_table, require_columns
-from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
+from skinbench.records import DatasetEntry, DatasetInfo, Download, RawDataset
 from skinbench.records.entries import Options
 
 _TITLE = "PAD-UFES-20"
@@ -66,6 +66,42 @@ def read(root: Path, options: Options) -> RawDataset:  # noqa: ARG001 - the cont
     return RawDataset(table=table, unused_files=unused_files(images, ids))
 
 
+_MENDELEY = "https://data.mendeley.com/public-files/datasets/zr7vgbcyr2/files"
+_DOWNLOADS = (
+    Download(
+        url=f"{_MENDELEY}/fa850265-57da-48f0-ba3e-998b3e44b1f6/file_downloaded",
+        file_name="metadata.csv",
+        bytes=316_209,
+        digest="sha256:14d145235cedb022548257acb0d84dcd949e2c916f65d2baa7c38ed5339e9527",
+    ),
+    Download(
+        url=f"{_MENDELEY}/1cc2f71f-20a2-412d-b746-a9b9bc20c966/file_downloaded",
+        file_name="imgs_part_1.zip",
+        bytes=1_245_184_680,
+        digest="sha256:0ab44f60938bf57445e12f518a8878954cc734e6b0aec6d01194e2d26b4b2dca",
+        into="images",
+        unpack=True,
+    ),
+    Download(
+        url=f"{_MENDELEY}/559a60ed-5504-475d-996c-6a8bc253b5e7/file_downloaded",
+        file_name="imgs_part_2.zip",
+        bytes=1_126_646_990,
+        digest="sha256:e2d9a3cbd58e823f5ae33163c48643e7d1b54ae3f9e145f01f8e9f16a363a60b",
+        into="images",
+        unpack=True,
+    ),
+    Download(
+        url=f"{_MENDELEY}/34dcdf8e-e5f1-4b35-aa0b-5135051ff852/file_downloaded",
+        file_name="imgs_part_3.zip",
+        bytes=1_220_565_093,
+        digest="sha256:ecc4ef10143a43e1d01cb736773148607a78b530417eb76f2c38ad24bf5d0d2c",
+        into="images",
+        unpack=True,
+    ),
+)
+"""Version 1 of doi:10.17632/zr7vgbcyr2; Mendeley Data states the SHA-256 of every file."""
+
+
 ENTRY = DatasetEntry(
     version=1,
     info=DatasetInfo(
@@ -81,6 +117,7 @@ ENTRY = DatasetEntry(
         expected_images=2298,
         expected_classes=_CLASSES,
         label_space="",  # the diagnoses that the table has
+        downloads=_DOWNLOADS,
     ),
     read=read,
 )

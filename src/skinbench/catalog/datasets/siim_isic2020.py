@@ -33,7 +33,7 @@ from skinbench.catalog.datasets._layout import (
 )
 from skinbench.catalog.datasets._tables import read_table, require_columns, rows_by_id
 from skinbench.errors import DataError
-from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
+from skinbench.records import DatasetEntry, DatasetInfo, Download, RawDataset
 from skinbench.records.entries import Options
 
 _TITLE = "SIIM-ISIC 2020"
@@ -166,6 +166,21 @@ def _joined(
     return [joined[image_id] for image_id in ids]
 
 
+_BUCKET = "https://isic-challenge-data.s3.amazonaws.com/2020"
+_DOWNLOADS = (
+    *(
+        Download(url=f"{_BUCKET}/{name}", file_name=name)
+        for name in ("ISIC_2020_Training_GroundTruth.csv", _LESIONS, _DUPLICATES)
+    ),
+    Download(
+        url=f"{_BUCKET}/ISIC_2020_Training_JPEG.zip",
+        file_name="ISIC_2020_Training_JPEG.zip",
+        unpack=True,
+    ),
+)
+"""The challenge's bucket states neither sizes nor checksums: lengths are the server's."""
+
+
 ENTRY = DatasetEntry(
     version=1,
     info=DatasetInfo(
@@ -184,6 +199,8 @@ ENTRY = DatasetEntry(
         expected_images=33126,
         expected_classes=_CLASSES,
         label_space="",  # the diagnoses that the table has
+        downloads=_DOWNLOADS,
+        download_note="the images are 23 GB, packed and unpacked 46 GB",
     ),
     read=read,
 )
