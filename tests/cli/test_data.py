@@ -54,6 +54,7 @@ def test_download_then_check(shell, mirror, tmp_path, monkeypatch):
     assert checked.code == 1  # two of 1,512
     assert checked.json["images"] == 2
     assert checked.json["missing"] == []
+    assert checked.json["next_step"].endswith(f"download isic2018_task3_test --root {root}")
 
 
 def test_without_consent_nothing_is_asked_for(shell, mirror, tmp_path):
@@ -132,7 +133,7 @@ def test_check_shows_expected_beside_found(shell, tmp_path):
     assert lines[1] == "licence   CC BY-NC 4.0"
     assert ["nv", "6,705"] in [line.split()[:2] for line in lines]
     assert any(line.startswith("differs: ") and "expected 10,015" in line for line in lines)
-    assert lines[-1].startswith("next: ")
+    assert lines[-1].endswith("skinbench data download ham10000 --root NEW_FOLDER")
     listed = shell("data", "check", "ham10000", "--root", "ham", "--json").json
     assert listed["ok"] is False
     assert listed["dataset"] == "ham10000"

@@ -14,6 +14,7 @@ from skinbench import registry
 from skinbench.data.cleaning import Confined
 from skinbench.data.images import Progress, examine_files
 from skinbench.data.manifest import DataRequest, dataset_options, dataset_root
+from skinbench.data.receipt import RECEIPT
 from skinbench.records import ClassCount, DatasetCheck, DatasetInfo
 from skinbench.store import Store
 
@@ -75,7 +76,7 @@ def check_dataset(
         classes=classes,
         problems=problems,
         notes=_notes(raw.unused_files),
-        next_step=_next_step(adapter, entry.info) if problems else "",
+        next_step=_next_step(adapter, entry.info, folder) if problems else "",
     )
 
 
@@ -135,7 +136,11 @@ def _notes(unused: tuple[str, ...]) -> tuple[str, ...]:
     return (f"{len(unused):,} image file{plural} that no row names{_some(tuple(sorted(unused)))}",)
 
 
-def _next_step(adapter: str, info: DatasetInfo) -> str:
+def _next_step(adapter: str, info: DatasetInfo, folder: Path) -> str:
     if not info.homepage:
         return "mend the table or add the files that it names"
-    return f"get what is missing: skinbench data download {adapter}, or {info.homepage}"
+    if not info.downloads:
+        return f"get what is missing: {info.download_note or info.homepage}"
+    if (folder / RECEIPT).is_file():
+        return f"skinbench data download {adapter} --root {folder}"
+    return f"for a complete copy: skinbench data download {adapter} --root NEW_FOLDER"
