@@ -63,7 +63,7 @@ def test_unlike_members_are_refused():
         "different images": predictions(a.iloc[1:]),
         "'label' of image i0_00000": predictions(a.assign(label="df")),
         "'group_id'": predictions(a.assign(group_id="g")),
-        "'split'": predictions(a.assign(split="val")),
+        "fold 0, (val|test)": predictions(a.assign(split="val")),
         "'weight'": predictions(a.assign(weight=2.0)),
         "has the classes": predictions(decided([0], [0], classes=("mel", "nv")), ("mel", "nv")),
     }

@@ -89,6 +89,8 @@ def _facts(prepared: Prepared, leaks: dict[str, str]) -> Iterator[tuple[str, str
         shares = Counter(split.table[split.table["fold"] == 0]["split"])
         parts = ", ".join(f"{name} {shares[name]:,}" for name in ("train", "val", "test"))
         folds = f" x {split.folds} folds" if split.folds > 1 else ""
+        if split.fold_names:
+            folds += f", each without one source: {', '.join(split.fold_names)}"
         yield "split", f"{split.name} (by {split.group}): {parts}{folds}", ""
         if split.name in leaks:
             policy = prepared.audit.policies.get(split.name, "error")

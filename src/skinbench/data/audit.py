@@ -90,7 +90,7 @@ def enforce(
     refused = [name for name in splits if name in found and report.policies[name] == "error"]
     if refused:
         facts = "; ".join(f"split '{name}': {_sentence(report, name)}" for name in refused)
-        raise LeakageError(f"{facts}; {_way_out(refused)}")
+        raise LeakageError(f"{facts}; {_way_out(refused, splits)}")
     return {
         name: _dropped(split, manifests)
         if name in found and report.policies[name] == "drop"
@@ -222,14 +222,26 @@ def _lost_classes(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
     ]
 
 
-def _way_out(refused: list[str]) -> str:
+def _way_out(refused: list[str], splits: Mapping[str, SplitTable]) -> str:
     """What to do; a further test set is judged by fits that exist, so nothing can be dropped."""
+    copied = [name for name in refused if _copied(splits[name])]
+    if copied:
+        return (
+            f"`oversample_first` of {', '.join(copied)} does so by design: say `leakage: keep` "
+            f"there, or oversample inside train by `technique: oversampling`"
+        )
     if any("@" in name for name in refused):
         return (
             "judge on images that train does not have (`exclude` them), or say `leakage: keep`; "
             "two datasets that use the same ids for different images need other ids"
         )
     return "group by lesion or patient, or say `leakage: drop` or `leakage: keep`"
+
+
+def _copied(split: SplitTable) -> bool:
+    """Whether an image is in several splits of a fold, in copies."""
+    there = split.table.duplicated(["dataset", "image_id", "fold"], keep=False)
+    return bool(there.any() and (split.table["copies"] > 1).any())
 
 
 def _sentence(report: AuditReport, name: str) -> str:

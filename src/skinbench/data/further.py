@@ -33,5 +33,10 @@ def further_split(name: str, base: SplitTable, manifest: Manifest) -> SplitTable
     table = pd.concat([kept, *tests], ignore_index=True)
     note = f"judged on every image of {manifest.name}"
     return split_of(
-        name, sorted_rows(table), group=base.group, folds=base.folds, notes=(*base.notes, note)
+        name,
+        sorted_rows(table),
+        group=base.group,
+        folds=base.folds,
+        notes=(*base.notes, note),
+        fold_names=base.fold_names,
     )

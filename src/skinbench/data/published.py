@@ -93,7 +93,7 @@ def _datasets(
         return list(source["dataset"])
     homes: dict[str, list[str]] = {}
     for name, manifest in manifests.items():
-        for image_id in {*manifest.table["image_id"], *_cleaned(manifest)}:
+        for image_id in {*manifest.table["image_id"], *cleaned(manifest)}:
             homes.setdefault(image_id, []).append(name)
     found: list[str | None] = []
     for row, image_id in zip(source["row"], source["image_id"], strict=True):
@@ -107,7 +107,8 @@ def _datasets(
     return found
 
 
-def _cleaned(manifest: Manifest) -> set[str]:
+def cleaned(manifest: Manifest) -> set[str]:
+    """Ids of the images that cleaning left out."""
     findings = [f for f in manifest.findings if f.policy == "quarantine"]
     return {item for finding in findings for item in finding.items}
 
@@ -116,13 +117,13 @@ def _without_cleaned(
     table: pd.DataFrame, manifests: Mapping[str, Manifest], path: Path
 ) -> tuple[pd.DataFrame, list[str]]:
     kept = {name: set(manifest.table["image_id"]) for name, manifest in manifests.items()}
-    cleaned = {name: _cleaned(manifest) for name, manifest in manifests.items()}
+    dropped = {name: cleaned(manifest) for name, manifest in manifests.items()}
     usable, gone = [], dict.fromkeys(manifests, 0)
     rows = zip(table["row"], table["image_id"], table["dataset"], strict=True)
     for row, image_id, name in rows:
         if name is not None and image_id in kept[name]:
             usable.append(True)
-        elif name is not None and image_id in cleaned[name]:
+        elif name is not None and image_id in dropped[name]:
             usable.append(False)
             gone[name] += 1
         else:

@@ -25,6 +25,7 @@ class _Facts:
     folds: int
     digest: str
     notes: tuple[str, ...]
+    fold_names: tuple[str, ...] = ()
 
 
 def bare_id(image_id: str) -> str:
@@ -38,7 +39,13 @@ def sorted_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def split_of(
-    name: str, table: pd.DataFrame, *, group: str, folds: int, notes: Sequence[str]
+    name: str,
+    table: pd.DataFrame,
+    *,
+    group: str,
+    folds: int,
+    notes: Sequence[str],
+    fold_names: Sequence[str] = (),
 ) -> SplitTable:
     """A SplitTable with its digest; `table` is sorted already."""
     return SplitTable(
@@ -48,6 +55,7 @@ def split_of(
         folds=folds,
         digest=split_digest(table),
         notes=tuple(notes),
+        fold_names=tuple(fold_names),
     )
 
 
@@ -80,6 +88,7 @@ def export_split(split: SplitTable, path: Path) -> None:
         folds=split.folds,
         digest=split.digest,
         notes=split.notes,
+        fold_names=split.fold_names,
     )
     write_parquet(split.table, SPLIT_SCHEMA, path)
     write_json(path.with_suffix(".json"), facts)
@@ -103,4 +112,5 @@ def import_split(path: Path) -> SplitTable:
         folds=facts.folds,
         digest=facts.digest,
         notes=facts.notes,
+        fold_names=facts.fold_names,
     )

@@ -1,20 +1,27 @@
-"""Split tables: stratified by image, lesion or patient, across datasets, or as published."""
+"""Split tables: by image, lesion, patient or source, across datasets, or as published."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from skinbench.data.assign import Floats, Ints, folds_of, hold_out, rounded
-from skinbench.data.grouping import GROUPS, group_indices
+from skinbench.data.assign import folds_of, hold_out
+from skinbench.data.grouping import GROUPS
 from skinbench.data.published import read_published
+from skinbench.data.split_images import (
+    SplitImages,
+    oversampled,
+    read_images,
+    shared_with,
+    totals_of,
+    val_within,
+)
 from skinbench.data.split_tables import (
-    bare_id,
     export_split,
     import_split,
     load_split,
@@ -28,6 +35,7 @@ from skinbench.records import Manifest, SplitTable
 
 __all__ = [
     "GROUPS",
+    "by_source",
     "cross",
     "export_split",
     "given",
@@ -39,19 +47,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Images:
-    """Labelled images of a manifest, sorted by id, as arrays."""
-
-    ids: npt.NDArray[np.object_]
-    classes: Ints
-    """Class index per image [N]."""
-    groups: Ints
-    """Group index per image [N]."""
-    names: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
 def grouped(
     name: str,
     manifest: Manifest,
@@ -61,6 +56,8 @@ def grouped(
     val: float,
     folds: int,
     seed: int,
+    without_lesion: str = "own",
+    oversample_first: bool = False,
 ) -> SplitTable:
     """Split one dataset, stratified by class, without dividing a group.
 
@@ -71,37 +68,110 @@ def grouped(
     Args:
         name: key under `splits:`.
         manifest: the dataset.
-        group: what is never divided: image, lesion or patient.
+        group: what is never divided: image, lesion, patient or source.
         test: share of test images; not used where folds > 1.
         val: share of all images that is val, taken inside train by the same grouping.
         folds: 1 for one hold-out, k for k folds whose test parts cover every image once.
         seed: any non-negative integer.
+        without_lesion: what becomes of images that name neither lesion nor patient: `own` makes
+            each a group, `train` puts them into train of every fold, beside the shares of the
+            others, `drop` leaves them out.
+        oversample_first: repeat images until every class has as many as the largest, and only
+            then divide the copies: an image can be in train, val and test at once. `copies` says
+            how often. Made for showing what that does; nothing else puts an image on both sides.
 
     Raises:
         UsageError: shares, folds or group that cannot be.
     """
     test = 1.0 / folds if folds > 1 else test
     _check_request(name, group, test, val, folds, seed)
-    images = _images(name, manifest, group)
+    if oversample_first and group != "image":
+        raise UsageError(
+            f"splits.{name}.oversample_first: copies of an image are divided one by one, which "
+            f"is `group: image`, not {group}"
+        )
+    images = read_images(name, manifest, group, without_lesion)
+    if oversample_first:
+        images = oversampled(images, seed)
     if folds > 1:
         if images.groups.max(initial=-1) + 1 < folds:
             raise UsageError(f"splits.{name}: {folds} folds need as many groups")
         parts = folds_of(images.classes, images.groups, folds, np.random.default_rng([seed, 0]))
         tests = [parts == fold for fold in range(folds)]
     else:
-        wanted = _totals(images.classes, len(images.names)) * test
+        wanted = totals_of(images.classes, len(images.names)) * test
         rng = np.random.default_rng([seed, 0])
         tests = [hold_out(images.classes, images.groups, wanted, rng)]
     frames = []
     for fold, in_test in enumerate(tests):
         split = np.where(in_test, "test", "train").astype(object)
-        split[_val_within(images, in_test, test, val, np.random.default_rng([seed, 1 + fold]))] = (
+        split[val_within(images, in_test, test, val, np.random.default_rng([seed, 1 + fold]))] = (
             "val"
         )
-        frames.append(_frame(images.ids, manifest.name, fold, split))
-    table = sorted_rows(pd.concat(frames))
+        frames.append(_fold_frame(images, manifest.name, fold, split))
+    table = _joined(frames)
     notes = (*images.notes, *_absent(images, manifest.name, table, val))
     return split_of(name, table, group=group, folds=folds, notes=notes)
+
+
+def by_source(
+    name: str,
+    manifest: Manifest,
+    *,
+    group: str,
+    val: float,
+    seed: int,
+    without_lesion: str = "own",
+) -> SplitTable:
+    """Leave one source out: a fold for each source, in the order of their names, that is its test.
+
+    Images whose source is not known are in no split: they may be of the one that is left out.
+
+    Args:
+        name: key under `splits:`.
+        manifest: the dataset; its column `source` says where each image was taken.
+        group: what val inside the other sources never divides.
+        val: share of the other sources' images that is val.
+        seed: any non-negative integer.
+        without_lesion: as of `grouped`; under `train`, in train where their source is not test.
+
+    Raises:
+        UsageError: fewer than two sources are known, or a share that cannot be.
+    """
+    _check_request(name, group, None, val, 1, seed)
+    known = manifest.table["source"].notna()
+    sources = sorted(set(manifest.table.loc[known & manifest.table["label"].notna(), "source"]))
+    if len(sources) < 2:
+        found = f"one source, {sources[0]}" if sources else "no sources"
+        raise UsageError(
+            f"splits.{name}.folds: '{manifest.name}' names {found}; leaving one out needs two"
+        )
+    notes: tuple[str, ...] = ()
+    if not known.all():
+        notes = (
+            f"{int((~known).sum()):,} of {len(known):,} images of {manifest.name} have no source: "
+            f"in no split",
+        )
+        manifest = replace(manifest, table=manifest.table[known].reset_index(drop=True))
+    images = read_images(name, manifest, group, without_lesion)
+    home = dict(zip(manifest.table["image_id"], manifest.table["source"], strict=True))
+    frames = []
+    for fold, source in enumerate(sources):
+        in_test = np.asarray(images.sources == source, dtype=bool)
+        if not in_test.any() or in_test.all():
+            raise UsageError(f"splits.{name}.folds: no image of {source} (or of another) is left")
+        split = np.full(len(images.ids), "train", dtype=object)
+        split[in_test] = "test"
+        rest = images.subset(~in_test)
+        nowhere = np.zeros(len(rest.ids), dtype=bool)
+        chosen = val_within(rest, nowhere, 0.0, val, np.random.default_rng([seed, 1 + fold]))
+        split[np.flatnonzero(~in_test)[chosen]] = "val"
+        others = [image for image in images.train_only if home[image] != source]
+        part = replace(images, train_only=np.array(others, dtype=object))
+        frames.append(_fold_frame(part, manifest.name, fold, split))
+    table = _joined(frames)
+    notes = (*notes, *images.notes, *_absent(images, manifest.name, table, val, sources))
+    return split_of(name, table, group=group, folds=len(sources), notes=notes, fold_names=sources)
 
 
 def cross(
@@ -113,6 +183,7 @@ def cross(
     group: str,
     val: float,
     seed: int,
+    without_lesion: str = "own",
 ) -> SplitTable:
     """Train on one dataset, test on another.
 
@@ -122,9 +193,10 @@ def cross(
         test: the dataset judged on; all of its labelled images.
         exclude: images of train with one of its image ids (`_downsampled` or not) or lesion ids
             are left out; None leaves train whole.
-        group: what val inside train never divides: image, lesion or patient.
+        group: what val inside train never divides: image, lesion, patient or source.
         val: share of the remaining train images that is val.
         seed: any non-negative integer.
+        without_lesion: as of `grouped`, for the images of train; test images are never dropped.
 
     Raises:
         UsageError: train and test are one dataset, nothing is left, or a share that cannot be.
@@ -134,23 +206,20 @@ def cross(
         raise UsageError(f"splits.{name}: train and test are both '{train.name}'; use `data:`")
     notes: tuple[str, ...] = ()
     if exclude is not None:
-        shared = _shared(train.table, exclude.table)
+        shared = shared_with(train.table, exclude.table)
         notes = (
             f"{int(shared.sum()):,} of {len(shared):,} images of {train.name} left out: "
             f"{exclude.name} has their image or lesion id",
         )
         train = replace(train, table=train.table[~shared].reset_index(drop=True))
-    images = _images(name, train, group)
+    images = read_images(name, train, group, without_lesion)
     nowhere = np.zeros(len(images.ids), dtype=bool)
     split = np.full(len(images.ids), "train", dtype=object)
-    split[_val_within(images, nowhere, 0.0, val, np.random.default_rng([seed, 1]))] = "val"
-    judged = _images(name, test, "image")
+    split[val_within(images, nowhere, 0.0, val, np.random.default_rng([seed, 1]))] = "val"
+    judged = read_images(name, test, "image")
     whole = np.full(len(judged.ids), "test", dtype=object)
-    table = sorted_rows(
-        pd.concat(
-            [_frame(images.ids, train.name, 0, split), _frame(judged.ids, test.name, 0, whole)]
-        )
-    )
+    learnt = _fold_frame(images, train.name, 0, split)
+    table = _joined([learnt, _fold_frame(judged, test.name, 0, whole)])
     notes = (*notes, *images.notes, *judged.notes)
     return split_of(name, table, group=group, folds=1, notes=notes)
 
@@ -179,9 +248,6 @@ def given(name: str, manifests: Mapping[str, Manifest], path: Path) -> SplitTabl
     return split_of(name, table, group="given", folds=folds, notes=notes)
 
 
-# --- arrays ------------------------------------------------------------------------------
-
-
 def _check_request(
     name: str, group: str, test: float | None, val: float, folds: int, seed: int
 ) -> None:
@@ -196,80 +262,36 @@ def _check_request(
         )
 
 
-def _images(name: str, manifest: Manifest, group: str) -> _Images:
-    table = manifest.table.sort_values("image_id", kind="stable").reset_index(drop=True)
-    unlabelled = int(table["label"].isna().sum())
-    table = table[table["label"].notna()].reset_index(drop=True)
-    if table.empty:
-        raise UsageError(f"splits.{name}: no labelled image of '{manifest.name}' is left")
-    names = manifest.label_space.classes
-    index = {code: position for position, code in enumerate(names)}
-    groups, notes = group_indices(name, manifest.name, table, group)
-    if unlabelled:
-        notes = (*notes, f"{unlabelled:,} images of {manifest.name} without a label: in no split")
-    return _Images(
-        ids=table["image_id"].to_numpy(dtype=object),
-        classes=np.array([index[label] for label in table["label"]], dtype=np.int64),
-        groups=groups,
-        names=names,
-        notes=notes,
-    )
-
-
-def _val_within(
-    images: _Images,
-    in_test: npt.NDArray[np.bool_],
-    test: float,
-    val: float,
-    rng: np.random.Generator,
-) -> npt.NDArray[np.bool_]:
-    """Which images outside test are val [N]."""
-    chosen = np.zeros(len(in_test), dtype=bool)
-    if val == 0.0:
-        return chosen
-    n_classes = len(images.names)
-    totals = _totals(images.classes, n_classes)
-    rest = totals - _totals(images.classes[in_test], n_classes)
-    wanted = totals * val
-    # Round so that train, which gets what is left, stays within one image of its share too.
-    low, high = rounded(wanted)
-    least, most = rounded(rest - totals * (1.0 - test - val))
-    tight_low, tight_high = np.maximum(low, least), np.minimum(high, most)
-    possible = tight_low <= tight_high
-    bounds = np.where(possible, tight_low, low), np.where(possible, tight_high, high)
-    outside = np.flatnonzero(~in_test)
-    groups = pd.factorize(images.groups[outside])[0].astype(np.int64)
-    chosen[outside] = hold_out(images.classes[outside], groups, wanted, rng, bounds)
-    return chosen
-
-
-def _totals(classes: Ints, n_classes: int) -> Floats:
-    return np.bincount(classes, minlength=n_classes).astype(np.float64)
-
-
-def _shared(left: pd.DataFrame, right: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Rows of left whose image or lesion is in right [N]."""
-    images = left["image_id"].map(bare_id).isin(set(right["image_id"].map(bare_id)))
-    lesions = left["lesion_id"].isin(set(right["lesion_id"].dropna()))
-    return (images | lesions).to_numpy(dtype=bool)
-
-
-# --- tables ------------------------------------------------------------------------------
-
-
-def _frame(
-    ids: npt.NDArray[np.object_], dataset: str, fold: int, split: npt.NDArray[np.object_]
+def _fold_frame(
+    images: SplitImages, dataset: str, fold: int, split: npt.NDArray[np.object_]
 ) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"image_id": ids, "dataset": dataset, "fold": fold, "split": split, "copies": 1}
+    """Rows of one fold; copies of one image in one split are one row."""
+    ids = np.concatenate([images.ids, images.train_only])
+    parts = np.concatenate([split, np.full(len(images.train_only), "train", dtype=object)])
+    frame = pd.DataFrame(
+        {"image_id": ids, "dataset": dataset, "fold": fold, "split": parts, "copies": 1}
     )
+    keys = ["image_id", "dataset", "fold", "split"]
+    return frame.groupby(keys, sort=False)["copies"].sum().reset_index()
 
 
-def _absent(images: _Images, dataset: str, table: pd.DataFrame, val: float) -> tuple[str, ...]:
+def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return sorted_rows(pd.concat(frames, ignore_index=True))
+
+
+def _absent(
+    images: SplitImages,
+    dataset: str,
+    table: pd.DataFrame,
+    val: float,
+    fold_names: Sequence[str] = (),
+) -> tuple[str, ...]:
     """A note for each class that a split of some fold lacks altogether."""
     labels = pd.Series(images.classes, index=images.ids)
+    labels = labels[~labels.index.duplicated()]
+    placed = table[table["image_id"].isin(labels.index)]
     counts = pd.crosstab(
-        [table["fold"], table["split"]], labels.reindex(table["image_id"]).to_numpy()
+        [placed["fold"], placed["split"]], labels.reindex(placed["image_id"]).to_numpy()
     )
     notes = []
     for split in ("train", "val", "test") if val else ("train", "test"):
@@ -277,6 +299,7 @@ def _absent(images: _Images, dataset: str, table: pd.DataFrame, val: float) -> t
             per_fold = counts[class_].unstack("split", fill_value=0).reindex(columns=[split])
             empty = [int(fold) for fold in per_fold.index[per_fold[split].fillna(0) == 0]]
             if empty:
-                where = f" of fold {', '.join(map(str, empty))}" if len(per_fold) > 1 else ""
+                shown = [fold_names[fold] if fold_names else str(fold) for fold in empty]
+                where = f" of fold {', '.join(shown)}" if len(per_fold) > 1 else ""
                 notes.append(f"no {images.names[class_]} image of {dataset} in {split}{where}")
     return tuple(notes)

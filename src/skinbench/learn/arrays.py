@@ -87,7 +87,7 @@ class Part:
     """The train or val images of a fit, sorted by dataset and image id."""
 
     table: pd.DataFrame
-    """Manifest rows [N]; train repeats a row as often as the split's `copies` says."""
+    """Manifest rows [N], each repeated as often as the split's `copies` says."""
     dataset: Ints
     """[N] position of each image's dataset in FitArrays.datasets."""
     rows: Ints
@@ -223,8 +223,8 @@ def _part(spec: FitSpec, sources: Sources, name: str) -> Part:
         digest = spec.datasets[key]
         members = chosen[chosen["dataset"] == key].sort_values("image_id")
         found = sources.rows(digest, members["image_id"].to_numpy(dtype=object))
-        if name == "train":
-            found = np.repeat(found, members["copies"].to_numpy(dtype=np.int64))
+        # Val too: where copies were made before splitting, they weigh there as they do in test.
+        found = np.repeat(found, members["copies"].to_numpy(dtype=np.int64))
         tables.append(sources.manifest(digest).table.iloc[found])
         datasets.append(np.full(len(found), index, dtype=np.int64))
         rows.append(found)

@@ -27,6 +27,27 @@ def epoch_order(copies: Ints, seed: int, epoch: int) -> Ints:
     return generator.permutation(positions)
 
 
+def drawn_order(technique: NamedSpec, labels: Ints, n_classes: int, seed: int, epoch: int) -> Ints:
+    """Positions of one epoch as the technique's own sampler draws them.
+
+    Depends on seed and epoch alone too: the generator is made anew for each epoch.
+
+    Raises:
+        UsageError: the sampler gives no epoch, or a position that train does not have.
+    """
+    entry = registry.techniques.get(technique.name)
+    assert entry.draw is not None
+    generator = np.random.default_rng(derive_seed(seed, ORDER, epoch))
+    options = {**entry.options, **technique.options}
+    order = np.asarray(entry.draw(labels, n_classes, options, generator), dtype=np.int64)
+    if order.ndim != 1 or not len(order) or order.min() < 0 or order.max() >= len(labels):
+        raise UsageError(
+            f"technique {technique.name}: its draw must give positions from 0 to "
+            f"{len(labels) - 1}, at least one"
+        )
+    return order
+
+
 def cut(order: Ints, batch_size: int) -> list[Ints]:
     """Batches in order; a last batch of one image joins the batch before it.
 

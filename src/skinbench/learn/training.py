@@ -15,7 +15,7 @@ import torch
 from skinbench import registry
 from skinbench.errors import SkinbenchError
 from skinbench.learn.arrays import FitArrays, Part, Sources, load_arrays
-from skinbench.learn.batches import build_augment, cut, epoch_order
+from skinbench.learn.batches import build_augment, cut, drawn_order, epoch_order
 from skinbench.learn.checkpoint import Checkpoint, Scalars, load_checkpoint, save_checkpoint
 from skinbench.learn.features import build_features, open_features
 from skinbench.learn.network import Encoders
@@ -166,7 +166,7 @@ class Training:
         return self._progress.stopped or self._progress.epoch >= self.spec.train.epochs
 
     def run_epoch(self) -> EpochRecord:
-        """Train on every image once (as often as its copies say) and score val.
+        """Train on every image once (as often as its technique says) and score val.
 
         Raises:
             DivergedError: a loss is not finite.
@@ -174,7 +174,7 @@ class Training:
         started, epoch = time.perf_counter(), self._progress.epoch + 1
         seed, learning_rate = self.spec.train.seed, learning_rate_of(self._optimiser)
         torch.manual_seed(derive_seed(seed, DRAWS, epoch))
-        order = epoch_order(self.arrays.copies, seed, epoch)
+        order = self._order(epoch)
         train_loss = self._learn(order)
         scores = self._validate()
         if not math.isfinite(train_loss) or (scores and not math.isfinite(scores.log_loss)):
@@ -198,6 +198,13 @@ class Training:
         self._progress = self._stopping.after(record, self._progress)
         self._history = (*self._history, record)
         return record
+
+    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
+        spec, arrays = self.spec, self.arrays
+        if registry.techniques.get(spec.technique.name).draw is None:
+            return epoch_order(arrays.copies, spec.train.seed, epoch)
+        labels, n_classes = arrays.train.labels, len(spec.classes)
+        return drawn_order(spec.technique, labels, n_classes, spec.train.seed, epoch)
 
     def _learn(self, order: npt.NDArray[np.int64]) -> float:
         self.network.train()

@@ -19,7 +19,7 @@ def predict(
     """Predict every evaluation of every finished cell; write one table a cell."""
     plan, inference = prepared.plan, prepared.suite.file.inference
     cells = {cell.name: cell for cell in plan.cells}
-    by_name = {item.name: item for item in prepared.manifests.values()}
+    by_name = {item.name: item for item in prepared.joined.values()}
     parts: dict[str, list[tuple[PredictionOrder, pd.DataFrame]]] = {}
     for item in plan.evaluations:
         cell = cells[item.cell]
@@ -30,7 +30,7 @@ def predict(
             order = PredictionOrder(
                 fit=cell.fit,
                 dataset=by_name[str(dataset)].digest,
-                image_ids=tuple(part["image_id"]),
+                image_ids=tuple(dict.fromkeys(part["image_id"])),
                 condition=item.condition,
             )
             parts.setdefault(item.cell, []).append((order, part))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from skinbench.data.manifest import export_manifest
 from skinbench.data.splits import export_split, publish_split
-from skinbench.plan import Planned, make_plan, read_manifests, split_and_audit
+from skinbench.plan import Planned, join_lesions, make_plan, read_manifests, split_and_audit
 from skinbench.records import AuditReport, Event, Listener, Manifest, Plan, SplitTable, silent
 from skinbench.store import RunFolder, Store, write_json, write_text
 from skinbench.suite import Suite, suite_to_yaml
@@ -39,6 +39,9 @@ class Prepared:
 
     suite: Suite
     manifests: Mapping[str, Manifest]
+    """As read."""
+    joined: Mapping[str, Manifest]
+    """With the lesions joined that pairs name as one: what splits and groups go by."""
     splits: Mapping[str, SplitTable]
     audit: AuditReport
     planned: Planned
@@ -95,14 +98,25 @@ def prepare(
         total = sum(len(item.table) for item in manifests.values())
         entry["detail"] = f"{total:,} images"
     with clock.stage("splits and audit") as entry:
-        splits, report = split_and_audit(suite, manifests, enforce_leaks=enforce_leaks)
+        merged = join_lesions(suite, manifests)
+        joined = merged.manifests
+        splits, report = split_and_audit(
+            suite, joined, enforce_leaks=enforce_leaks, notes=merged.notes
+        )
         for split in splits.values():
             publish_split(split, options.store)
         entry["detail"] = f"{len(splits)} splits, {len(report.findings)} findings"
     with clock.stage("plan") as entry:
-        planned = make_plan(suite, manifests, splits, options.store.digest_of)
+        planned = make_plan(suite, joined, splits, options.store.digest_of)
         entry["detail"] = f"{len(planned.plan.cells)} cells, {len(planned.plan.fits)} fits"
-    return Prepared(suite=suite, manifests=manifests, splits=splits, audit=report, planned=planned)
+    return Prepared(
+        suite=suite,
+        manifests=manifests,
+        joined=joined,
+        splits=splits,
+        audit=report,
+        planned=planned,
+    )
 
 
 def write_preparation(prepared: Prepared, folder: RunFolder) -> None:

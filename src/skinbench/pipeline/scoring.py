@@ -21,6 +21,7 @@ from skinbench.records import (
     Scorecard,
     Verdict,
 )
+from skinbench.score.balance import balanced_places
 from skinbench.score.claims import check_claims
 from skinbench.score.compare import compare_rows
 from skinbench.score.derive import derive_predictions
@@ -106,6 +107,7 @@ def _score(
         replicates=bootstrap.replicates,
         level=bootstrap.level,
         seed=bootstrap.seed,
+        balanced=balanced_places(plan),
     )
     card = Scorecard(
         suite=plan.suite,

@@ -154,7 +154,7 @@ class _Planner:
         for cell in cells:
             row = by_name[cell.row]
             own = self._test_dataset(row.split)
-            places = {(own, row.split, "none"): None}
+            places = {(own, row.split, "none"): False}
             for item, asked in self._evaluated:
                 splits = {by_name[name].split for name in asked}
                 # A baseline without a network goes where the rows beside it go.
@@ -162,10 +162,18 @@ class _Planner:
                 if row.name in asked or (plain_too and fnmatch.fnmatchcase(row.name, item.rows)):
                     on = item.on or own
                     split = f"{row.split}@{on}" if item.on else row.split
-                    places.update({(on, split, c): None for c in item.conditions})
+                    for condition in item.conditions:
+                        place = (on, split, condition)
+                        places[place] = places.get(place, False) or item.weighting is not None
             found += [
-                Evaluation(cell=cell.name, dataset=dataset, split=split, condition=condition)
-                for dataset, split, condition in places
+                Evaluation(
+                    cell=cell.name,
+                    dataset=dataset,
+                    split=split,
+                    condition=condition,
+                    balanced=balanced,
+                )
+                for (dataset, split, condition), balanced in places.items()
             ]
         return found
 

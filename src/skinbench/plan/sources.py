@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from skinbench.data.audit import audit, enforce
 from skinbench.data.further import further_split
+from skinbench.data.grouping import Merged, merge_groups
 from skinbench.data.manifest import DataRequest, Progress, publish_manifest, read_manifest
-from skinbench.data.splits import cross, given, grouped
-from skinbench.records import AuditReport, CleaningPolicy, Manifest, SplitTable
+from skinbench.data.pairs import read_pairs
+from skinbench.data.splits import by_source, cross, given, grouped
+from skinbench.records import AuditReport, CleaningPolicy, Manifest, Pair, SplitTable
 from skinbench.store import Store
 from skinbench.suite import Suite, evaluated_rows
 
@@ -48,14 +50,54 @@ def read_manifests(
     return found
 
 
+def join_lesions(
+    suite: Suite, manifests: Mapping[str, Manifest], detected: Sequence[Pair] = ()
+) -> Merged:
+    """Manifests with the lesions joined that `audit.pairs`, or an audit, names as one.
+
+    Splits, the audit and the groups of predictions go by these; the manifests on disk stay as
+    they were read.
+
+    Args:
+        suite: the checked suite.
+        manifests: by key under `data:`.
+        detected: pairs that a search for near-duplicates is sure of; what the file decides
+            stands above them.
+
+    Raises:
+        DataError: the file is not what it should be; names file and row.
+    """
+    named: tuple[Pair, ...] = ()
+    if suite.file.audit.pairs is not None:
+        path = suite.expand_path(suite.file.audit.pairs, ("audit", "pairs"))
+        sampled = [name for name, source in suite.file.data.items() if source.sample is not None]
+        others = [name for name in suite.file.data if name not in manifests]
+        named = read_pairs(path, manifests, others=others, sampled=sampled)
+    return merge_groups(manifests, named, detected)
+
+
 def split_and_audit(
-    suite: Suite, manifests: Mapping[str, Manifest], *, enforce_leaks: bool = True
+    suite: Suite,
+    manifests: Mapping[str, Manifest],
+    *,
+    enforce_leaks: bool = True,
+    notes: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[dict[str, SplitTable], AuditReport]:
-    """Make every split in use, audit all, and apply each split's leakage policy."""
+    """Make every split in use, audit all, and apply each split's leakage policy.
+
+    Args:
+        suite: the checked suite.
+        manifests: by key under `data:`, lesions joined.
+        enforce_leaks: False only describes.
+        notes: by dataset, for the reader of each split that uses it.
+
+    Raises:
+        LeakageError: splits share what they must not, and the suite says `error`.
+    """
     made: dict[str, SplitTable] = {}
     policies: dict[str, str] = {}
     for name in dict.fromkeys(str(row.settings.split) for row in suite.rows):
-        made[name] = _make_split(suite, name, manifests)
+        made[name] = _with_notes(_make_split(suite, name, manifests), notes or {})
         policies[name] = suite.file.splits[name].leakage or suite.file.leakage
     report = audit(made, manifests, policies)
     kept = enforce(report if enforce_leaks else _described(report), made, manifests)
@@ -81,16 +123,39 @@ def _described(report: AuditReport) -> AuditReport:
     return dataclasses.replace(report, policies=policies)
 
 
+def _with_notes(split: SplitTable, notes: Mapping[str, Sequence[str]]) -> SplitTable:
+    more = [note for name in split.table["dataset"].unique() for note in notes.get(name, ())]
+    return dataclasses.replace(split, notes=(*split.notes, *dict.fromkeys(more)))
+
+
 def _make_split(suite: Suite, name: str, manifests: Mapping[str, Manifest]) -> SplitTable:
     item = suite.file.splits[name]
     if item.train is not None:
         exclude = manifests[item.exclude] if item.exclude else None
         train, test = manifests[item.train], manifests[str(item.test)]
-        return cross(name, train, test, exclude, group=item.group, val=item.val, seed=item.seed)
+        return cross(
+            name,
+            train,
+            test,
+            exclude,
+            group=item.group,
+            val=item.val,
+            seed=item.seed,
+            without_lesion=item.without_lesion,
+        )
     data = str(item.data)
     if item.file is not None:
         path = suite.expand_path(item.file, ("splits", name, "file"))
         return given(name, {data: manifests[data]}, path)
+    if item.folds == "source":
+        return by_source(
+            name,
+            manifests[data],
+            group=item.group,
+            val=item.val,
+            seed=item.seed,
+            without_lesion=item.without_lesion,
+        )
     return grouped(
         name,
         manifests[data],
@@ -99,6 +164,8 @@ def _make_split(suite: Suite, name: str, manifests: Mapping[str, Manifest]) -> S
         val=item.val,
         folds=item.folds or 1,
         seed=item.seed,
+        without_lesion=item.without_lesion,
+        oversample_first=item.oversample_first,
     )
 
 

@@ -17,6 +17,7 @@ from skinbench.records.data import (
     Download,
     LabelSpace,
     Manifest,
+    Pair,
     RawDataset,
     SplitTable,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "ModelSpec",
     "NamedSpec",
     "Node",
+    "Pair",
     "PlainModel",
     "Plan",
     "Preprocessing",

@@ -230,6 +230,24 @@ class SplitTable:
     """sha256 over the table: the split as used, after the leak policy."""
     notes: tuple[str, ...] = ()
     """Facts a reader must know, e.g. images removed by `leakage: drop`."""
+    fold_names: tuple[str, ...] = ()
+    """What each fold leaves out, where folds are sources; empty where they are numbers."""
+
+    def fold_name(self, fold: int) -> str:
+        """A fold as it is printed: its source, else its number."""
+        return self.fold_names[fold] if self.fold_names else str(fold)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two images that someone, or the audit, says are one lesion, or are not."""
+
+    dataset_a: str
+    """Key under `data:` in the suite."""
+    image_id_a: str
+    dataset_b: str
+    image_id_b: str
+    decision: Literal["same", "different"] = "same"
 
 
 @dataclass(frozen=True, kw_only=True)

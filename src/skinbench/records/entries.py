@@ -113,7 +113,7 @@ class InputEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class TechniqueEntry:
-    """A named training change: of the sampler, of the loss, or of both."""
+    """A named training change: of the sampler (`copies` or `draw`), of the loss, or of both."""
 
     version: int
     copies: Callable[[npt.NDArray[np.int64], int, Options, int], npt.NDArray[np.int64]] | None = (
@@ -125,6 +125,19 @@ class TechniqueEntry:
     """(class_counts [C] int64, options) -> loss(logits [B, C], labels [B]) -> scalar mean; None:
     cross-entropy. Counts are of the training images before `copies`."""
     options: Options = field(default_factory=dict)
+    draw: (
+        Callable[[npt.NDArray[np.int64], int, Options, np.random.Generator], npt.NDArray[np.int64]]
+        | None
+    ) = None
+    """(labels [N], n_classes, options, generator of the epoch) -> positions of one epoch, in the
+    order of training; instead of `copies`, for a sampler that draws each epoch anew. It may keep
+    no state: an epoch's draw depends on the fit's seed and the epoch alone, so that a restart
+    repeats it."""
+
+    def __post_init__(self) -> None:
+        """Refuse two samplers in one technique."""
+        if self.copies is not None and self.draw is not None:
+            raise ValueError("a technique has `copies` or `draw`, not both")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,6 +67,8 @@ class Evaluation:
     """Key under `splits:` whose test (and val) part is predicted."""
     condition: str
     """`none`, or e.g. `blur@3`."""
+    balanced: bool = False
+    """Scored a second time, with every class of the test set weighing the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

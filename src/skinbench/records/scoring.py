@@ -85,7 +85,7 @@ class Confusion:
     condition: str
     seed: int
     counts: tuple[tuple[int, ...], ...]
-    """[true][decided], in the order of the row's classes."""
+    """[true][decided], in the order of the row's classes; copies count as often as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,6 +121,12 @@ class SplitFacts:
     counts: tuple[SplitCount, ...]
     group: str = ""
     notes: tuple[str, ...] = ()
+    fold_names: tuple[str, ...] = ()
+    """What each fold leaves out, where folds are sources."""
+
+    def fold_name(self, fold: int) -> str:
+        """A fold as it is printed: its source, else its number."""
+        return self.fold_names[fold] if fold < len(self.fold_names) else str(fold)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,6 +287,7 @@ def _read_splits(
             counts=() if table is None else _count_split(table, manifests),
             group=said.group,
             notes=said.notes,
+            fold_names=said.fold_names,
         )
     return facts
 
@@ -295,6 +302,7 @@ class _SplitSaid:
 
     group: str = ""
     notes: tuple[str, ...] = ()
+    fold_names: tuple[str, ...] = ()
 
 
 def _said_of_split(plain: Mapping[str, object]) -> _SplitSaid:

@@ -25,7 +25,7 @@ def split_table(splits: Mapping[str, SplitFacts], classes: Sequence[str]) -> Tab
             rows.append(
                 (
                     words(split.name),
-                    integer(count.fold),
+                    _fold(split.fold_name(count.fold), count.fold),
                     words(count.split),
                     words(count.dataset),
                     integer(count.images),
@@ -94,12 +94,17 @@ _KINDS = {
 }
 
 
-def audit_table(audit: AuditReport) -> Table:
+def _fold(name: str, fold: int) -> Entry:
+    """A fold by its name, in the order of the folds."""
+    return Entry(text=numbers.one_line(name), sort=fold)
+
+
+def audit_table(audit: AuditReport, splits: Mapping[str, SplitFacts]) -> Table:
     """What splits share, found before training."""
     rows = tuple(
         (
             words(finding.split),
-            integer(finding.fold),
+            _fold(_fold_name(splits.get(finding.split), finding.fold), finding.fold),
             Entry(text=_KINDS.get(finding.kind, finding.kind)),
             words(f"{finding.left} and {finding.right}"),
             integer(finding.count),
@@ -134,12 +139,24 @@ def _per_class(counts: Mapping[str, tuple[int, int]]) -> str:
     return ", ".join(parts)
 
 
-def cells_table(cells: Sequence[CellOutcome]) -> Table:
-    """Cells that gave no predictions, and why."""
+def _fold_name(split: SplitFacts | None, fold: int) -> str:
+    return split.fold_name(fold) if split else str(fold)
+
+
+def cells_table(
+    cells: Sequence[CellOutcome], row_splits: Mapping[str, SplitFacts] | None = None
+) -> Table:
+    """Cells that gave no predictions, and why.
+
+    Args:
+        cells: all of a run.
+        row_splits: row to its split, whose folds may have names.
+    """
+    row_splits = row_splits or {}
     rows = tuple(
         (
             words(cell.row),
-            integer(cell.fold),
+            _fold(_fold_name(row_splits.get(cell.row), cell.fold), cell.fold),
             integer(cell.seed),
             Entry(text=cell.status, tone=OUTCOME_TONES.get(cell.status, "warn")),
             words(cell.reason or "no reason was recorded"),

@@ -17,6 +17,7 @@ from skinbench.report import board, numbers, pages, terminal
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, Status, TestSet
 from skinbench.report.content import read_label_spaces, read_run_facts
 from skinbench.report.tables import Scores
+from skinbench.score.balance import balanced_name
 from skinbench.store import RunFolder, from_plain, read_json, read_record
 
 if TYPE_CHECKING:
@@ -115,7 +116,12 @@ def _places(
     if plan is not None:
         cells = {cell.name for cell in plan.cells if cell.row == row.name}
         cells |= {item.cell.name for item in plan.derived if item.cell.row == row.name}
-        planned = [(e.dataset, e.condition) for e in plan.evaluations if e.cell in cells]
+        planned = [
+            (e.dataset, condition)
+            for e in plan.evaluations
+            if e.cell in cells
+            for condition in (e.condition, *([balanced_name(e.condition)] if e.balanced else ()))
+        ]
         if planned:
             return list(dict.fromkeys(planned))
     beside = [other for other in rows if other.split == row.split and scores.places(other.name)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from skinbench.records import DatasetInfo, EpochRecord, LabelSpace, Row
 from skinbench.report import board, comparisons, facts, figures, gallery, numbers, tables
-from skinbench.report.content import Content, RunFacts
+from skinbench.report.content import Content, RunFacts, SplitFacts
 from skinbench.report.figures import Drawing
 from skinbench.report.gallery import Gallery
 from skinbench.report.leaderboard import Leaderboard
@@ -130,7 +130,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         gate=tables.verdict_table(verdict) if verdict else None,
         comparisons=_filled(comparisons.comparisons_table(scorecard.comparisons, scorecard.level)),
         claims=_filled(tables.claims_table(scorecard.claims)),
-        failed=_filled(facts.cells_table(scorecard.cells)),
+        failed=_filled(facts.cells_table(scorecard.cells, _row_splits(content))),
         tracebacks=_tracebacks(content),
         rows=tuple(_row_parts(content, scores)),
         overall=tables.overall_table(scores, places),
@@ -140,7 +140,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         data_notes=tuple(facts.data_notes(content)),
         splits=_filled(facts.split_table(content.splits, _all_classes(content.rows))),
         cleaning=_filled(facts.cleaning_table(content.datasets)),
-        audit=_filled(facts.audit_table(audit)) if audit else None,
+        audit=_filled(facts.audit_table(audit, content.splits)) if audit else None,
         looked_for=_one_lines(audit.looked_for if audit else ()),
         not_looked_for=_one_lines(audit.not_looked_for if audit else ()),
         audited=audit is not None,
@@ -154,6 +154,10 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         digests=_digests(content),
         suite_text=numbers.lines(content.suite_text),
     )
+
+
+def _row_splits(content: Content) -> dict[str, SplitFacts]:
+    return {r.name: content.splits[r.split] for r in content.rows if r.split in content.splits}
 
 
 def _filled(table: Table) -> Table | None:

@@ -38,12 +38,13 @@ def prediction_frame(
     """Predictions of one dataset's images in the shape of records.predictions_schema.
 
     Args:
-        images: rows of the split table, one dataset, in the order of `probabilities`.
-        probabilities: [N, C] float32.
+        images: rows of the split table, one dataset; an image can be there in val and in test.
+        probabilities: [N, C] float32, a row for each distinct image, in the order of `images`.
         manifest: of that dataset; gives label and group.
         condition: `none`, or e.g. `blur@3`.
         classes: codes, the order of the columns.
     """
+    probabilities = probabilities[pd.factorize(images["image_id"])[0]]
     facts = manifest.table.set_index("image_id").loc[images["image_id"]]
     frame = pd.DataFrame(
         {

@@ -11,8 +11,8 @@ from skinbench import registry
 from skinbench.errors import PredictionsError
 from skinbench.score.predictions import Predictions, check_frame
 
-_KEY = ["dataset", "image_id", "fold", "condition"]
-_SAME = ("group_id", "split", "label", "weight")
+_KEY = ["dataset", "image_id", "fold", "split", "condition"]
+_SAME = ("group_id", "label", "weight")
 
 
 def derive_predictions(
@@ -64,7 +64,7 @@ def _refuse_misaligned(who: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> No
         odd = sorted(set(keys) ^ set(others))
         raise PredictionsError(
             f"{who} predict different images ({len(odd)} differ, first {odd[0][1]} of "
-            f"{odd[0][0]}, fold {odd[0][2]}); members must share one split"
+            f"{odd[0][0]}, fold {odd[0][2]}, {odd[0][3]}); members must share one split"
         )
     for column in _SAME:
         left, right = ours[column].to_numpy(object), theirs[column].to_numpy(object)

@@ -101,5 +101,6 @@ def _replicate_set(
         seed=seed,
         decisions=images.decisions,
         weights=images.weights,
+        balanced=images.balanced,
         universe=universe,
     )

@@ -42,6 +42,8 @@ class ScoredImages:
     folds: npt.NDArray[np.int64]
     unlabelled: int = 0
     """Test images left out because they have no label."""
+    balanced: bool = False
+    """Scored with every class weighing the same, see `score.balance`."""
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -61,6 +63,14 @@ class ScoredImages:
             )
         }
         return replace(self, **arrays)
+
+    def scored_weights(self) -> npt.NDArray[np.float64]:
+        """What each image counts in a score [N]; where balanced, w becomes w W / (K W_class)."""
+        if not self.balanced or not len(self):
+            return self.weights
+        totals = np.bincount(self.labels, self.weights, minlength=len(self.classes))
+        share = totals.sum() / (totals > 0).sum()
+        return np.asarray(self.weights * (share / totals[self.labels]))
 
     def count(self, mask: npt.NDArray[np.bool_] | None = None) -> int:
         """Distinct images, of those where `mask` is true."""

@@ -17,7 +17,8 @@ from skinbench.records import predictions_schema
 from skinbench.store import replacing
 
 SUM_TOLERANCE = 1e-3
-KEY = ("dataset", "image_id", "fold", "condition")
+KEY = ("dataset", "image_id", "fold", "split", "condition")
+"""Unique; an image is in several splits of a fold only where copies were made before splitting."""
 _SORT = ["dataset", "split", "condition", "fold", "image_id"]
 _TEXT = ("image_id", "group_id", "dataset", "split", "condition")
 _SPLITS = ("val", "test")
@@ -176,7 +177,7 @@ def _check(path: Path | str, frame: pd.DataFrame, classes: tuple[str, ...]) -> p
         frame,
         frame.duplicated(list(KEY)).to_numpy(),
         "image_id",
-        "appears twice in one fold and condition",
+        "appears twice in one split of a fold and condition",
         "each image once",
     )
     return frame

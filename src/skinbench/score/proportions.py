@@ -71,13 +71,17 @@ class GroupSums:
     """[G] S_g."""
     images: npt.NDArray[np.float64]
     """[G] n_g."""
+    most: float = float("inf")
+    """Independent images that unlike weights can stand for at best, see `kish`."""
 
 
 def group_sums(images: ScoredImages, share: Hits, universe: Numbers) -> GroupSums:
     """Sum a share by lesion group over the sorted ids of `universe` (zeros where none)."""
     chosen = share.selected
     codes = np.searchsorted(universe, images.groups[chosen])
-    weights = images.weights[chosen]
+    weights = images.scored_weights()[chosen]
+    if images.balanced and len(weights):
+        weights = weights / weights.min()  # whole again where one class is chosen
     size = len(universe)
     hit = np.bincount(codes, weights * share.hit[chosen], minlength=size).astype(np.float64)
     all_ = np.bincount(codes, weights, minlength=size).astype(np.float64)
@@ -85,7 +89,20 @@ def group_sums(images: ScoredImages, share: Hits, universe: Numbers) -> GroupSum
         whole = np.concatenate([hit, all_]).astype(np.int64)
         divisor = max(1, int(np.gcd.reduce(whole))) if len(whole) else 1
         hit, all_ = hit / divisor, all_ / divisor
-    return GroupSums(hits=hit, images=all_)
+    most = float("inf")
+    if len(weights) and weights.min() < weights.max():
+        _, place = np.unique(images.image_ids[chosen].astype(str), return_inverse=True)
+        most = kish(np.bincount(place, weights).astype(np.float64))
+    return GroupSums(hits=hit, images=all_, most=most)
+
+
+def kish(weights: npt.NDArray[np.float64]) -> float:
+    """Number of equally weighted images with the same variance, (sum w)^2 / sum w^2 (Kish 1965).
+
+    Copies of an image are one weight here, so that no copy counts as another image.
+    """
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares else 0.0
 
 
 def effective_n(seeds: Sequence[GroupSums]) -> tuple[float, float]:
@@ -116,5 +133,5 @@ def effective_n(seeds: Sequence[GroupSums]) -> tuple[float, float]:
     sizes = np.sum([part.images for part in seeds], axis=0)
     if share in (0.0, 1.0) or variance <= 0.0:
         return share, float(sizes.sum() ** 2 / (sizes**2).sum())
-    most = min(float(part.images.sum()) for part in seeds)
+    most = min(min(float(part.images.sum()), part.most) for part in seeds)
     return share, min(most, share * (1 - share) / variance)

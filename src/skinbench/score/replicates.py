@@ -139,6 +139,8 @@ class ReplicateSet:
         weights: [N], above 0; None weighs all alike.
         universe: sorted group ids to draw from; None draws from those of `groups`. A part of a
             test set (a fold, a slice) passes the ids of the whole to share its resamples.
+        balanced: scale the weights of each class, in each replicate by itself, so that all
+            classes with images have the same total; results are then float64.
 
     Raises:
         ValueError: `universe` lacks a group.
@@ -155,6 +157,7 @@ class ReplicateSet:
         decisions: npt.ArrayLike | None = None,
         weights: npt.ArrayLike | None = None,
         universe: Numbers | None = None,
+        balanced: bool = False,
     ) -> None:
         matrix = np.asarray(probabilities, dtype=np.float64)
         true = np.asarray(labels, dtype=np.int64)
@@ -168,13 +171,14 @@ class ReplicateSet:
             raise ValueError("universe lacks a group id of the images")
         self._rows = _canonical(codes, true, decided, matrix, _whole(base))
         self._n_groups, self._seed = len(known), seed
-        self._range = range(replicates + 1)
+        self._range, self._balanced = range(replicates + 1), balanced
 
     def window(self, part: range) -> ReplicateSet:
         """The same images under some of the replicates; `part` is one of `windows`."""
         view = object.__new__(ReplicateSet)
         view.n_classes, view._rows = self.n_classes, self._rows
         view._n_groups, view._seed, view._range = self._n_groups, self._seed, part
+        view._balanced = self._balanced
         return view
 
     @property
@@ -190,7 +194,10 @@ class ReplicateSet:
     @cached_property
     def weights(self) -> Numbers:
         """[R, N] integers, or float64 where the weights given were fractions."""
-        return np.ascontiguousarray((self._draws[self._rows.groups] * self._rows.base[:, None]).T)
+        drawn: Numbers = self._draws[self._rows.groups] * self._rows.base[:, None]
+        if self._balanced:
+            drawn = drawn * self._scale.T[self._rows.labels]
+        return np.ascontiguousarray(drawn.T)
 
     @cached_property
     def confusion(self) -> Numbers:
@@ -198,7 +205,8 @@ class ReplicateSet:
         rows, size = self._rows, self.n_classes
         cells = self._sums(rows.labels * size + rows.decisions, size * size)
         wide = cells if cells.dtype.kind == "f" else cells.astype(np.int64)
-        return np.ascontiguousarray(wide.T).reshape(-1, size, size)
+        counts = np.ascontiguousarray(wide.T).reshape(-1, size, size)
+        return counts * self._scale[:, :, None] if self._balanced else counts
 
     def ranking(self, class_index: int) -> tuple[Numbers, Numbers]:
         """Cumulated positive and negative weights [R, T] of a class, highest score first.
@@ -209,11 +217,30 @@ class ReplicateSet:
         if class_index not in self._rankings:
             columns, positive = self._rows.columns(class_index)
             size = int(columns.max()) + 1 if len(columns) else 0
+            cumulated = self._by_class if self._balanced else self._cumulated
             self._rankings[class_index] = (
-                self._cumulated(columns, positive, size),
-                self._cumulated(columns, ~positive, size),
+                cumulated(columns, positive, size),
+                cumulated(columns, ~positive, size),
             )
         return self._rankings[class_index]
+
+    @cached_property
+    def _scale(self) -> npt.NDArray[np.float64]:
+        """[R, C] what to multiply weights of a class with; 0 where the replicate has none."""
+        totals = self._sums(self._rows.labels, self.n_classes).T.astype(np.float64)
+        there = (totals > 0).sum(axis=1, keepdims=True)
+        share = totals.sum(axis=1, keepdims=True) / np.maximum(there, 1)
+        scale = np.zeros(totals.shape)
+        np.divide(share, totals, out=scale, where=totals > 0)
+        return scale
+
+    def _by_class(self, columns: Numbers, mask: Numbers, size: int) -> Numbers:
+        """As `_cumulated`, each class with its scale."""
+        total = np.zeros((len(self._range), size))
+        for index in np.unique(self._rows.labels[mask]):
+            chosen = mask & (self._rows.labels == index)
+            total += self._cumulated(columns, chosen, size) * self._scale[:, index, None]
+        return total
 
     @cached_property
     def _rankings(self) -> dict[int, tuple[Numbers, Numbers]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from skinbench import registry
 from skinbench.records import Cell, CellOutcome, Confusion, MetricEntry, Row, Score
+from skinbench.score.balance import Place, balanced_images, balanced_name
 from skinbench.score.evaluate import Request, Values, replicate_values, requests
 from skinbench.score.images import Key, ScoredImages, pool
 from skinbench.score.intervals import interval
@@ -57,6 +58,7 @@ def score_rows(
     seed: int = 0,
     metrics: Sequence[str] | None = None,
     slices: Slices | None = None,
+    balanced: Collection[Place] = (),
 ) -> tuple[tuple[Score, ...], tuple[Confusion, ...]]:
     """Score test predictions of every row.
 
@@ -74,6 +76,8 @@ def score_rows(
         seed: of the resamples.
         metrics: names; None for all that the registry has.
         slices: subgroups to score apart, each as `name=value`.
+        balanced: rows, datasets and conditions to score a second time on balanced classes, under
+            the condition that `balanced_name` gives.
 
     Raises:
         PredictionsError: cells of one row do not fit together.
@@ -94,7 +98,19 @@ def score_rows(
         for key in keys:
             scores.extend(_score_key(row, key, found, settings))
             confusions.extend(_confusions(row, key, found))
+            if (row.name, *key) in balanced:
+                scores.extend(_score_key(row, *_balanced(key, found), settings))
     return tuple(scores), tuple(confusions)
+
+
+def _balanced(key: Key, found: RowImages) -> tuple[Key, RowImages]:
+    """One test set of a row under its balanced name."""
+    name = (key[0], balanced_name(key[1]))
+    by_seed = {
+        seed: {name: balanced_images(sets[key])} if key in sets else {}
+        for seed, sets in found.by_seed.items()
+    }
+    return name, RowImages(by_seed=by_seed, problems=found.problems)
 
 
 def cell_name(cell: Cell | CellOutcome) -> str:
@@ -151,8 +167,12 @@ def _confusions(row: Row, key: Key, found: RowImages) -> Iterator[Confusion]:
         if key not in sets:
             continue
         images, size = sets[key], len(row.classes)
-        flat = np.bincount(images.labels * size + images.decisions, minlength=size * size)
-        counts = tuple(tuple(line) for line in flat.reshape(size, size).tolist())
+        cells = images.labels * size + images.decisions
+        # Weighted as the scores are where weights are copies; fractions are no counts.
+        copied = np.all(images.weights == np.rint(images.weights))
+        flat = np.bincount(cells, images.weights if copied else None, minlength=size * size)
+        table = np.rint(flat).astype(np.int64).reshape(size, size)
+        counts = tuple(tuple(line) for line in table.tolist())
         yield Confusion(row=row.name, dataset=key[0], condition=key[1], seed=seed, counts=counts)
 
 

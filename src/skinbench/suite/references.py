@@ -29,6 +29,9 @@ def check_references(file: SuiteFile, rows: Sequence[SuiteRow], document: Docume
             value = getattr(split, field)
             if isinstance(value, str):
                 _known(value, file.data, "dataset", ("splits", name, field), document)
+        if split.oversample_first and split.leakage is None and file.leakage == "drop":
+            message = "`oversample_first` needs images on both sides: say `leakage: keep` here"
+            raise document.error(message, ("splits", name, "oversample_first"))
     for row in rows:
         _known(row.settings.split, file.splits, "split", row.place(document, "split"), document)
         weights = row.settings.model.weights if row.settings.model else None

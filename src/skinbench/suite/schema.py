@@ -91,10 +91,20 @@ class Split(Strict):
     test: Share | str | None = Field(None, description="share of images, or a dataset's name")
     exclude: str | None = Field(None, description="leave this dataset's images out of train")
     file: str | None = Field(None, description="CSV or Parquet: image_id, split[, fold]")
-    group: Literal["image", "lesion", "patient"] = "lesion"
+    group: Literal["image", "lesion", "patient", "source"] = Field(
+        "lesion", description="what is never divided"
+    )
     val: Share = 0.1
-    folds: Annotated[int, Field(ge=2, le=50)] | None = None
+    folds: Annotated[int, Field(ge=2, le=50)] | Literal["source"] | None = Field(
+        None, description="number of folds, or `source`: each source is the test of one fold"
+    )
     seed: int = Field(0, ge=0)
+    without_lesion: Literal["own", "train", "drop"] = Field(
+        "own", description="images without lesion and patient id: a group each, train, or left out"
+    )
+    oversample_first: bool = Field(
+        False, description="repeat images of small classes BEFORE splitting: leaks, by design"
+    )
     leakage: Literal["error", "drop", "keep"] | None = None
 
     @model_validator(mode="after")
@@ -112,7 +122,25 @@ class Split(Strict):
             raise ValueError("`file` states the split: leave `test` and `folds` out")
         else:
             self._check_shares()
+        self._check_protocol()
         return self
+
+    def _check_protocol(self) -> None:
+        if self.file and self.without_lesion != "own":
+            raise ValueError("`file` states the split: leave `without_lesion` out")
+        if not self.oversample_first:
+            return
+        if self.data is None or self.file or self.folds == "source":
+            raise ValueError("`oversample_first` goes with `data` and `test` or a number of folds")
+        if self.group != "image":
+            raise ValueError(
+                "`oversample_first` divides the copies of an image one by one: say `group: image`"
+            )
+        if self.leakage == "drop":
+            raise ValueError(
+                "`oversample_first` puts an image into train and test to show what that does: "
+                "say `leakage: keep`, not drop"
+            )
 
     def _check_shares(self) -> None:
         if isinstance(self.test, str):
@@ -265,6 +293,9 @@ class Evaluate(Strict):
     rows: str
     on: str | None = Field(None, description="another dataset; its own test is all its images")
     conditions: Annotated[list[str], BeforeValidator(_listed)] = Field(["none"], min_length=1)
+    weighting: Literal["balanced"] | None = Field(
+        None, description="score the same predictions again, every class weighing the same"
+    )
 
 
 class Compare(Strict):
@@ -304,6 +335,7 @@ class Audit(Strict):
     """What is looked for beside ids, lesions, patients and files."""
 
     near_duplicates: Literal[False] = False
+    pairs: str | None = Field(None, description="CSV of pairs of images decided same or different")
 
 
 class Inference(Strict):
