@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from skinbench import registry
 from skinbench.errors import StoreError
+from skinbench.learn.arrays import load_arrays
 from skinbench.learn.checkpoint import checkpoint_path, load_checkpoint
 from skinbench.learn.features import build_features, feature_digest, open_features
 from skinbench.learn.fit import train_fits
@@ -157,6 +158,7 @@ def die_at(epoch):
     "changes",
     [
         {"augment": P1, "technique": NamedSpec(name="oversampling"), **STOP_AND_PLATEAU},
+        {"technique": NamedSpec(name="class_balanced")},
         {"optimizer": NamedSpec(name="sgd"), "early_stopping": {"patience": 9}},
         {
             "model": network("test_resnet", frozen=True),
@@ -164,7 +166,7 @@ def die_at(epoch):
             **STOP_AND_PLATEAU,
         },
     ],
-    ids=["cnn", "sgd", "frozen"],
+    ids=["cnn", "drawn", "sgd", "frozen"],
 )
 def test_a_killed_fit_goes_on_to_the_same_bytes(fresh, tmp_path, changes):
     spec = fresh.spec(epochs=5, **changes)
@@ -222,12 +224,29 @@ def test_the_callers_own_errors_are_passed_on(fresh):
     assert checkpoint_path(fresh.store, fit_id(fresh.spec())).is_file()
 
 
+def test_samplers_choose_what_an_epoch_sees(world):
+    """All images; as many, drawn anew; and of each of three classes as many as the smallest has."""
+    counts = np.bincount(load_arrays(world.spec(), world.store).train.labels)
+    expected = {
+        "none": counts.sum(),
+        "class_balanced": counts.sum(),
+        "undersampling": 3 * counts.min(),
+        "balanced_subset": 3 * counts.min(),
+    }
+    seen = {}
+    for name in expected:
+        _, record = train(world, world.spec(epochs=1, technique=NamedSpec(name=name)))
+        assert record.status == "done"
+        seen[name] = record.history[0].images
+    assert seen == expected
+
+
 # --- packs ----------------------------------------------------------------------------
 
 
 def test_a_head_in_a_pack_of_20_equals_the_head_alone(fresh, world):
     frozen = network("test_resnet", frozen=True)
-    techniques = ["none", "class_weights", "oversampling", "focal"]
+    techniques = ["none", "class_weights", "class_balanced", "undersampling"]
     inputs = ["image", "metadata", "fusion_concat", "fusion_p1"]
     specs = [
         world.spec(model=frozen, technique=NamedSpec(name=t), input=NamedSpec(name=i), seed=seed)

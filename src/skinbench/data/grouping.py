@@ -222,10 +222,11 @@ def _merge_notes(
             f"name them as one lesion"
         )
     if taken_back:
-        notes.append(f"{taken_back:,} detected pairs left apart: decided `different`")
+        what = "pair" if taken_back == 1 else "pairs"
+        notes.append(f"{taken_back:,} detected {what} left apart: decided `different`")
     if joined:
         notes.append(
-            f"{joined:,} pairs decided `different` are in one group all the same: other pairs "
-            f"link their lesions"
+            f"decided `different` and in one group all the same, for other pairs link their "
+            f"lesions: {joined:,}"
         )
     return tuple(notes)
