@@ -107,6 +107,13 @@ class Split(Strict):
     )
     leakage: Literal["error", "drop", "keep"] | None = None
 
+    @field_validator("folds", mode="before")
+    @classmethod
+    def _number_or_source(cls, folds: Any) -> Any:
+        if isinstance(folds, str) and folds != "source":
+            raise ValueError(f"is a number of folds, or `source`, not '{folds}'")
+        return folds
+
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if self.train is not None:
