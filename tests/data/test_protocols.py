@@ -85,6 +85,24 @@ def test_a_class_that_one_source_lacks_is_named_with_the_source() -> None:
     assert "no mel image of made in test of fold ham" in split.notes
 
 
+def test_a_source_called_unknown_is_none() -> None:
+    manifest = sourced()
+    said = with_column(manifest, source=manifest.table["source"].fillna("unknown"))
+    for group in ("lesion", "source"):
+        split = splits.by_source("s", said, group=group, val=0.1, seed=0)
+        assert split.fold_names == SITES
+        again = splits.by_source("s", manifest, group=group, val=0.1, seed=0)
+        assert split.digest == again.digest
+    unplaced = manifest.table["source"].isna()
+    bare = with_column(said, lesion_id=manifest.table["lesion_id"].where(~unplaced, None))
+    kept = splits.by_source(
+        "s", bare, group="lesion", val=0.1, seed=0, without_lesion="train"
+    ).table
+    of_bucket = kept[kept["image_id"].isin(set(manifest.table.loc[unplaced, "image_id"]))]
+    assert len(of_bucket) == 3 * unplaced.sum()
+    assert set(of_bucket["split"]) == {"train"}
+
+
 def test_leaving_out_needs_two_sources() -> None:
     with pytest.raises(UsageError, match=r"splits\.s\.folds: 'made' names no sources"):
         splits.by_source("s", half_known(), group="lesion", val=0.1, seed=0)

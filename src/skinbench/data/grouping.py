@@ -38,7 +38,7 @@ def group_indices(
     """
     if group == "image":
         return np.arange(len(table), dtype=np.int64), ()
-    known = ~without_lesion(table) if group == "lesion" else table[_COLUMNS[group]].notna()
+    known = _known(table, group)
     if not known.any():
         what = "sources" if group == "source" else f"{group} ids"
         raise UsageError(
@@ -69,8 +69,18 @@ def group_indices(
     return pd.factorize(components[by_group])[0].astype(np.int64), notes
 
 
-_COLUMNS = {"patient": "patient_id", "source": "source"}
 _WEAKER = {"lesion": "image", "patient": "lesion or image", "source": "lesion or image"}
+
+
+def _known(table: pd.DataFrame, group: str) -> pd.Series:
+    if group == "lesion":
+        return pd.Series(~without_lesion(table), index=table.index)
+    return table["patient_id"].notna() if group == "patient" else known_source(table)
+
+
+def known_source(table: pd.DataFrame) -> pd.Series:
+    """Which manifest rows say where they were taken; the word `unknown` does not [N]."""
+    return table["source"].notna() & (table["source"] != "unknown")
 
 
 def without_lesion(table: pd.DataFrame) -> npt.NDArray[np.bool_]:

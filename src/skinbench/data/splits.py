@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from skinbench.data.assign import folds_of, hold_out
-from skinbench.data.grouping import GROUPS
+from skinbench.data.grouping import GROUPS, known_source
+from skinbench.data.grouping import without_lesion as lesion_unknown
 from skinbench.data.published import read_published
 from skinbench.data.split_images import (
     SplitImages,
@@ -126,6 +127,7 @@ def by_source(
     """Leave one source out: a fold for each source, in the order of their names, that is its test.
 
     Images whose source is not known are in no split: they may be of the one that is left out.
+    Where `without_lesion: train` asks for it, those without a lesion are in train all the same.
 
     Args:
         name: key under `splits:`.
@@ -133,13 +135,14 @@ def by_source(
         group: what val inside the other sources never divides.
         val: share of the other sources' images that is val.
         seed: any non-negative integer.
-        without_lesion: as of `grouped`; under `train`, in train where their source is not test.
+        without_lesion: as of `grouped`; under `train`, in train of the folds whose test is not
+            their source.
 
     Raises:
         UsageError: fewer than two sources are known, or a share that cannot be.
     """
     _check_request(name, group, None, val, 1, seed)
-    known = manifest.table["source"].notna()
+    known = known_source(manifest.table)
     sources = sorted(set(manifest.table.loc[known & manifest.table["label"].notna(), "source"]))
     if len(sources) < 2:
         found = f"one source, {sources[0]}" if sources else "no sources"
@@ -147,6 +150,8 @@ def by_source(
             f"splits.{name}.folds: '{manifest.name}' names {found}; leaving one out needs two"
         )
     notes: tuple[str, ...] = ()
+    if without_lesion == "train":
+        known |= lesion_unknown(manifest.table)
     if not known.all():
         notes = (
             f"{int((~known).sum()):,} of {len(known):,} images of {manifest.name} have no source: "
