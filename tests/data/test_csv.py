@@ -121,6 +121,53 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
         read(tmp_path / "t.parquet")
 
 
+def test_a_missing_label_column_lists_those_that_are_there(tmp_path: Path) -> None:
+    write_table(tmp_path / "metadata.csv", [{"path": "a.jpg", "kind": "x"}])
+    with pytest.raises(DataError, match=r"no column label; .* its columns are: path, kind"):
+        read(tmp_path)
+
+
+def test_the_only_table_of_a_folder_is_suggested(tmp_path: Path) -> None:
+    make(tmp_path, name="clinic.csv")
+    with pytest.raises(DataError, match=r"which holds clinic\.csv: set the option `table`"):
+        read(tmp_path)
+    write_table(tmp_path / "b.tsv", [{"path": "a.jpg"}])
+    with pytest.raises(DataError, match=r"\(b\.tsv, clinic\.csv are there\)"):
+        read(tmp_path)
+
+
+def test_all_other_columns_are_attributes(tmp_path: Path) -> None:
+    rows = [
+        {"path": "a.jpg", "label": "x", "row": "7", "itch": "yes", "": "0"},
+        {"path": "b.jpg", "label": "y", "row": "", "itch": "unknown", "": "1"},
+    ]
+    write_table(tmp_path / "metadata.csv", rows)
+    table = read(tmp_path).table
+    assert table["attributes"].tolist() == ['{"itch": "yes", "row_": "7"}', None]
+    assert table["row"].tolist() == [2, 3]
+
+
+def test_an_absolute_path_inside_the_root_becomes_relative(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    paths = [tmp_path / "real" / "a.jpg", tmp_path / "linked" / "sub" / "b.jpg"]
+    rows = [{"path": str(path), "label": "x"} for path in paths]
+    write_table(tmp_path / "real" / "metadata.csv", rows)
+    assert read(tmp_path / "real").table["path"].tolist() == ["a.jpg", "sub/b.jpg"]
+    rows[1]["path"] = str(tmp_path / "real" / ".." / "c.jpg")
+    write_table(tmp_path / "real" / "metadata.csv", rows)
+    with pytest.raises(DataError, match=r"row 3: path .* is absolute"):
+        read(tmp_path / "real")
+
+
+def test_a_table_that_is_a_link_out_of_the_root(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_table(tmp_path / "secret.csv", [{"path": "a.jpg", "label": "x"}])
+    (tmp_path / "in" / "metadata.csv").symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(DataError, match="is a link that leads out of"):
+        read(tmp_path / "in")
+
+
 def test_a_named_column_must_exist(tmp_path: Path) -> None:
     make(tmp_path)
     with pytest.raises(DataError, match=r"no column Age; its columns are: Photo, Code"):

@@ -1,9 +1,12 @@
 import io
+import struct
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from skinbench.data import images
 from skinbench.data.images import decode_rgb, examine_files, strict_pillow
@@ -66,6 +69,68 @@ def test_exif_rotation_is_honoured() -> None:
     assert turned.size == (8, 16)
     assert min(turned.getpixel((4, 1))) > 240
     assert max(turned.getpixel((4, 14))) < 15
+
+
+def test_a_palette_with_an_alpha_per_colour() -> None:
+    palette = Image.new("P", (2, 2), 1)
+    palette.putpalette([9, 9, 9, 200, 100, 50])
+    assert decode_rgb(encoded(palette, transparency=bytes([255, 0]))).getpixel((0, 0)) == (
+        255, 255, 255,
+    )  # fmt: skip
+    assert decode_rgb(encoded(palette, transparency=bytes([0, 255]))).getpixel((0, 0)) == (
+        200, 100, 50,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "GIF", "TIFF"])
+def test_of_an_animation_the_first_picture_is_taken(file_format: str) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("white", "black")]
+    data = encoded(frames[0], file_format, save_all=True, append_images=frames[1:])
+    assert decode_rgb(data).getpixel((1, 1)) == (255, 255, 255)
+
+
+def test_sixteen_bits_in_three_channels() -> None:
+    rows = b"".join(b"\0" + struct.pack(">3H", 65535, 32896, 0) * 2 for _ in range(2))
+    assert decode_rgb(png(2, 2, 16, rows)).getpixel((0, 0)) == (255, 128, 0)
+
+
+def test_one_pixel_and_a_wrong_ending(tmp_path: Path, store: Store) -> None:
+    Image.new("RGB", (1, 1), (1, 2, 3)).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "a.jpg")
+    (fact,) = examine_files([tmp_path / "a.jpg"], store, "images")
+    assert (fact.width, fact.height, fact.problem) == (1, 1, "")
+
+
+def png(width: int, height: int, bits: int, rows: bytes) -> bytes:
+    """An RGB PNG whose header says what it likes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(name + data)
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "bomb.png").write_bytes(png(60_000, 60_000, 8, b""))
+    tracemalloc.start()
+    (fact,) = examine_files([tmp_path / "bomb.png"], store, "images")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "DecompressionBomb" in fact.problem
+    assert peak < 50_000_000
+
+
+def test_postscript_is_never_run(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", None)  # a call would be a TypeError
+    head = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "a.jpg").write_bytes(head)
+    (fact,) = examine_files([tmp_path / "a.jpg"], store, "images")
+    assert fact.problem.startswith("UnidentifiedImageError")
 
 
 def bad_files(folder: Path) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
@@ -19,6 +20,10 @@ from skinbench.store import FileDigests, Store
 
 Progress = Callable[[str, int, int], None]
 """(what, done, total)."""
+
+
+_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""What a file may be, whatever its ending: Pillow would start Ghostscript for an EPS."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +53,20 @@ def strict_pillow() -> Iterator[None]:
         yield
 
 
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()  # which of them there are depends on how Pillow was built
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
 def decode_rgb(data: bytes) -> Image.Image:
     """Decode a whole image file to mode RGB, rotated as its EXIF says.
 
-    Transparent pixels become white; 16-bit grey keeps its upper 8 bits. Raises whatever Pillow
+    Transparent pixels become white; 16-bit grey keeps its upper 8 bits; of an animation the
+    first picture is taken. Raises whatever Pillow
     raises on a damaged, truncated or oversized file.
     """
-    with Image.open(io.BytesIO(data)) as file:
+    with Image.open(io.BytesIO(data), formats=_formats()) as file:
         file.load()
         image = ImageOps.exif_transpose(file)
     if image.mode in {"I", "I;16", "I;16L", "I;16B", "I;16N", "F"}:

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import pandas as pd
 
+from skinbench import registry
 from skinbench.catalog.datasets._tables import read_table, require_columns
-from skinbench.errors import DataError
+from skinbench.errors import DataError, UsageError
 from skinbench.records import Manifest
 
 T = TypeVar("T", str, int)
@@ -48,6 +49,43 @@ def read_published(
             notes.append(f"{count:,} of {len(manifest.table):,} images of {name} are in no split")
     if table.empty:
         raise DataError(f"{path}: the list names no usable image")
+    return table.drop(columns="row"), tuple(notes)
+
+
+def read_official(
+    name: str, manifest: Manifest, options: Mapping[str, object]
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The split that comes with a dataset, of the images that its manifest has.
+
+    Returns:
+        (rows with the columns of SPLIT_SCHEMA, notes).
+
+    Raises:
+        UsageError: the dataset comes with none.
+        DataError: its lists are missing or broken, or list no usable image.
+    """
+    entry = registry.datasets.get(manifest.adapter)
+    if entry.published is None:
+        raise UsageError(
+            f"splits.{name}.published: {manifest.adapter} comes without a split; use `test` or "
+            f"`folds`, or name a list with `file`"
+        )
+    listed = entry.published(manifest.root, {**entry.options, **options})
+    known = set(manifest.table["image_id"])
+    used = listed["image_id"].isin(known)
+    table = listed[used].reset_index(drop=True)
+    if table.empty:
+        raise DataError(f"{manifest.root}: the published split lists no usable image")
+    table = table.assign(row=table.index + 1, fold=0, copies=1, dataset=manifest.name)
+    _check_unique(table, manifest.root)
+    _check_labels(table, {manifest.name: manifest}, manifest.root)
+    notes = []
+    if not used.all():
+        count = f"{int((~used).sum()):,} of {len(used):,} images of the published split"
+        notes.append(f"{count} are not in {manifest.name}")
+    unlisted = len(known - set(table["image_id"]))
+    if unlisted:
+        notes.append(f"{unlisted:,} of {len(known):,} images of {manifest.name} are in no split")
     return table.drop(columns="row"), tuple(notes)
 
 

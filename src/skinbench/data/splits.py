@@ -13,7 +13,7 @@ import pandas as pd
 from skinbench.data.assign import folds_of, hold_out
 from skinbench.data.grouping import GROUPS, known_source
 from skinbench.data.grouping import without_lesion as lesion_unknown
-from skinbench.data.published import read_published
+from skinbench.data.published import read_official, read_published
 from skinbench.data.split_images import (
     SplitImages,
     oversampled,
@@ -44,6 +44,7 @@ __all__ = [
     "import_split",
     "load_split",
     "publish_split",
+    "published",
     "split_digest",
 ]
 
@@ -243,6 +244,26 @@ def given(name: str, manifests: Mapping[str, Manifest], path: Path) -> SplitTabl
             or a fold without train or test images.
     """
     table, notes = read_published(manifests, path)
+    return _listed(name, table, notes, path)
+
+
+def published(name: str, manifest: Manifest, options: Mapping[str, object]) -> SplitTable:
+    """The split that comes with a dataset, e.g. Derm7pt's index lists.
+
+    Args:
+        name: key under `splits:`.
+        manifest: the dataset.
+        options: the adapter's, as the suite gives them.
+
+    Raises:
+        UsageError: the dataset comes with none.
+        DataError: its lists are missing or broken, or leave train or test empty.
+    """
+    table, notes = read_official(name, manifest, options)
+    return _listed(name, table, notes, manifest.root)
+
+
+def _listed(name: str, table: pd.DataFrame, notes: tuple[str, ...], path: Path) -> SplitTable:
     table = sorted_rows(table)
     folds = int(table["fold"].max()) + 1
     for fold in range(folds):

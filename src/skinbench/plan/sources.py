@@ -10,7 +10,7 @@ from skinbench.data.further import further_split
 from skinbench.data.grouping import Merged, merge_groups
 from skinbench.data.manifest import DataRequest, Progress, publish_manifest, read_manifest
 from skinbench.data.pairs import read_pairs
-from skinbench.data.splits import by_source, cross, given, grouped
+from skinbench.data.splits import by_source, cross, given, grouped, published
 from skinbench.records import AuditReport, CleaningPolicy, Manifest, Pair, SplitTable
 from skinbench.store import Store
 from skinbench.suite import Suite, evaluated_rows
@@ -147,6 +147,8 @@ def _make_split(suite: Suite, name: str, manifests: Mapping[str, Manifest]) -> S
     if item.file is not None:
         path = suite.expand_path(item.file, ("splits", name, "file"))
         return given(name, {data: manifests[data]}, path)
+    if item.published:
+        return published(name, manifests[data], suite.file.data[data].options)
     if item.folds == "source":
         return by_source(
             name,

@@ -41,7 +41,7 @@ class DatasetEntry:
     """(cache folder, options) -> root, for datasets made by a program; None: read from disk."""
     published: Callable[[Path, Options], pd.DataFrame] | None = None
     """(root, options) -> the split that comes with the dataset, as columns image_id and split
-    (train, val, test): `file: published` in a suite's split. None: it comes with none."""
+    (train, val, test): `published: true` in a suite's split. None: it comes with none."""
 
 
 @dataclass(frozen=True, kw_only=True)

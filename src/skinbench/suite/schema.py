@@ -84,13 +84,14 @@ class DataSource(Strict):
 
 
 class Split(Strict):
-    """Which images train, choose and judge. Three forms: `data`, `train`+`test`, or `file`."""
+    """Which images train, choose and judge. Forms: `data`, `train`+`test`, `file`, `published`."""
 
     data: str | None = Field(None, description="split one dataset")
     train: str | None = Field(None, description="train on this dataset")
     test: Share | str | None = Field(None, description="share of images, or a dataset's name")
     exclude: str | None = Field(None, description="leave this dataset's images out of train")
     file: str | None = Field(None, description="CSV or Parquet: image_id, split[, fold]")
+    published: bool = Field(False, description="use the split that comes with the dataset")
     group: Literal["image", "lesion", "patient", "source"] = Field(
         "lesion", description="what is never divided"
     )
@@ -119,25 +120,32 @@ class Split(Strict):
         if self.train is not None:
             if not isinstance(self.test, str):
                 raise ValueError("a split across datasets needs `train` and `test`, both names")
-            if self.data is not None or self.folds or self.file:
-                raise ValueError("a split across datasets takes no `data`, `folds` or `file`")
+            if self.data is not None or self.folds or self.file or self.published:
+                raise ValueError(
+                    "a split across datasets takes no `data`, `folds`, `file` or `published`"
+                )
         elif self.data is None:
             raise ValueError("needs `data` (one dataset) or `train` and `test` (two)")
         elif self.exclude is not None:
             raise ValueError("`exclude` goes with `train` and `test`, not with `data`")
+        elif self.file and self.published:
+            raise ValueError("give `file` or `published`, not both")
         elif self.file and (self.test is not None or self.folds):
             raise ValueError("`file` states the split: leave `test` and `folds` out")
+        elif self.published and (self.test is not None or self.folds):
+            raise ValueError("`published` states the split: leave `test` and `folds` out")
         else:
             self._check_shares()
         self._check_protocol()
         return self
 
     def _check_protocol(self) -> None:
-        if self.file and self.without_lesion != "own":
-            raise ValueError("`file` states the split: leave `without_lesion` out")
+        stated = "file" if self.file else "published" if self.published else ""
+        if stated and self.without_lesion != "own":
+            raise ValueError(f"`{stated}` states the split: leave `without_lesion` out")
         if not self.oversample_first:
             return
-        if self.data is None or self.file or self.folds == "source":
+        if self.data is None or stated or self.folds == "source":
             raise ValueError("`oversample_first` goes with `data` and `test` or a number of folds")
         if self.group != "image":
             raise ValueError(
@@ -152,11 +160,12 @@ class Split(Strict):
     def _check_shares(self) -> None:
         if isinstance(self.test, str):
             raise ValueError("`test` is a share of the images here, e.g. 0.2")
+        listed = self.file or self.published
         if self.folds and self.test:
             raise ValueError("give `folds` or `test`, not both: each fold is tested once")
-        if not self.folds and not self.test and not self.file:
-            raise ValueError("needs `test` (a share, e.g. 0.2), `folds` or `file`")
-        if not self.folds and not self.file and float(self.test or 0) + self.val >= 1:
+        if not self.folds and not self.test and not listed:
+            raise ValueError("needs `test` (a share, e.g. 0.2), `folds`, `file` or `published`")
+        if not self.folds and not listed and float(self.test or 0) + self.val >= 1:
             raise ValueError("`test` and `val` leave nothing to train on")
 
 

@@ -2,7 +2,7 @@
 
 Read as `release_v0` unpacks: `meta/meta.csv`, `images/` with the paths that it names (in any
 letter case), and the official lists `meta/train_indexes.csv`, `valid_indexes.csv` and
-`test_indexes.csv`: positions in meta.csv from 0, used by `file: published` in a suite's split.
+`test_indexes.csv`: positions in meta.csv from 0, used by `published: true` in a suite's split.
 An image's id is `case<case_num>_<view>`. Cases with one `case_id` are one lesion group; cases
 without one have no lesion id.
 """

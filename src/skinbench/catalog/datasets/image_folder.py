@@ -1,7 +1,7 @@
 """A folder per class with images in it, as torchvision's ImageFolder reads.
 
 `<root>/<class>/**/<name>.jpg`, or `<root>/<split>/<class>/...` where the folders of the root are
-named train, val (or valid, validation) and test: such a split is used by `file: published`. An
+named train, val (or valid, validation) and test: such a split is used by `published: true`. An
 image's id is its name without ending; names that several images share get their folders before
 them: `train__nevus__0001`.
 """
