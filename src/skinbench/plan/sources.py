@@ -10,6 +10,7 @@ from skinbench.data.further import further_split
 from skinbench.data.grouping import Merged, merge_groups
 from skinbench.data.manifest import DataRequest, Progress, publish_manifest, read_manifest
 from skinbench.data.pairs import read_pairs
+from skinbench.data.siblings import sibling_split
 from skinbench.data.splits import by_source, cross, given, grouped, published
 from skinbench.records import AuditReport, CleaningPolicy, Manifest, Pair, SplitTable
 from skinbench.store import Store
@@ -149,6 +150,15 @@ def _make_split(suite: Suite, name: str, manifests: Mapping[str, Manifest]) -> S
         return given(name, {data: manifests[data]}, path)
     if item.published:
         return published(name, manifests[data], suite.file.data[data].options)
+    if item.siblings is not None:
+        return sibling_split(
+            name,
+            manifests[data],
+            siblings=item.siblings,
+            test=float(item.test or 0),
+            val=item.val,
+            seed=item.seed,
+        )
     if item.folds == "source":
         return by_source(
             name,

@@ -106,6 +106,9 @@ class Split(Strict):
     oversample_first: bool = Field(
         False, description="repeat images of small classes BEFORE splitting: leaks, by design"
     )
+    siblings: Literal["with", "without"] | None = Field(
+        None, description="one of two equal train sets, with or without views of test's lesions"
+    )
     leakage: Literal["error", "drop", "keep"] | None = None
 
     @field_validator("folds", mode="before")
@@ -137,6 +140,7 @@ class Split(Strict):
         else:
             self._check_shares()
         self._check_protocol()
+        self._check_siblings()
         return self
 
     def _check_protocol(self) -> None:
@@ -155,6 +159,17 @@ class Split(Strict):
             raise ValueError(
                 "`oversample_first` puts an image into train and test to show what that does: "
                 "say `leakage: keep`, not drop"
+            )
+
+    def _check_siblings(self) -> None:
+        if self.siblings is None:
+            return
+        others = ("file", "published", "folds", "oversample_first", "train")
+        taken = [name for name in others if getattr(self, name)]
+        if taken or self.without_lesion != "own":
+            wrong = taken[0] if taken else "without_lesion"
+            raise ValueError(
+                f"`siblings` goes with `data`, `test`, `val` and `seed`, not `{wrong}`"
             )
 
     def _check_shares(self) -> None:
