@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from skinbench.data.manifest import DataRequest, read_manifest
+from skinbench.data.taxonomy import LabelRequest
 from skinbench.errors import DataError, UsageError
 from skinbench.records import CleaningFinding, CleaningPolicy, Manifest
 from skinbench.store import Store
@@ -25,12 +26,13 @@ class Fake:
     def file(self, number: int) -> Path:
         return self.root / "images" / f"{self.ids[number]}.jpg"
 
-    def read(self, **policy: str) -> Manifest:
+    def read(self, labels: LabelRequest | None = None, **policy: str) -> Manifest:
         write_table(self.root / TABLE, self.rows)
         request = DataRequest(
             name="ham",
             adapter="ham10000",
             root=self.root,
+            labels=labels,
             cleaning=replace(CleaningPolicy(), **policy),
         )
         return read_manifest(request, self.store)
@@ -94,9 +96,11 @@ def test_duplicate_ids_are_an_error_by_default(fake: Fake) -> None:
 def test_unmapped_label(fake: Fake) -> None:
     fake.rows[20]["dx"] = "scc"
     fake.rows[21]["dx"] = "wart"
-    check(fake, "unmapped_label", {fake.ids[20], fake.ids[21]}, {fake.ids[20], fake.ids[21]})
     with pytest.raises(DataError, match=r"a label that ham7 has no class for \(scc, wart\)"):
         fake.read()
+    manifest = fake.read(labels=LabelRequest(unmapped="drop"))
+    assert set(finding(manifest, "unmapped_label").items) == {fake.ids[20], fake.ids[21]}
+    assert len(manifest.table) == 40
 
 
 def test_duplicate_file_with_one_label(fake: Fake) -> None:
@@ -146,7 +150,8 @@ def test_all_kinds_at_once_are_each_counted(fake: Fake) -> None:
     fake.rows.append(dict(fake.rows[12]))
     shutil.copy(fake.file(30), fake.file(33))
     shutil.copy(fake.file(0), fake.file(41))
-    manifest = fake.read(duplicate_id="quarantine", unmapped_label="quarantine")
+    labels = LabelRequest(unmapped="drop")
+    manifest = fake.read(duplicate_id="quarantine", labels=labels)
     assert {item.kind: item.count for item in manifest.findings} == {
         "duplicate_id": 2,
         "unmapped_label": 1,
@@ -158,7 +163,7 @@ def test_all_kinds_at_once_are_each_counted(fake: Fake) -> None:
     }
     assert len(manifest.table) == 42 - 5
     kinds = {item.name for item in fields(CleaningPolicy)}
-    assert {item.kind for item in manifest.findings} == kinds
+    assert {item.kind for item in manifest.findings} == kinds | {"unmapped_label"}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +172,6 @@ def test_all_kinds_at_once_are_each_counted(fake: Fake) -> None:
         ("missing_file", "keep"),
         ("unreadable", "impute"),
         ("duplicate_id", "keep"),
-        ("unmapped_label", "keep"),
         ("null_metadata", "keep"),
         ("contradictory", "impute"),
         ("unreadable", "ignore"),

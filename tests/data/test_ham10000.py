@@ -102,7 +102,6 @@ def test_the_entry_says_what_a_page_must_print() -> None:
     assert entry.info.expected_images == 10015
     assert "CC BY-NC 4.0" in entry.info.licence
     assert not entry.info.synthetic
-    assert "isic8" not in entry.labels
     assert registry.datasets.describe("ham10000").startswith("HAM10000: 10,015")
 
 

@@ -15,6 +15,7 @@ from skinbench.data.manifest import (
     publish_manifest,
     read_manifest,
 )
+from skinbench.data.taxonomy import LabelRequest
 from skinbench.errors import CorruptObjectError, DataError, StoreError, UnknownNameError, UsageError
 from skinbench.records import MANIFEST_SCHEMA, Manifest
 from skinbench.store import Store, file_digest
@@ -127,8 +128,10 @@ def test_names_that_nobody_knows(tmp_path: Path, store: Store) -> None:
         read_manifest(request(tmp_path, adapter="ham1000"), store)
     with pytest.raises(UnknownNameError, match="label space"):
         read_manifest(request(tmp_path, labels="ham9"), store)
-    with pytest.raises(UsageError, match="cannot be mapped to isic8"):
+    with pytest.raises(DataError, match=r"isic8 has no class for \(akiec\): akiec joins actinic"):
         read_manifest(request(tmp_path, labels="isic8"), store)
+    with pytest.raises(UsageError, match=r"data\.ham\.labels\.ak: 'kept' is no choice"):
+        read_manifest(request(tmp_path, labels=LabelRequest(ak="kept")), store)
     with pytest.raises(UsageError, match="sample: 0 is below 1"):
         read_manifest(request(tmp_path, sample=0), store)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -22,7 +22,6 @@ _ALLOWED = {
     "duplicate_id": ("error", "quarantine"),
     "duplicate_file": ("error", "quarantine", "keep"),
     "contradictory": ("error", "quarantine", "keep"),
-    "unmapped_label": ("error", "quarantine"),
     "null_metadata": ("error", "quarantine", "impute"),
 }
 _METADATA = ("age", "sex", "site")
@@ -114,33 +113,6 @@ def drop_duplicate_ids(cleaner: Cleaner, table: pd.DataFrame) -> pd.DataFrame:
         if len(rows[compared].astype(str).drop_duplicates()) == 1:
             drop[rows.index[0]] = False
     return cleaner.apply(table, "duplicate_id", repeated, "an image_id that others have too", drop)
-
-
-def map_labels(
-    cleaner: Cleaner, table: pd.DataFrame, codes: Mapping[str, str | None], space: str
-) -> pd.DataFrame:
-    """Replace the dataset's own labels by class codes; an absent label stays None."""
-    own = table["label"]
-    mapped = pd.Series([None if v is None else codes[v] for v in own], dtype=object)
-    unmapped = (own.notna() & mapped.isna()).to_numpy()
-    names = sorted(set(own[unmapped]))
-    what = f"a label that {space} has no class for ({_first(names)})"
-    if unmapped.any() and space == "custom":
-        what += f"; name every label of the table under data.{cleaner.name}.labels"
-    _note_unlabelled(cleaner, table)
-    return cleaner.apply(table.assign(label=mapped), "unmapped_label", unmapped, what)
-
-
-def _note_unlabelled(cleaner: Cleaner, table: pd.DataFrame) -> None:
-    """Count rows without a label: they stay in the manifest and are in no split."""
-    items = tuple(table.loc[table["label"].isna(), "image_id"])
-    if items:
-        message = f"{_rows(len(items))} without a label: kept, and in no split"
-        cleaner.findings.append(
-            CleaningFinding(
-                kind="unlabelled", policy="keep", count=len(items), message=message, items=items
-            )
-        )
 
 
 def drop_missing_files(cleaner: Cleaner, table: pd.DataFrame, root: Path) -> pd.DataFrame:

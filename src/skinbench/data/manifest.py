@@ -12,9 +12,11 @@ import pandas as pd
 from skinbench import registry
 from skinbench.data import cleaning
 from skinbench.data.images import Progress, examine_files
+from skinbench.data.labelling import label_rows
 from skinbench.data.receipt import WORKPLACE
 from skinbench.data.tables import frame_digest, plain_text, read_parquet, shaped, write_parquet
-from skinbench.data.taxonomy import code_of, label_codes, label_space
+from skinbench.data.taxonomy import LabelRequest, check_choice, code_of, label_space
+from skinbench.data.vocabulary import general_site
 from skinbench.errors import CorruptObjectError, DataError, UsageError
 from skinbench.records import (
     MANIFEST_SCHEMA,
@@ -49,8 +51,9 @@ class DataRequest:
     """Name in the registry `datasets`."""
     root: Path | None = None
     """None: SKINBENCH_DATA/<adapter>, or drawn into the store for datasets made by a program."""
-    labels: str | tuple[str, ...] | None = None
-    """A label space by name, a list of labels, or None for the dataset's own."""
+    labels: str | tuple[str, ...] | LabelRequest | None = None
+    """A label space by name, a list of labels, None for the dataset's own; or either with what
+    becomes of AK and of labels without a class."""
     sample: int | None = None
     """About this many images, in whole lesion groups; None for all."""
     options: Mapping[str, object] = field(default_factory=dict)
@@ -95,9 +98,10 @@ def read_manifest(request: DataRequest, store: Store, progress: Progress | None 
     root = dataset_root(request, entry, options, store, f"data.{request.name}.root")
     raw = entry.read(root, options)
     folder = root.parent if root.is_file() else root
-    space = _label_space(request, entry, raw)
+    labels = _label_request(request)
+    space = _label_space(request.name, labels, entry, raw)
     cleaner = cleaning.Cleaner(name=request.name, policy=request.cleaning)
-    table = _clean_rows(cleaner, request, entry, raw, space, folder)
+    table = _clean_rows(cleaner, request, entry, raw, (space, labels), folder)
     facts = examine_files(
         [folder / path for path in table["path"]], store, f"images-{request.adapter}", progress
     )
@@ -201,17 +205,28 @@ def _prepared(
     return store.publish("datasets", name, write)
 
 
-def _label_space(request: DataRequest, entry: DatasetEntry, raw: RawDataset) -> LabelSpace:
-    if request.labels is not None:
-        return label_space(request.labels)
-    if entry.info.label_space:
-        return label_space(entry.info.label_space)
-    codes = {code_of(label): label for label in sorted(set(raw.table["label"].dropna()))}
-    if len(codes) < 2:
-        raise DataError(
-            f"data '{request.name}': the table has {len(codes)} different labels; two are needed"
-        )
-    return label_space([codes[code] for code in sorted(codes)])
+def _label_request(request: DataRequest) -> LabelRequest:
+    labels = request.labels
+    made = labels if isinstance(labels, LabelRequest) else LabelRequest(space=labels)
+    try:
+        check_choice(made.ak)
+    except UsageError as error:
+        raise UsageError(f"data.{request.name}.{error}") from error
+    return made
+
+
+def _label_space(
+    name: str, labels: LabelRequest, entry: DatasetEntry, raw: RawDataset
+) -> LabelSpace:
+    asked: str | tuple[str, ...] = labels.space or entry.info.label_space
+    if not asked:
+        codes = {code_of(label): label for label in sorted(set(raw.table["label"].dropna()))}
+        if len(codes) < 2:
+            raise DataError(
+                f"data '{name}': the table has {len(codes)} different labels; two are needed"
+            )
+        asked = tuple(codes[code] for code in sorted(codes))
+    return label_space(asked, ak=labels.ak, own=labels.unmapped == "own")
 
 
 def _clean_rows(
@@ -219,17 +234,19 @@ def _clean_rows(
     request: DataRequest,
     entry: DatasetEntry,
     raw: RawDataset,
-    space: LabelSpace,
+    labels: tuple[LabelSpace, LabelRequest],
     folder: Path,
 ) -> pd.DataFrame:
     """All steps that need the table and the files' presence, but not their content."""
     table = plain_text(raw.table.sort_values("image_id", kind="stable"))
     table = cleaning.drop_duplicate_ids(cleaner, table)
-    found = sorted(set(table["label"].dropna()))
-    codes = label_codes(entry, request.adapter, space, found)
-    table = cleaning.map_labels(cleaner, table, codes, space.name)
+    table, found = label_rows(request.name, table, entry, request.adapter, *labels)
+    cleaner.findings.extend(found)
     table = cleaning.drop_missing_files(cleaner, table, folder)
     table = cleaning.treat_null_metadata(cleaner, table)
+    if "site" in table:
+        sites = [general_site(request.adapter, site) for site in table["site"]]
+        table = table.assign(site_general=pd.Series(sites, dtype=object))
     table = table.assign(group_id=cleaning.group_ids(table))
     return cleaning.take_sample(table, request.sample)
 

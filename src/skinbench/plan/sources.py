@@ -6,15 +6,18 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from skinbench.data.audit import audit, enforce
+from skinbench.data.diagnoses import AK_DEFAULT
 from skinbench.data.further import further_split
 from skinbench.data.grouping import Merged, merge_groups
 from skinbench.data.manifest import DataRequest, Progress, publish_manifest, read_manifest
 from skinbench.data.pairs import read_pairs
 from skinbench.data.siblings import sibling_split
 from skinbench.data.splits import by_source, cross, given, grouped, published
+from skinbench.data.taxonomy import LabelRequest
 from skinbench.records import AuditReport, CleaningPolicy, Manifest, Pair, SplitTable
 from skinbench.store import Store
 from skinbench.suite import Suite, evaluated_rows
+from skinbench.suite.schema import Labels
 
 
 def read_manifests(
@@ -41,7 +44,7 @@ def read_manifests(
             name=name,
             adapter=source.adapter,
             root=root,
-            labels=tuple(source.labels) if isinstance(source.labels, list) else source.labels,
+            labels=_labels(source.labels),
             sample=source.sample,
             options=source.options,
             cleaning=CleaningPolicy(**source.cleaning.model_dump()),
@@ -75,6 +78,13 @@ def join_lesions(
         others = [name for name in suite.file.data if name not in manifests]
         named = read_pairs(path, manifests, others=others, sampled=sampled)
     return merge_groups(manifests, named, detected)
+
+
+def _labels(labels: Labels | None) -> LabelRequest:
+    if labels is None:
+        return LabelRequest()
+    space = tuple(labels.space) if isinstance(labels.space, list) else labels.space
+    return LabelRequest(space=space, ak=labels.ak or AK_DEFAULT, unmapped=labels.unmapped)
 
 
 def split_and_audit(

@@ -52,13 +52,16 @@ class LabelSpace:
     """An ordered set of classes."""
 
     name: str
-    """`ham7`, `isic8`, `binary_malignant`, ... or `custom` for a list in the suite."""
+    """`ham7`, `isic8`, `malignant,ak=...` or `melanoma`, with `+unk` where unmapped labels have a
+    class of their own; `custom` for a list in the suite."""
     classes: tuple[str, ...]
     """Lower-case class codes; the order of every probability vector."""
     titles: Mapping[str, str] = field(default_factory=dict)
     """Code to full name, for tables and pages."""
     malignant: tuple[str, ...] = ()
     """Codes that count as malignant in binary tasks."""
+    ak: str = ""
+    """In `malignant`: what actinic keratosis counts as; "" in every other space."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,8 +179,6 @@ class CleaningPolicy:
     """Byte-identical files under several ids; `keep` leaves them to the audit."""
     contradictory: FindingPolicy = "quarantine"
     """Byte-identical files with different labels; `quarantine` drops all of them."""
-    unmapped_label: FindingPolicy = "error"
-    """A label that the label space does not have; `quarantine` drops the rows."""
     null_metadata: FindingPolicy = "impute"
     """Missing age, sex or site: `impute` from the training split, or `quarantine` the row."""
 
@@ -187,7 +188,8 @@ class CleaningFinding:
     """One kind of defect in one dataset, counted and listed."""
 
     kind: str
-    """A field name of CleaningPolicy, `unlabelled` or `unused_file`."""
+    """A field name of CleaningPolicy, `unlabelled`, `unused_file`, or of the labels:
+    `unmapped_label`, `excluded_label`, `approximate_label`."""
     policy: FindingPolicy
     count: int
     """Rows concerned."""

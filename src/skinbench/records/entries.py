@@ -36,7 +36,8 @@ class DatasetEntry:
     options: Options = field(default_factory=dict)
     """Accepted options with their defaults."""
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Label space name -> (the dataset's own label -> class code)."""
+    """For plug-ins: label space name -> (the dataset's own label -> class code); other spaces are
+    reached through these classes. The built-in datasets are in `data.diagnoses`."""
     prepare: Callable[[Path, Options], Path] | None = None
     """(cache folder, options) -> root, for datasets made by a program; None: read from disk."""
     published: Callable[[Path, Options], pd.DataFrame] | None = None

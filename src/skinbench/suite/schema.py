@@ -68,8 +68,44 @@ class Cleaning(Strict):
     duplicate_id: Literal["error", "quarantine"] = "error"
     duplicate_file: Literal["error", "quarantine", "keep"] = "keep"
     contradictory: Literal["error", "quarantine", "keep"] = "quarantine"
-    unmapped_label: Literal["error", "quarantine"] = "error"
     null_metadata: Literal["error", "quarantine", "impute"] = "impute"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_labels(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "unmapped_label" in data:
+            raise PydanticCustomError(
+                "moved_key",
+                "what becomes of labels without a class is said beside the label space: "
+                "`labels: {{space: ..., unmapped: error | drop | own}}`",
+            )
+        return data
+
+
+class Labels(Strict):
+    """A label space, and what becomes of what it has no place for."""
+
+    space: str | list[str] | None = Field(None, description="by name, or a list of classes")
+    ak: Literal["excluded", "benign", "malignant"] | None = Field(
+        None, description="what actinic keratosis is in `malignant`; excluded by default"
+    )
+    unmapped: Literal["error", "drop", "own"] = Field(
+        "error", description="labels without a class: an error, left out, or the class `unk`"
+    )
+
+    @model_validator(mode="after")
+    def _ak_is_binary(self) -> Self:
+        if self.ak is not None and self.space != "malignant":
+            raise ValueError("`ak` is for `space: malignant`; every other space has a class for it")
+        return self
+
+
+def _spaced(value: Any) -> Any:
+    """`ham7` or a list of classes is short for `{space: ...}`."""
+    return {"space": value} if isinstance(value, str | list) else value
+
+
+LabelsField = Annotated[Labels, BeforeValidator(_spaced)]
 
 
 class DataSource(Strict):
@@ -77,7 +113,9 @@ class DataSource(Strict):
 
     adapter: str = Field(description="name from `skinbench list datasets`")
     root: str | None = Field(None, description="folder; ${SKINBENCH_DATA} is expanded")
-    labels: str | list[str] | None = Field(None, description="label space, or a list of classes")
+    labels: LabelsField | None = Field(
+        None, description="label space, a list of classes, or {space, ak, unmapped}"
+    )
     sample: Positive | None = Field(None, description="use about this many images, stratified")
     options: dict[str, Any] = Field(default_factory=dict)
     cleaning: Cleaning = Cleaning()

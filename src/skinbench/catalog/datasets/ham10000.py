@@ -142,6 +142,4 @@ ENTRY = DatasetEntry(
         downloads=_DOWNLOADS,
     ),
     read=read,
-    # Not isic8: akiec joins actinic keratoses (AK) and Bowen's disease (SCC), which it parts.
-    labels={"ham7": {code: code for code in _CLASSES}},
 )

@@ -76,5 +76,4 @@ ENTRY = DatasetEntry(
         downloads=_DOWNLOADS,
     ),
     read=read,
-    labels={"ham7": {name: name.lower() for name in _COLUMNS}},
 )

@@ -117,5 +117,4 @@ ENTRY = DatasetEntry(
         downloads=_DOWNLOADS,
     ),
     read=read,
-    labels={"isic8": {name: name.lower() for name in _CLASSES}},
 )

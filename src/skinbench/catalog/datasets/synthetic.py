@@ -13,7 +13,7 @@ from PIL import Image
 
 from skinbench.catalog.datasets._cells import check_names, known_age, known_sex, known_text
 from skinbench.catalog.datasets._layout import index_files
-from skinbench.catalog.datasets._lesions import LOOKS, draw, make_lesion
+from skinbench.catalog.datasets._lesions import draw, make_lesion
 from skinbench.catalog.datasets._tables import read_table, require_columns
 from skinbench.errors import DataError, UsageError
 from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
@@ -188,6 +188,5 @@ ENTRY = DatasetEntry(
     ),
     read=read,
     options={"lesions": 400, "size": 96, "seed": 0},
-    labels={"ham7": {code: code for code in LOOKS}},
     prepare=prepare,
 )
