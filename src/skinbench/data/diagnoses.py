@@ -45,7 +45,6 @@ class Diagnosis:
 _JOINED = "akiec joins actinic keratosis and Bowen's disease (an SCC in situ)"
 _UNPARTED = f"{_JOINED}, which this space parts: in HAM10000 they are 130 AK and 197 SCC"
 _IN_SITU = "akiec holds SCC in situ (Bowen's disease) alone, while this SCC may be invasive"
-_BKL = {"isic8": "bkl", "ham7": "bkl", "malignant": "benign", "melanoma": "rest"}
 
 DIAGNOSES: Mapping[str, Diagnosis] = {
     "mel": Diagnosis(
@@ -69,7 +68,10 @@ DIAGNOSES: Mapping[str, Diagnosis] = {
         title="actinic keratosis / Bowen's disease", ham7="akiec", malignant=BY_CHOICE,
         melanoma="rest", mixed=True, absent={"isic8": _UNPARTED},
     ),
-    "bkl": Diagnosis(title="benign keratosis-like lesion", **_BKL),
+    "bkl": Diagnosis(
+        title="benign keratosis-like lesion", isic8="bkl", ham7="bkl", malignant="benign",
+        melanoma="rest",
+    ),
     "df": Diagnosis(
         title="dermatofibroma", isic8="df", ham7="df", malignant="benign", melanoma="rest"
     ),
