@@ -92,10 +92,19 @@ def _validate_names(check: Check, rows: Sequence[Row]) -> None:
 
 
 def matching_rows(check: Check, rows: Iterable[Row]) -> list[Row]:
-    """Rows that a check is about, by name."""
+    """Rows that a check is about, by name.
+
+    A pattern leaves out a row that judges another's fits in a label space without the check's
+    class: the row itself is checked.
+    """
     found = [
         row
         for row in rows
-        if row.name == check.rows or (row.kind != "plain" and fnmatchcase(row.name, check.rows))
+        if row.name == check.rows
+        or (
+            row.kind != "plain"
+            and fnmatchcase(row.name, check.rows)
+            and not (row.of and check.class_ is not None and check.class_ not in row.classes)
+        )
     ]
     return sorted(found, key=lambda row: row.name)

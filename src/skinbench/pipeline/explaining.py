@@ -119,7 +119,9 @@ def rows_to_explain(prepared: Prepared, records: Mapping[str, FitRecord], wanted
     networks = {
         row.name: row
         for row in plan.rows
-        if row.kind == "fit" and registry.models.get(_model_name(row)).kind == "network"
+        if row.kind == "fit"
+        and not row.of
+        and registry.models.get(_model_name(row)).kind == "network"
     }
     val: dict[str, float] = {}
     for name in networks:

@@ -7,7 +7,9 @@ import pandas as pd
 from skinbench.cluster.inference import PredictionOrder, choose_engine, predict_orders
 from skinbench.cluster.schedule import Schedule
 from skinbench.cluster.session import Session
+from skinbench.data.spaces import SpaceMap, space_map
 from skinbench.pipeline.prepared import Prepared
+from skinbench.records import Row
 from skinbench.score.assemble import evaluated_images, prediction_frame
 from skinbench.score.predictions import write_predictions
 from skinbench.store import RunFolder
@@ -48,13 +50,14 @@ def predict(
     rows = {row.name: row for row in plan.rows}
     for name, group in parts.items():
         row = rows[cells[name].row]
+        mapping = _mapping(prepared, row)
         frames = [
             prediction_frame(
                 part,
                 made[order],
                 by_name[str(part["dataset"].iloc[0])],
                 condition=order.condition,
-                classes=row.classes,
+                mapping=mapping,
             )
             for order, part in group
         ]
@@ -68,3 +71,11 @@ def predict(
             folder.prediction(name), pd.concat(frames), classes=row.classes, metadata=facts
         )
     return {"name": engine.name, "rule": engine.rule}
+
+
+def _mapping(prepared: Prepared, row: Row) -> SpaceMap:
+    """From what a row's fits learnt to the label space that the row is judged in."""
+    spaces = [item.label_space for item in prepared.manifests.values()]
+    judged = next(s for s in spaces if (s.name, s.classes) == (row.label_space, row.classes))
+    file = prepared.suite.file.splits[row.split]
+    return space_map(prepared.manifests[str(file.train or file.data)].label_space, judged)

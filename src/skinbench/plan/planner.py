@@ -5,7 +5,6 @@ Nothing is computed here and no network is built: a plan costs a second, on any 
 
 from __future__ import annotations
 
-import fnmatch
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from skinbench.data.metadata import check_fields
 from skinbench.errors import UsageError
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
+from skinbench.plan.judging import Judging
 from skinbench.records import (
     Cell,
     DerivedCell,
@@ -27,7 +27,7 @@ from skinbench.records import (
     Row,
     SplitTable,
 )
-from skinbench.suite import Suite, SuiteRow, derived_members, evaluated_rows
+from skinbench.suite import Suite, SuiteRow, derived_members
 from skinbench.suite.rows import plain
 
 
@@ -56,7 +56,7 @@ def make_plan(
         digest_of: sha256 of a weights file.
 
     Raises:
-        SuiteError: a row cannot be: its classes differ between train and test, its input asks
+        SuiteError: a row cannot be: its labels cannot be judged on its test, its input asks
             for a column that gives the label away, its warm starts form a circle.
     """
     maker = FitMaker(suite, manifests, splits, digest_of)
@@ -89,13 +89,10 @@ class _Planner:
         maker: FitMaker,
     ) -> None:
         self.suite, self.manifests, self.splits, self.maker = suite, manifests, splits, maker
-        names = [row.name for row in suite.rows]
-        self._evaluated = [
-            (item, evaluated_rows(suite.file, names, item)) for item in suite.file.evaluate
-        ]
+        self.judging = Judging(suite, manifests)
 
     def rows(self) -> list[Row]:
-        """Declared rows, then the baselines of each split in use, then derived rows."""
+        """Declared rows, the baselines of each split in use, derived rows, and their twins."""
         rows = [self._row(row) for row in self.suite.rows]
         if self.suite.file.baselines:
             for split in dict.fromkeys(row.split for row in rows):
@@ -104,7 +101,7 @@ class _Planner:
         for name in self.suite.file.derived:
             rows.append(self._derived_row(name, by_name))
             by_name[name] = rows[-1]
-        return rows
+        return rows + self.judging.rows_in_other_spaces(rows)
 
     def cells(self, rows: Sequence[Row]) -> list[Cell]:
         """Every fit row at each fold and seed."""
@@ -114,7 +111,7 @@ class _Planner:
                 continue
             folds, seeds = range(self.splits[row.split].folds), self._seeds(row)
             for fold, seed in itertools.product(folds, seeds):
-                fit = self.maker.fit(row.name, fold, seed)
+                fit = self.maker.fit(row.of or row.name, fold, seed)
                 cells.append(Cell(row=row.name, fold=fold, seed=seed, fit=fit))
         return cells
 
@@ -134,7 +131,7 @@ class _Planner:
                 raise self.suite.document.error("its rows share no fold and seed", key)
             for fold, seed in sorted(shared):
                 cell = Cell(row=row.name, fold=fold, seed=seed, fit=None)
-                item = self.suite.file.derived[row.name]
+                item = self.suite.file.derived[row.of or row.name]
                 entry = registry.derived.get(item.kind)
                 found.append(
                     DerivedCell(
@@ -153,28 +150,7 @@ class _Planner:
         found = []
         for cell in cells:
             row = by_name[cell.row]
-            own = self._test_dataset(row.split)
-            places = {(own, row.split, "none"): False}
-            for item, asked in self._evaluated:
-                splits = {by_name[name].split for name in asked}
-                # A baseline without a network goes where the rows beside it go.
-                plain_too = row.kind == "plain" and row.split in splits
-                if row.name in asked or (plain_too and fnmatch.fnmatchcase(row.name, item.rows)):
-                    on = item.on or own
-                    split = f"{row.split}@{on}" if item.on else row.split
-                    for condition in item.conditions:
-                        place = (on, split, condition)
-                        places[place] = places.get(place, False) or item.weighting is not None
-            found += [
-                Evaluation(
-                    cell=cell.name,
-                    dataset=dataset,
-                    split=split,
-                    condition=condition,
-                    balanced=balanced,
-                )
-                for (dataset, split, condition), balanced in places.items()
-            ]
+            found += self.judging.evaluations(row, by_name[row.of or row.name], cell.name)
         return found
 
     # --- rows ---
@@ -184,7 +160,7 @@ class _Planner:
         model = settings.model
         assert model is not None
         entry = registry.models.get(model.name)
-        classes = self._classes(str(settings.split), row)
+        judged = self.judging.own(str(settings.split), row)
         self._check_settings(row, entry)
         return Row(
             name=row.name,
@@ -193,8 +169,9 @@ class _Planner:
             input="-" if entry.kind == "plain" else settings.input.label or settings.input.name,
             technique=settings.technique.label or settings.technique.name,
             split=str(settings.split),
-            label_space=self.maker.train_manifest(str(settings.split)).label_space.name,
-            classes=classes,
+            label_space=judged.target.name,
+            classes=judged.target.classes,
+            notes=judged.notes,
             settings=plain(settings),
             claims=tuple(plain(claim) for claim in row.claims),
         )
@@ -220,7 +197,7 @@ class _Planner:
                 raise self.suite.document.error(str(error), key) from error
 
     def _plain_row(self, model: str, split: str) -> Row:
-        manifest = self.maker.train_manifest(split)
+        judged = self.judging.own(split)
         return Row(
             name=f"baseline/{split}/{model}",
             kind="plain",
@@ -228,8 +205,9 @@ class _Planner:
             input="-",
             technique="-",
             split=split,
-            label_space=manifest.label_space.name,
-            classes=manifest.label_space.classes,
+            label_space=judged.target.name,
+            classes=judged.target.classes,
+            notes=judged.notes,
             settings={"seeds": [0]},
         )
 
@@ -251,27 +229,10 @@ class _Planner:
             split=first.split,
             label_space=first.label_space,
             classes=first.classes,
+            notes=first.notes,
             settings={"of": members, "kind": item.kind, "options": item.options},
             claims=tuple(plain(claim) for claim in item.claims),
         )
-
-    def _classes(self, split: str, row: SuiteRow) -> tuple[str, ...]:
-        train = self.maker.train_manifest(split)
-        others = {self._test_dataset(split)}
-        others.update(item.on for item, asked in self._evaluated if item.on and row.name in asked)
-        for other in sorted(others):
-            test = self.manifests[other]
-            if test.label_space.classes != train.label_space.classes:
-                message = (
-                    f"trains on {train.name} ({train.label_space.name}) and is judged on {other} "
-                    f"({test.label_space.name}): give both the same `labels`"
-                )
-                raise self.suite.document.error(message, row.place(self.suite.document, "split"))
-        return train.label_space.classes
-
-    def _test_dataset(self, split: str) -> str:
-        file = self.suite.file.splits[split]
-        return file.test if isinstance(file.test, str) else str(file.data)
 
     def _seeds(self, row: Row) -> list[int]:
         return [int(str(seed)) for seed in listed(row.settings["seeds"])]

@@ -22,10 +22,15 @@ class Row:
     split: str
     """Key under `splits:`."""
     label_space: str
+    """In which the row is judged; its fits may have learnt a finer one."""
     classes: tuple[str, ...]
     settings: Mapping[str, object] = field(default_factory=dict)
     """Everything else of the row as resolved, for the report and `compare`."""
     claims: tuple[Mapping[str, object], ...] = ()
+    of: str = ""
+    """The row whose fits this one judges in another label space; "" for every other row."""
+    notes: tuple[str, ...] = ()
+    """What a reader of its numbers must know about how labels were joined, a sentence each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +74,8 @@ class Evaluation:
     """`none`, or e.g. `blur@3`."""
     balanced: bool = False
     """Scored a second time, with every class of the test set weighing the same."""
+    only: Literal["", "val"] = ""
+    """`val`: the split's test is not predicted again."""
 
 
 @dataclass(frozen=True, kw_only=True)

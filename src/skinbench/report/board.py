@@ -62,6 +62,8 @@ class BoardRow:
     """Leak stamp of the split; empty for a clean one."""
     reduced: str = ""
     """Why the row was run on less than the suite names; empty where it was not."""
+    notes: tuple[str, ...] = ()
+    """How labels were joined where the row learnt other classes than it is judged in."""
     n: int | None
     """Images scored."""
     n_positive: int | None
@@ -239,12 +241,13 @@ def made_of(row: BoardRow) -> str:
     return " · ".join(part for part in (row.model, row.input, row.technique) if part)
 
 
-def _several(rows: Sequence[str]) -> str:
+def _named(rows: Sequence[str]) -> str:
     """Rows by name where they are few, else the first and how many there are."""
-    if len(rows) == 1:
-        return f"{rows[0]} was"
-    shown = ", ".join(rows) if len(rows) <= 3 else f"{rows[0]} and {len(rows) - 1} others"
-    return f"{shown} were"
+    return ", ".join(rows) if len(rows) <= 3 else f"{rows[0]} and {len(rows) - 1} others"
+
+
+def _several(rows: Sequence[str]) -> str:
+    return f"{_named(rows)} {'was' if len(rows) == 1 else 'were'}"
 
 
 def footnotes(table: TestSet) -> tuple[str, ...]:
@@ -257,6 +260,11 @@ def footnotes(table: TestSet) -> tuple[str, ...]:
     notes += [
         numbers.one_line(f"{_several(rows)} reduced: {reason}") for reason, rows in reduced.items()
     ]
+    joined: dict[str, list[str]] = {}
+    for row in table.rows:
+        for note in row.notes:
+            joined.setdefault(note, []).append(row.row)
+    notes += [numbers.one_line(f"{_named(rows)}: {note}") for note, rows in joined.items()]
     notes += [
         numbers.one_line(f"{row.row}: {remark}")
         for row in table.rows

@@ -119,7 +119,7 @@ def _places(
         planned = [
             (e.dataset, condition)
             for e in plan.evaluations
-            if e.cell in cells
+            if e.cell in cells and not e.only
             for condition in (e.condition, *([balanced_name(e.condition)] if e.balanced else ()))
         ]
         if planned:
@@ -190,7 +190,8 @@ def _board_row(run: str, row: Row, where: tuple[str, str, str], context: _RowCon
         status=status if images or status != "done" else "missing",
         reason=reason or ("" if images else _why_unscored(counted)),
         stamp=scorecard.stamps.get(row.split, ""),
-        reduced=reduced.get(row.name, ""),
+        reduced=reduced.get(row.of or row.name, ""),
+        notes=row.notes,
         n=images or None,
         n_positive=positives[0] if positives and images else None,
         scores=found,

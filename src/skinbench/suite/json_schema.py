@@ -29,7 +29,10 @@ def suite_schema() -> dict[str, Any]:
     for key, value in schema["properties"].items():
         if "patternProperties" in value:
             _refuse_other_names(value, {"rows": "RowFile", "grids": "Grid"}.get(key))
-    definitions["DataSource"]["properties"]["adapter"]["enum"] = registry.datasets.names()
+    data = definitions["DataSource"]["properties"]
+    data["adapter"]["enum"] = registry.datasets.names()
+    texts = {"type": "array", "items": {"type": "string"}}
+    data["labels"] = {"anyOf": [{"type": "string"}, texts, _bare(data["labels"])]}
     return schema
 
 
