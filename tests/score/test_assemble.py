@@ -66,9 +66,7 @@ def test_val_of_the_finer_space_is_judged_in_the_coarser_one() -> None:
 def test_what_the_choice_about_ak_leaves_out_has_no_label() -> None:
     found = judged(made(["ak", "scc", "nv"], ISIC8), [TORN, TORN, SURE], MALIGNANT, "val")
     assert found.frame["label"].fillna("-").tolist() == ["-", "malignant", "benign"]
-    np.testing.assert_allclose(
-        found.frame["p_malignant"], [0.3 / 0.7, 0.3 / 0.7, 0.9], rtol=1e-6
-    )
+    np.testing.assert_allclose(found.frame["p_malignant"], [0.3 / 0.7, 0.3 / 0.7, 0.9], rtol=1e-6)
 
 
 def test_the_same_space_changes_no_bit() -> None:

@@ -191,7 +191,7 @@ def load_arrays(spec: FitSpec, sources: Sources | Store) -> FitArrays:
         raise DataError(f"fold {spec.fold} of split {spec.split} has no train images")
     encoder = None
     if fields:
-        check_fields(fields)
+        check_fields(fields, None)
         encoder = MetadataEncoder.fit(train.table, fields)
         train, val = _with_metadata(train, encoder), _with_metadata(val, encoder)
     n_classes = len(spec.classes)

@@ -46,6 +46,11 @@ class Judging:
         file = self.suite.file.splits[split]
         return file.test if isinstance(file.test, str) else str(file.data)
 
+    def datasets(self, row: SuiteRow) -> list[str]:
+        """Every dataset that a row is judged on: its split's, and further ones."""
+        further = {item.on for item, asked in self._asked if item.on and row.name in asked}
+        return sorted({self.test_dataset(str(row.settings.split)), *further})
+
     def own(self, split: str, row: SuiteRow | None = None) -> SpaceMap:
         """How what a split trains on is judged on its own test.
 

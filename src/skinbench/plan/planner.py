@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from skinbench import registry
-from skinbench.data.metadata import check_fields
+from skinbench.data.fields import check_fields_of
 from skinbench.errors import UsageError
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
@@ -188,10 +188,13 @@ class _Planner:
             problem = f"'{model.name}' has no pretrained weights; use `weights: {{file: ...}}`"
         if problem:
             raise self.suite.document.error(problem, row.place(self.suite.document, "model"))
-        fields = settings.input.options.get("fields")
-        if fields is not None:
+        input_ = registry.inputs.get(settings.input.name)
+        fields = {**input_.options, **settings.input.options}.get("fields")
+        if input_.uses_metadata and fields is not None:
+            train = self.maker.train_manifest(str(settings.split))
+            others = [self.manifests[name] for name in self.judging.datasets(row)]
             try:
-                check_fields([str(item) for item in listed(fields)])
+                check_fields_of([str(item) for item in listed(fields)], train, others)
             except UsageError as error:
                 key = row.place(self.suite.document, "input", "options", "fields")
                 raise self.suite.document.error(str(error), key) from error

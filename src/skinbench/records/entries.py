@@ -109,7 +109,8 @@ class InputEntry:
     """(n_features, n_metadata, n_classes, options) -> head: forward(features [B, F] or None,
     metadata [B, M] or None) -> logits [B, C]."""
     options: Options = field(default_factory=dict)
-    """`fields` lists the metadata columns used, from age, sex, site."""
+    """`fields` lists the metadata columns used: age, sex, site, site_general, other columns of the
+    dataset by name, and `<name>.missing` for whether a value is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)

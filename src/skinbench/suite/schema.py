@@ -74,10 +74,9 @@ class Cleaning(Strict):
     @classmethod
     def _not_labels(cls, data: Any) -> Any:
         if isinstance(data, dict) and "unmapped_label" in data:
-            raise PydanticCustomError(
-                "moved_key",
-                "what becomes of labels without a class is said beside the label space: "
-                "`labels: {{space: ..., unmapped: error | drop | own}}`",
+            raise ValueError(
+                "what becomes of labels without a class (`unmapped_label`) is said beside the "
+                "label space: `labels: {space: ..., unmapped: error | drop | own}`"
             )
         return data
 

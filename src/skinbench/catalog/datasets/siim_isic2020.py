@@ -198,7 +198,7 @@ ENTRY = DatasetEntry(
         ),
         expected_images=33126,
         expected_classes=_CLASSES,
-        label_space="",  # the diagnoses that the table has
+        label_space="melanoma",  # the challenge's target
         downloads=_DOWNLOADS,
         download_note="the images are 23 GB, packed and unpacked 46 GB",
     ),
