@@ -1,4 +1,7 @@
 import dataclasses
+import os
+from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -219,3 +222,64 @@ def test_excluded_ak_is_a_finding_and_no_unmapped_label() -> None:
     kept, found = labelled("malignant", ak="benign", unmapped="drop")
     assert kept[3] == "d:benign"
     assert "excluded_label" not in found
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("adapter", "request_", "counts", "findings"),
+    [
+        (
+            "isic2019",
+            LabelRequest(space="ham7"),
+            {"akiec": 1495, "bcc": 3323, "bkl": 2624, "df": 239, "mel": 4522, "nv": 12875,
+             "vasc": 253},
+            {"approximate_label": 431},  # 628 SCC less the 197 of HAM10000
+        ),
+        (
+            "isic2019",
+            LabelRequest(space="malignant"),
+            {"benign": 12875 + 2624 + 239 + 253, "malignant": 4522 + 3323 + 628},
+            {"excluded_label": 867},
+        ),
+        (
+            "pad_ufes_20",
+            LabelRequest(space="malignant", ak="benign"),
+            {"benign": 1209, "malignant": 1089},
+            {},
+        ),
+        (
+            "pad_ufes_20",
+            LabelRequest(space="isic8"),
+            {"ak": 730, "bcc": 845, "bkl": 235, "mel": 52, "nv": 244, "scc": 192},
+            {},
+        ),
+        (
+            "siim_isic2020",
+            LabelRequest(space="malignant"),
+            {"benign": 32542, "malignant": 584},
+            {"approximate_label": 1},  # the atypical melanocytic proliferation
+        ),
+        (
+            "siim_isic2020",
+            LabelRequest(space="isic8", unmapped="drop"),
+            {"bkl": 44 + 37 + 135 + 7, "mel": 584, "nv": 5193},
+            {"unmapped_label": 27124 + 2, "approximate_label": 44},
+        ),
+        (
+            "ham10000",
+            LabelRequest(space="malignant"),
+            {"benign": 6705 + 1099 + 115 + 142, "malignant": 1113 + 514},
+            {"excluded_label": 327},
+        ),
+    ],
+)  # fmt: skip
+def test_the_real_tables(adapter, request_, counts, findings) -> None:
+    root = Path(os.environ.get("SKINBENCH_DATA", "/nowhere")) / adapter
+    if not root.is_dir():
+        pytest.skip(f"SKINBENCH_DATA with {adapter}/ is not there")
+    entry = registry.datasets.get(adapter)
+    raw = entry.read(root, {}).table.reset_index(drop=True)
+    space = label_space(request_.space, ak=request_.ak)
+    table, found = label_rows(adapter, raw, entry, adapter, space, request_)
+    assert Counter(table["label"]) == counts
+    assert {item.kind: item.count for item in found} == findings

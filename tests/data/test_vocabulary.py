@@ -55,7 +55,7 @@ def sited(name: str, adapter: str, sites: list, attributes: list | None = None) 
 def test_sites_in_other_words_are_refused_and_the_general_ones_named() -> None:
     ham = sited("ham", "ham10000", ["back", "abdomen", None])
     isic = sited("isic", "isic2019", ["anterior torso", None])
-    with pytest.raises(UsageError, match="isic says 'anterior torso'.*use 'site_general'"):
+    with pytest.raises(UsageError, match=r"isic says 'anterior torso'.*use 'site_general'"):
         check_fields_of(["age", "site"], ham, [isic])
     check_fields_of(["age", "site_general"], ham, [isic])
     check_fields_of(["site"], ham, [sited("ham2", "ham10000", ["ear"])])

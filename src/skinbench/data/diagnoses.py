@@ -102,11 +102,13 @@ class Own:
     diagnosis: str
     """Key of DIAGNOSES."""
     doubt: str = ""
-    """Why it is not quite that diagnosis, whatever the space; "" where it is."""
+    """Why it is not quite that diagnosis; "" where it is."""
+    spaces: tuple[str, ...] = ()
+    """Where the doubt matters: in the others the label is its class all the same."""
 
 
-def _own(diagnosis: str, doubt: str = "") -> Own:
-    return Own(diagnosis=diagnosis, doubt=doubt)
+def _own(diagnosis: str, doubt: str = "", *spaces: str) -> Own:
+    return Own(diagnosis=diagnosis, doubt=doubt, spaces=spaces)
 
 
 _HAM = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
@@ -128,10 +130,12 @@ OWN: Mapping[str, Mapping[str, Own]] = {
         "seborrheic keratosis": _own("bkl"),
         "lichenoid keratosis": _own("bkl"),
         "solar lentigo": _own("bkl"),
-        "lentigo nos": _own("bkl", _LENTIGO),
+        "lentigo nos": _own("bkl", _LENTIGO, "isic8", "ham7"),
         "cafe-au-lait macule": _own("benign"),
         "atypical melanocytic proliferation": _own(
-            "benign", "the challenge counts it as benign, the ISIC Archive as indeterminate"
+            "benign",
+            "the challenge counts it as benign, the ISIC Archive as indeterminate",
+            "malignant",
         ),
         "unknown": _own("benign"),
     },
@@ -157,15 +161,23 @@ OWN: Mapping[str, Mapping[str, Own]] = {
         "reed or spitz nevus": _own("nv"),
         "dermatofibroma": _own("df"),
         "seborrheic keratosis": _own("bkl"),
-        "lentigo": _own("bkl", _LENTIGO),
+        "lentigo": _own("bkl", _LENTIGO, "isic8", "ham7"),
         "melanoma": _own("mel"),
         "melanoma (in situ)": _own("mel"),
         "melanoma (less than 0.76 mm)": _own("mel"),
         "melanoma (0.76 to 1.5 mm)": _own("mel"),
         "melanoma (more than 1.5 mm)": _own("mel"),
-        "melanoma metastasis": _own("mel", "a metastasis does not look like a primary melanoma"),
+        "melanoma metastasis": _own(
+            "mel",
+            "a metastasis does not look like a primary melanoma",
+            "isic8",
+            "ham7",
+            "melanoma",
+        ),
         "melanosis": _own("benign"),
-        "miscellaneous": _own("no_melanoma", "melanomas have words of their own in this dataset"),
+        "miscellaneous": _own(
+            "no_melanoma", "melanomas have words of their own in this dataset", "melanoma"
+        ),
         "vascular lesion": _own("vasc"),
     },
 }

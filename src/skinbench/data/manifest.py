@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,7 @@ from skinbench.data.images import Progress, examine_files
 from skinbench.data.labelling import label_rows
 from skinbench.data.receipt import WORKPLACE
 from skinbench.data.tables import frame_digest, plain_text, read_parquet, shaped, write_parquet
-from skinbench.data.taxonomy import LabelRequest, check_choice, code_of, label_space
+from skinbench.data.taxonomy import LabelRequest, Unmapped, check_choice, code_of, label_space
 from skinbench.data.vocabulary import general_site
 from skinbench.errors import CorruptObjectError, DataError, UsageError
 from skinbench.records import (
@@ -98,8 +98,7 @@ def read_manifest(request: DataRequest, store: Store, progress: Progress | None 
     root = dataset_root(request, entry, options, store, f"data.{request.name}.root")
     raw = entry.read(root, options)
     folder = root.parent if root.is_file() else root
-    labels = _label_request(request)
-    space = _label_space(request.name, labels, entry, raw)
+    space, labels = requested_space(request, entry, raw)
     cleaner = cleaning.Cleaner(name=request.name, policy=request.cleaning)
     table = _clean_rows(cleaner, request, entry, raw, (space, labels), folder)
     facts = examine_files(
@@ -205,14 +204,29 @@ def _prepared(
     return store.publish("datasets", name, write)
 
 
-def _label_request(request: DataRequest) -> LabelRequest:
-    labels = request.labels
-    made = labels if isinstance(labels, LabelRequest) else LabelRequest(space=labels)
+def requested_space(
+    request: DataRequest, entry: DatasetEntry, raw: RawDataset, unmapped: Unmapped | None = None
+) -> tuple[LabelSpace, LabelRequest]:
+    """The label space that a request asks for, and all that it says about labels.
+
+    Args:
+        request: its labels.
+        entry: the catalog entry, whose own space serves where none is asked for.
+        raw: the labels of its table, where the entry has no space of its own.
+        unmapped: instead of what the request says.
+
+    Raises:
+        UsageError: there is no such space or choice.
+        DataError: a table with fewer than two labels.
+    """
+    asked = request.labels
+    labels = asked if isinstance(asked, LabelRequest) else LabelRequest(space=asked)
+    labels = replace(labels, unmapped=unmapped or labels.unmapped)
     try:
-        check_choice(made.ak)
+        check_choice(labels.ak)
     except UsageError as error:
         raise UsageError(f"data.{request.name}.{error}") from error
-    return made
+    return _label_space(request.name, labels, entry, raw), labels
 
 
 def _label_space(

@@ -158,11 +158,16 @@ def map_labels(
                 excluded[label] = place.reason
             elif codes[label] is None and place.reason:
                 reasons[label] = place.reason
-            elif codes[label] is not None and (place.doubt or own.doubt):
-                approximate[label] = place.doubt or own.doubt
+            elif codes[label] is not None and (doubt := _doubt(own, place, space)):
+                approximate[label] = doubt
         if codes[label] is None and label not in excluded and UNK in space.classes:
             codes[label] = UNK
     return LabelMapping(codes=codes, excluded=excluded, reasons=reasons, approximate=approximate)
+
+
+def _doubt(own: Own, place: Place, space: LabelSpace) -> str:
+    matters = base_name(space.name) in (*own.spaces, "custom")
+    return place.doubt or (own.doubt if matters else "")
 
 
 def _own(entry: DatasetEntry, adapter: str, label: str) -> Own | None:

@@ -18,6 +18,7 @@ from skinbench.records.data import (
     LabelSpace,
     Manifest,
     Pair,
+    ProbeFinding,
     RawDataset,
     SplitTable,
 )
@@ -113,6 +114,7 @@ __all__ = [
     "PlainModel",
     "Plan",
     "Preprocessing",
+    "ProbeFinding",
     "RawDataset",
     "Row",
     "Score",

@@ -283,3 +283,30 @@ class AuditReport:
     """Each with its reason, e.g. `near-duplicates: audit.near_duplicates is off`."""
     policies: Mapping[str, str]
     """Split name to leakage policy: error, drop or keep."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeFinding:
+    """What one metadata column alone tells about the label, or its being missing alone."""
+
+    dataset: str
+    """Key under `data:`, or the adapter's name."""
+    column: str
+    what: Literal["value", "missing"]
+    """`value`: over rows where it is known; `missing`: whether it is known, over all rows."""
+    rows: int
+    """Labelled rows that were probed."""
+    auroc: float | None
+    """Macro mean over classes against the rest, out of fold; None where nothing can be learnt."""
+    balanced_accuracy: float | None
+    """Mean recall over classes, out of fold."""
+    suspicious: bool
+    """The column tells more than data.probe.THRESHOLDS allow: likely how the data was gathered."""
+    message: str
+    """One line: what was found, in counts."""
+    per_class: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Class to (rows where it is missing, or has the value named in `value`; all rows)."""
+    value: str = ""
+    """For `value`: the category whose share differs most between classes; "" for numbers."""
+    refused: str = ""
+    """Why the column is never an input; "" where it may be one."""

@@ -51,7 +51,7 @@ def leaderboard(folders: Sequence[RunFolder], *, sort: str | None = None) -> Lea
         runs=tuple(names),
         sort=sort,
         tables=tuple(found),
-        notes=(*_drawn(folders), *_notes(found, sort)),
+        notes=(*_drawn(folders), *_approximate(folders), *_notes(found, sort)),
     )
 
 
@@ -64,6 +64,18 @@ def _drawn(folders: Sequence[RunFolder]) -> tuple[str, ...]:
         if (facts := read_json(path))["info"]["synthetic"]
     }
     return tuple(f"{title}: drawn by a program, not patients." for title in sorted(titles))
+
+
+def _approximate(folders: Sequence[RunFolder]) -> tuple[str, ...]:
+    """Labels that are not quite the class that they are judged as, from the manifests."""
+    said = {
+        numbers.one_line(f"{path.stem}: {finding['message']}"): None
+        for folder in folders
+        for path in sorted(folder.manifests.glob("*.json"))
+        for finding in read_json(path).get("findings", ())
+        if finding["kind"] == "approximate_label"
+    }
+    return tuple(said)
 
 
 def _run_names(folders: Sequence[RunFolder]) -> list[str]:
