@@ -73,6 +73,14 @@ def test_rows_are_gathered_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert table["row"].tolist() == list(range(2, count + 2))
 
 
+def test_rows_after_cells_of_several_lines_keep_their_line(tmp_path: Path) -> None:
+    content = b'a,b\n"x\r\ny\rz\nw",1\n,\n"q",2\n3\n'
+    table = read_table(write(tmp_path / "t.csv", content[:-2]))
+    assert table["row"].tolist() == [5, 7]
+    with pytest.raises(DataError, match="row 8: has 1 cells"):
+        read_table(write(tmp_path / "t.csv", content))
+
+
 def test_a_folder_or_nothing_is_no_table(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot read .*: Is a directory"):
         read_table(tmp_path)
