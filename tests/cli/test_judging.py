@@ -77,9 +77,48 @@ def test_gate_regressed_missing_and_edited(shell, tmp_path):
         (["--class", "mel"], "--class goes with --metric"),
         (["--floor", "0.5"], "--floor goes with --metric"),
         (["--rows", "x"], "--rows goes with --metric"),
+        (["--metric", "recall", "--class", "mel", "--slice", "sx=male"], "did you mean 'sex'?"),
+        (["--salt", " "], "is empty"),
     ],
 )
 def test_gate_usage(shell, tmp_path, options, part):
     write_run(tmp_path / "run")
     assert shell("gate", "run", "--baseline", "b.json", "--update-baseline").code == 0
     assert part in shell.error("gate", "run", "--baseline", "b.json", *options)
+
+
+def test_salted_ids_for_private_images(shell, tmp_path, monkeypatch):
+    good = plain_run()
+    write_run(tmp_path / "run", good)
+    ids = next(iter(good.predictions.values())).frame["image_id"]
+    first = shell("gate", "run", "--baseline", "b.json", "--update-baseline", "--salt", "s3cret")
+    assert first.code == 0
+    text = (tmp_path / "b.json").read_text()
+    assert not any(image_id in text for image_id in ids)
+    assert "s3cret" not in text
+    assert "are salted; give the salt" in shell.error("gate", "run", "--baseline", "b.json", code=1)
+    monkeypatch.setenv("SKINBENCH_SALT", "s3cret")
+    assert shell("gate", "run", "--baseline", "b.json").code == 0
+    done = shell("gate", "run", "--baseline", "b.json", "--update-baseline")
+    assert done.code == 0
+    assert not any(image_id in (tmp_path / "b.json").read_text() for image_id in ids)
+    line = shell.error("gate", "run", "--baseline", "b.json", "--salt", "other", code=1)
+    assert "salted with another text" in line
+
+
+def test_a_floor_is_shown_with_the_run_alone(shell, tmp_path):
+    write_run(tmp_path / "run")
+    shell("gate", "run", "--baseline", "b.json", "--update-baseline")
+    asked = ["--metric", "recall", "--class", "mel"]
+    for floor, said, code in (
+        ("0.2", "its lower bound is at or above the floor", 0),
+        ("0.99", "all of it is below the floor", 3),
+    ):
+        done = shell("gate", "run", "--baseline", "b.json", *asked, "--floor", floor)
+        assert done.code == code
+        assert f"floor {floor} [" in done.out
+        assert "now - baseline" not in done.out
+        assert max(map(len, done.out.splitlines())) <= 80
+        words = shell("gate", "run", "--baseline", "b.json", *asked, "--floor", floor, "--json")
+        assert said in words.json["checks"][0]["reason"]
+        assert words.json["checks"][0]["own_low"] < words.json["checks"][0]["own_high"]

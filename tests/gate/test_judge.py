@@ -161,7 +161,8 @@ def test_an_empty_policy_or_no_matching_row_never_passes():
         item.scorecard, item.predictions, kept, [Check(rows="p9/*", class_="mel", margin=0.05)]
     )
     assert (none.outcome, none.exit_code) == ("missing", 4)
-    assert "no row of the baseline matches 'p9/*'" in none.checks[0].reason
+    reason = "no row of the baseline or of the run matches 'p9/*'; known: grid/a"
+    assert none.checks[0].reason == reason
 
 
 def test_only_optional_checks_never_pass():
@@ -313,6 +314,24 @@ def test_checks_that_make_no_sense(options):
         judge(item.scorecard, item.predictions, kept, [Check(class_="mel", **options)])
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("sexx=male", "unknown slice 'sexx'; did you mean 'sex'. .known: age, dx_type, sex"),
+        ("zone=back", "unknown slice 'zone'; known: age, dx_type, sex, site"),
+        ("sex=", "expected name=value"),
+    ],
+)
+def test_unknown_slices_are_usage_errors(name, hint):
+    item = plain_run(n=200)
+    check = Check(class_="mel", margin=0.05, slice=name)
+    kept = make_baseline(item.scorecard, item.predictions, DEFAULT_CHECKS)
+    with pytest.raises(UsageError, match=hint):
+        judge(item.scorecard, item.predictions, kept, [check])
+    with pytest.raises(UsageError, match=hint):
+        make_baseline(item.scorecard, item.predictions, [check])
+
+
 def test_plain_rows_only_by_name():
     rows = [row("a/x"), row("a/y"), row("majority", kind="plain")]
     assert [r.name for r in matching_rows(Check(rows="*"), rows)] == ["a/x", "a/y"]
@@ -438,9 +457,17 @@ def test_slices():
     ask = lambda name: against(candidate, item, check(name), slices={"sex": sex})  # noqa: E731
     assert ask("sex=female").outcome == "regressed"
     assert ask("sex=male").outcome == "passed"
-    assert ask("sex=other").outcome == "missing"
+    other = ask("sex=femal")
+    assert other.outcome == "missing"
+    assert other.checks[0].reason.endswith(
+        "no image of the run has sex=femal; did you mean 'female'?"
+    )
     assert ask("age=80").outcome == "missing"
     assert against(candidate, item, check("sex=male")).outcome == "missing"
+    mine = {"camera": dict.fromkeys(sex, "old")}
+    policy = check("camera=old")
+    own = make_baseline(item.scorecard, item.predictions, policy, slices=mine)
+    assert judge(item.scorecard, item.predictions, own, policy, slices=mine).outcome == "passed"
     optional = [*check("sex=male"), *check("age=80", required=False)]
     assert against(candidate, item, optional, slices={"sex": sex}).outcome == "passed"
 
@@ -550,7 +577,29 @@ def test_a_new_row_is_noted_and_a_named_one_is_missing():
         [Check(rows="b", class_="mel", margin=0.1)],
     )
     assert named.outcome == "missing"
-    assert named.checks[0].reason == "row b is not in the baseline"
+    reason = "row b is not in the baseline; renew the baseline with --update-baseline"
+    assert named.checks[0].reason == reason
+    assert not may_update(named), "nothing was compared"
+
+
+def test_a_new_row_or_metric_can_join_a_baseline_that_all_else_passed():
+    item = plain_run("a")
+    kept = make_baseline(item.scorecard, item.predictions, DEFAULT_CHECKS)
+    new = Check(rows="b", class_="mel", margin=0.1)
+    auroc = Check(rows="a", metric="macro_auroc", margin=0.1)
+
+    def judged(tables, *checks):
+        one = run(tables)
+        return judge(one.scorecard, one.predictions, kept, [*DEFAULT_CHECKS, *checks])
+
+    both = {"a@0.0": frame(800), "b@0.0": frame(800)}
+    verdict = judged(both, new, auroc)
+    assert (verdict.outcome, verdict.exit_code) == ("missing", 4)
+    assert [item.unknown_to_baseline for item in verdict.checks] == [False, False, True, True]
+    assert "does not keep the probabilities that macro_auroc needs" in verdict.checks[3].reason
+    assert may_update(verdict)
+    assert not may_update(judged({**both, "a@0.0": damage(frame(800))}, new))
+    assert not may_update(judged({"a@0.0": frame(800)}, new)), "the run lacks it too"
 
 
 def test_two_test_sets_of_a_row_are_judged_apart():

@@ -52,6 +52,16 @@ def test_junit_of_a_verdict_that_did_not_pass_is_never_green(outcome, checks):
     assert suite.get("errors") == "1"
 
 
+def test_junit_is_green_where_the_policy_only_warns():
+    checks = (result(), result("inconclusive", reason="few"))
+    warned = verdict_to_junit(verdict(*checks, outcome="inconclusive", exit_code=0))
+    suite = ElementTree.fromstring(warned)
+    assert [suite.get(name) for name in ("failures", "errors", "skipped")] == ["0", "0", "1"]
+    assert suite.find("testcase/skipped").get("message") == "inconclusive: few"
+    failed = verdict_to_junit(verdict(*checks, outcome="inconclusive", exit_code=4))
+    assert ElementTree.fromstring(failed).get("failures") == "1"
+
+
 def test_junit_says_refused():
     text = verdict_to_junit(verdict(result("missing"), outcome="refused", exit_code=4))
     assert "refused: " in text

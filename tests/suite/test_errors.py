@@ -179,6 +179,8 @@ def test_the_text_itself_is_fine(tmp_path):
         # impossible combinations
         ("class: mel, ", "", 22, "gate.0", ["per class", "`class: mel`"]),
         ("metric: recall", "metric: accuracy", 22, "gate.0.class", ["leave `class` out"]),
+        ("class: mel, ", "class: mel, slice: sx=male, ", 22, "gate.0.slice", ["'sex'?", "site"]),
+        ("class: mel, ", "class: mel, slice: male, ", 22, "gate.0.slice", ["name=value"]),
         ("  split: by_lesion\n", "", 9, "rows.a", ["needs `split`"]),
         (
             "    model: baseline_cnn\n    technique: focal",

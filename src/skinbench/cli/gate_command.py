@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from skinbench.cli.options import json_option, print_json
+from skinbench.cli.options import json_option, print_json, salt_option
 
 if TYPE_CHECKING:
     from skinbench.gate import Check
@@ -25,7 +25,11 @@ _File = click.Path(path_type=Path, dir_okay=False)
 @click.option("--slice", "slice_", metavar="NAME=VALUE", help="Only this subgroup.")
 @click.option("--rows", default="*", show_default=True, metavar="GLOB", help="Rows of --metric.")
 @click.option("--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True))
-@click.option("--floor", type=click.FloatRange(0, 1), help="Absolute floor for --metric.")
+@click.option(
+    "--floor",
+    type=click.FloatRange(0, 1),
+    help="Least value of --metric by itself, at its lower bound; for a loss the greatest.",
+)
 @click.option("--junit", type=_File, help="Write a JUnit file.")
 @click.option("--markdown", type=_File, help="Write a Markdown file, for a comment.")
 @click.option(
@@ -33,15 +37,23 @@ _File = click.Path(path_type=Path, dir_okay=False)
     is_flag=True,
     help="Write the baseline: the first one, or a new one after the gate passed.",
 )
+@salt_option
 @json_option
-def command(run: Path, baseline: Path, update_baseline: bool, as_json: bool, **given: Any) -> None:
+def command(
+    run: Path,
+    baseline: Path,
+    update_baseline: bool,
+    salt: str | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Compare a run with a baseline, for CI.
 
     The policy is the suite's `gate:`, else melanoma recall (margin 0.05) and melanoma
     specificity (0.03), paired on the same images by lesion.
 
     Exit codes: 0 passed, 3 regressed, 4 inconclusive, missing or refused, 1 the baseline was
-    altered or cannot be read, 2 an unknown class or metric.
+    altered or cannot be read, 2 an unknown class, metric or slice.
 
     JSON: the Verdict record.
     """
@@ -70,15 +82,15 @@ def command(run: Path, baseline: Path, update_baseline: bool, as_json: bool, **g
         message = "--update-baseline goes by the suite's whole policy: leave --metric out"
         raise click.UsageError(message)
     if first:
-        made = make_baseline(card, predictions, checks)
+        made = make_baseline(card, predictions, checks, salt=salt)
         write_baseline(baseline, made)
         click.echo(f"first baseline written: {baseline}", err=as_json)
-        itself = judge(card, predictions, made, checks, slices=slices)
+        itself = judge(card, predictions, made, checks, slices=slices, salt=salt)
         for reason in _undecidable(itself):
             click.echo(f"warning: this test set cannot pass the gate: {reason}", err=True)
         return
     before = read_baseline(baseline)
-    verdict = judge(card, predictions, before, checks, slices=slices)
+    verdict = judge(card, predictions, before, checks, slices=slices, salt=salt)
     if given["junit"] is not None:
         write_text(given["junit"], verdict_to_junit(verdict))
     if given["markdown"] is not None:
@@ -89,7 +101,7 @@ def command(run: Path, baseline: Path, update_baseline: bool, as_json: bool, **g
         print_verdict(verdict)
     if update_baseline:
         if may_update(verdict):
-            after = make_baseline(card, predictions, checks, previous=before)
+            after = make_baseline(card, predictions, checks, salt=salt, previous=before)
             write_baseline(baseline, after)
             click.echo(f"baseline updated: {baseline}", err=as_json)
         else:

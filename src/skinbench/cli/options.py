@@ -44,6 +44,23 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def salt_option(function: F) -> F:
+    """--salt."""
+    return click.option(
+        "--salt",
+        envvar="SKINBENCH_SALT",
+        metavar="TEXT",
+        callback=_salt,
+        help="Secret text: the baseline holds hashes instead of ids. [env: SKINBENCH_SALT]",
+    )(function)
+
+
+def _salt(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.BadParameter("is empty; ids would be kept under hashes that anyone can make")
+    return value
+
+
 def open_store(path: Path | None) -> Store:
     """The store that a command works with."""
     return Store(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Judge the run against this baseline; the exit code is the gate's.",
+    help="Judge the run against this baseline (salted: SKINBENCH_SALT); its exit code counts.",
 )
 @json_option
 def command(
@@ -78,6 +79,7 @@ def command(
         fail_fast=fail_fast,
         command=typed_command(),
         baseline=baseline,
+        salt=os.environ.get("SKINBENCH_SALT") or None,  # an option would stand in the report
     )
     _say_what_is_replaced(options.folder, loaded)
     with open_display(loaded.name, to_stderr=as_json) as display:

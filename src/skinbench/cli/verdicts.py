@@ -40,9 +40,13 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
             table.add_row(*_line(check))
         out.print(Text(row, style="bold"))
         out.print(table)
-    if any(check.difference is not None for check in verdict.checks):
+    compared = (check for check in verdict.checks if check.margin is not None)
+    if any(check.difference is not None for check in compared):
         alpha = f"{verdict.checks[0].alpha:.0%}"
         out.print(Text(f"now - baseline, with bounds one-sided at {alpha} each", style="dim"))
+    if any(check.own_low is not None and check.margin is None for check in verdict.checks):
+        text = "floor: the run alone, with its bounds; passed where all of them are beyond it"
+        out.print(Text(text, style="dim"))
     reasons = dict.fromkeys(
         check.reason for check in verdict.checks if check.reason and check.outcome != "passed"
     )
@@ -68,6 +72,10 @@ def _line(check: CheckResult) -> list[str | Text]:
         values = f"{check.baseline:.3f} -> {check.candidate:.3f}"
     elif check.candidate is not None:
         values = f"{check.candidate:.3f}"
-    if check.difference is not None and check.low is not None and check.high is not None:
+    floor_only = check.margin is None and check.floor is not None
+    if floor_only and check.own_low is not None and check.own_high is not None:
+        values = f"{check.candidate:.3f} alone"
+        difference = f"floor {check.floor:g} [{check.own_low:.3f}, {check.own_high:.3f}]"
+    elif check.difference is not None and check.low is not None and check.high is not None:
         difference = f"{check.difference:+.3f} [{check.low:+.3f}, {check.high:+.3f}]"
     return [f"  {what}", values, difference, Text(check.outcome, style=STYLES[check.outcome])]

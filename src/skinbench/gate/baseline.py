@@ -39,6 +39,7 @@ def make_baseline(
     *,
     salt: str | None = None,
     previous: Mapping[str, Any] | None = None,
+    slices: Iterable[str] = (),
 ) -> Plain:
     """Everything that later runs are compared with, as JSON values.
 
@@ -49,14 +50,15 @@ def make_baseline(
         salt: secret text; ids are then kept as hashes, and judging needs the same salt.
         previous: the baseline that this one takes the place of. The first of such a line stays in
             it as the anchor, so that small losses do not add up unseen.
+        slices: names of subgroups of your own that checks may ask for.
 
     Raises:
         BaselineError: no row matches, a matching row has a cell that is not done, or a check has
             no score.
-        UnknownNameError: a check names an unknown metric or class.
+        UnknownNameError: a check names an unknown metric, class or slice.
     """
     rows = scorecard_rows(scorecard)
-    validate_checks(checks, rows)
+    validate_checks(checks, rows, slices)
     names = sorted({row.name for check in checks for row in matching_rows(check, rows)})
     if not names:
         raise BaselineError(

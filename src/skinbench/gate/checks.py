@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from skinbench import registry
 from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records import Row
+from skinbench.records.scoring import SLICES
 from skinbench.score.evaluate import request
 
 WITHOUT_MARGIN = "a check needs a margin, a floor, or both"
@@ -48,11 +49,18 @@ DEFAULT_CHECKS = (
 )
 
 
-def validate_checks(checks: Sequence[Check], rows: Sequence[Row]) -> None:
+def validate_checks(
+    checks: Sequence[Check], rows: Sequence[Row], slices: Iterable[str] = ()
+) -> None:
     """Refuse a policy that cannot mean anything, before any of it is judged.
 
+    Args:
+        checks: the policy.
+        rows: rows that it may be about.
+        slices: names of subgroups beside those that every manifest may tell of.
+
     Raises:
-        UnknownNameError: a metric that does not exist, or a class that no row knows.
+        UnknownNameError: a metric or slice that does not exist, or a class that no row knows.
         UsageError: a margin, floor or alpha that makes no sense; a per-class metric without a
             class; neither margin nor floor.
     """
@@ -69,11 +77,26 @@ def validate_checks(checks: Sequence[Check], rows: Sequence[Row]) -> None:
             raise UsageError(
                 f"gate check '{check.title}': alpha is {check.alpha}, expected above 0, below 0.5"
             )
-        if check.slice is not None and "=" not in check.slice:
-            raise UsageError(
-                f"gate check '{check.title}': slice is '{check.slice}', expected name=value"
-            )
+        _validate_slice(check, slices)
         _validate_names(check, rows)
+
+
+def _validate_slice(check: Check, slices: Iterable[str]) -> None:
+    if check.slice is None:
+        return
+    name, _, value = check.slice.partition("=")
+    if not value:
+        raise UsageError(
+            f"gate check '{check.title}': slice is '{check.slice}', expected name=value, "
+            f"e.g. sex=female"
+        )
+    known = sorted({*SLICES, *slices})
+    if name not in known:
+        nearest = registry.suggest(name, known)
+        listed = "" if nearest.startswith("known") else f" (known: {', '.join(known)})"
+        raise UnknownNameError(
+            f"gate check '{check.title}': unknown slice '{name}'; {nearest}{listed}"
+        )
 
 
 def _validate_names(check: Check, rows: Sequence[Row]) -> None:

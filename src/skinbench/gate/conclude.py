@@ -57,12 +57,9 @@ def conclude(check: Check, blank: CheckResult, place: str, found: Measured) -> J
     if check.floor is not None and found.own is not None:
         floor = direction(check.metric) * check.floor
         outcomes.append(_against(found.own.low, found.own.high, floor, floor, strict=False))
-        at_least = "floor" if direction(check.metric) > 0 else "ceiling"
-        _, own_low, own_high = oriented(check.metric, found.own)
-        sentences.append(
-            f"by itself between {own_low:.3f} and {own_high:.3f}, {at_least} {check.floor:g}"
-        )
+        sentences.append(_floor_sentence(check, found, outcomes[-1]))
         p_values.append(found.own.p_regressed)
+    own = oriented(check.metric, found.own) if found.own is not None else None
     result = replace(
         counted,
         outcome=_worst(outcomes),
@@ -71,9 +68,29 @@ def conclude(check: Check, blank: CheckResult, place: str, found: Measured) -> J
         difference=difference,
         low=low,
         high=high,
+        own_low=own[1] if own else None,
+        own_high=own[2] if own else None,
         reason=place + "; ".join(sentences),
     )
     return Judged(result=result, p_values=tuple(p_values))
+
+
+def _floor_sentence(check: Check, found: Measured, outcome: Outcome) -> str:
+    """The candidate by itself beside the floor, or beside the ceiling of a loss."""
+    assert found.own is not None  # the caller has looked
+    _, low, high = oriented(check.metric, found.own)
+    least, above, below, name = "lower", "at or above", "below", "floor"
+    if direction(check.metric) < 0:
+        least, above, below, name = "upper", "at or below", "above", "ceiling"
+    text = (
+        f"{check.title} by itself {found.candidate:.3f}, between {low:.3f} and {high:.3f}, "
+        f"{name} {check.floor:g}"
+    )
+    said = {
+        "passed": f"its {least} bound is {above} the {name}",
+        "regressed": f"all of it is {below} the {name}",
+    }
+    return f"{text}: {said.get(outcome, f'the {name} lies between, so it cannot tell')}"
 
 
 def _against(low: float, high: float, pass_at: float, fail_at: float, *, strict: bool) -> Outcome:

@@ -24,6 +24,7 @@ from skinbench.gate.kept import (
 from skinbench.gate.measure import Pair, Resampling, measure, mismatch
 from skinbench.gate.notes import notes_on
 from skinbench.records import Row, Scorecard, Verdict
+from skinbench.registry import suggest
 from skinbench.score.evaluate import request
 from skinbench.score.images import ScoredImages
 from skinbench.score.predictions import Predictions
@@ -76,7 +77,7 @@ def judge(
 
     Raises:
         BaselineError: the baseline was edited, or its ids need another salt.
-        UnknownNameError: a check names an unknown metric or class.
+        UnknownNameError: a check names an unknown metric, class or slice.
         UsageError: a check makes no sense.
     """
     verify_baseline(baseline)
@@ -86,7 +87,7 @@ def judge(
     kept = baseline_rows(baseline)
     rows = {row.name: row for row in scorecard_rows(scorecard)}
     known = {**{item.row.name: item.row for item in kept}, **rows}
-    validate_checks(asked, list(known.values()))
+    validate_checks(asked, list(known.values()), slices or ())
     candidate = _Candidate(
         scorecard=scorecard,
         predictions=predictions,
@@ -117,16 +118,31 @@ def judge(
 
 
 def may_update(verdict: Verdict) -> bool:
-    """Whether a run may become the new baseline: only after a pass."""
-    return verdict.outcome == "passed"
+    """Whether a run may become the new baseline: only after a pass.
+
+    A check that the baseline itself cannot serve (a new row, a metric whose probabilities it
+    does not keep) has nothing to lose against, and does not stand in the way where every other
+    required check passed: else it could never be added.
+    """
+    if verdict.outcome == "passed":
+        return True
+    counted = [item for item in verdict.checks if item.required]
+    passed = [item for item in counted if item.outcome == "passed"]
+    new = [item for item in counted if item.outcome == "missing" and item.unknown_to_baseline]
+    return bool(passed) and len(passed) + len(new) == len(counted)
 
 
 def _verify_salt(baseline: Mapping[str, Any], salt: str | None) -> None:
     expected = baseline.get("salt_check")
     given = None if salt is None else salted("check", "", salt)
     if expected != given:
-        state = "salted with another text" if expected else "not salted"
-        raise BaselineError(f"baseline: its ids are {state}; give the salt it was written with")
+        if not expected:
+            raise BaselineError("baseline: its ids are not salted; leave the salt out")
+        state = "salted" if given is None else "salted with another text"
+        raise BaselineError(
+            f"baseline: its ids are {state}; give the salt that it was written with (--salt, or "
+            f"SKINBENCH_SALT)"
+        )
 
 
 def _judge_check(
@@ -135,16 +151,29 @@ def _judge_check(
     """Every row and dataset of the baseline that a check is about."""
     names = {row.name for row in matching_rows(check, [item.row for item in kept])}
     if not names:
-        absent = candidate.rows.get(check.rows)
-        reason = (
-            f"row {absent.name} is not in the baseline"
-            if absent
-            else f"no row of the baseline matches '{check.rows}'"
-        )
-        yield Judged(result=missing(check, check.rows, reason))
+        yield _judge_absent(check, candidate, kept)
     for item in kept:
         if item.row.name in names:
             yield _judge_row(check, candidate, item, several=_datasets(kept, item) > 1)
+
+
+RENEW = "renew the baseline with --update-baseline"
+"""What to do about a check that the baseline lacks the data for."""
+
+
+def _judge_absent(check: Check, candidate: _Candidate, kept: Sequence[BaselineRow]) -> Judged:
+    """A check about rows that the baseline does not have."""
+    found = [row.name for row in matching_rows(check, candidate.rows.values())]
+    if found:
+        shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        several = len(found) > 1
+        reason = f"row{'s' if several else ''} {shown} {'are' if several else 'is'} not in the "
+        reason += f"baseline; {RENEW}"
+    else:
+        hint = suggest(check.rows, {*candidate.rows, *(item.row.name for item in kept)})
+        reason = f"no row of the baseline or of the run matches '{check.rows}'; {hint}"
+    result = missing(check, check.rows, reason)
+    return Judged(result=replace(result, unknown_to_baseline=bool(found)))
 
 
 ANCHOR_REASON = "against the first baseline, at twice the margin"
@@ -222,18 +251,29 @@ def _judge_pair(
     if check.slice is not None:
         slice_, _, value = check.slice.partition("=")
         given = candidate.slices.get(slice_)
-        if given is None:
-            reason = f"{place}nothing is known of the slice {slice_}"
-            return Judged(result=missing(check, row.name, reason))
+        reason = _unknown_value(slice_, value, given)
+        if given is None or reason:
+            return Judged(result=missing(check, row.name, place + reason))
         values = {salted("image", key, candidate.salt): item for key, item in given.items()}
         ours = {seed: in_slice(images, values, value) for seed, images in ours.items()}
         theirs = {seed: in_slice(images, values, value) for seed, images in theirs.items()}
     seeds = sorted(ours)
     if needs_probabilities(check, theirs[seeds[0]]):
-        reason = f"{place}the baseline does not keep the probabilities that this needs; renew it"
-        return Judged(result=missing(check, row.name, reason))
+        reason = f"{place}the baseline does not keep the probabilities that {check.title} needs; "
+        result = missing(check, row.name, reason + RENEW)
+        return Judged(result=replace(result, unknown_to_baseline=True))
     pair = Pair(candidate=[ours[s] for s in seeds], baseline=[theirs[s] for s in seeds])
     found = measure(
         check, request(check.metric, check.class_, row.classes), pair, candidate.resampling
     )
     return conclude(check, missing(check, row.name, ""), place, found)
+
+
+def _unknown_value(name: str, value: str, given: Mapping[str, str | None] | None) -> str:
+    """Why no image can be in a slice, or ""."""
+    known = sorted({str(item) for item in (given or {}).values() if item is not None})
+    if not known:
+        return f"no image of the run has a value for the slice {name}"
+    if value in known:
+        return ""
+    return f"no image of the run has {name}={value}; {suggest(value, known)}"

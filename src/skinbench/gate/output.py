@@ -26,10 +26,11 @@ def check_title(check: CheckResult) -> str:
 def verdict_to_junit(verdict: Verdict) -> str:
     """JUnit XML: a test case for each check; regressed and inconclusive fail, missing is an error.
 
-    A check that is not required and did not pass is skipped. A verdict without checks, or one
-    that failed for all of them together, has a case of its own.
+    A check that is not required and did not pass is skipped. So is one that is not missing where
+    the verdict exits with 0: the policy only warns of what is inconclusive. A verdict without
+    checks, or one that failed for all of them together, has a case of its own.
     """
-    cases = [_case(check, verdict.outcome) for check in verdict.checks]
+    cases = [_case(check, verdict) for check in verdict.checks]
     bad = any(case.find(kind) is not None for case in cases for kind in ("failure", "error"))
     if verdict.outcome != "passed" and verdict.exit_code != 0 and not bad:
         case = ElementTree.Element("testcase", classname="skinbench.gate", name="verdict")
@@ -51,7 +52,7 @@ def verdict_to_junit(verdict: Verdict) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
 
 
-def _case(check: CheckResult, outcome: str) -> ElementTree.Element:
+def _case(check: CheckResult, verdict: Verdict) -> ElementTree.Element:
     case = ElementTree.Element(
         "testcase", classname=_clean(check.row), name=_clean(check_title(check))
     )
@@ -61,9 +62,13 @@ def _case(check: CheckResult, outcome: str) -> ElementTree.Element:
         kind = "skipped"
     elif check.outcome == "missing":
         kind = "error"
+    elif verdict.exit_code == 0:
+        kind = "skipped"
     else:
         kind = "failure"
-    word = "refused" if outcome == "refused" and check.outcome == "missing" else check.outcome
+    word = (
+        "refused" if verdict.outcome == "refused" and check.outcome == "missing" else check.outcome
+    )
     message = _clean(f"{word}: {check.reason}")
     ElementTree.SubElement(case, kind, message=message)
     return case

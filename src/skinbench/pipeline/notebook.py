@@ -58,8 +58,13 @@ def score_run(run: Path | str) -> Scorecard:
     return score_folder(RunFolder(Path(run)))
 
 
-def judge_run(run: Path | str, baseline: Path | str) -> Verdict:
+def judge_run(run: Path | str, baseline: Path | str, *, salt: str | None = None) -> Verdict:
     """Judge a run against a committed baseline, by the policy of its suite.
+
+    Args:
+        run: run folder.
+        baseline: the file.
+        salt: what its ids were salted with.
 
     Raises:
         BaselineError: the baseline was altered or cannot be read.
@@ -71,7 +76,8 @@ def judge_run(run: Path | str, baseline: Path | str) -> Verdict:
     predictions = read_cells(folder, card.cells)
     checks = checks_of(folder)
     slices = read_slices(folder, checks)
-    return judge(card, predictions, read_baseline(Path(baseline)), checks, slices=slices)
+    kept = read_baseline(Path(baseline))
+    return judge(card, predictions, kept, checks, slices=slices, salt=salt)
 
 
 def leaderboard(runs: Path | str | Sequence[Path | str], *, sort: str | None = None) -> Leaderboard:

@@ -31,6 +31,8 @@ class Options:
     """As the user typed it, for `how to rerun`."""
     baseline: Path | None = None
     """Judge the run against this baseline and print the verdict in the report."""
+    salt: str | None = None
+    """What the ids of that baseline were salted with."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,7 +59,7 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
         entry["detail"] = f"{len(card.scores):,} scores"
     with clock.stage("cases and heatmaps") as entry:
         entry["detail"] = explain(prepared, records, folder, options.store)
-    verdict = judge_run(card, folder, options.baseline)
+    verdict = judge_run(card, folder, options.baseline, options.salt)
     facts = run_facts(prepared, options, clock, started=started, engine=engine)
     with clock.stage("report"):
         write_json(folder.run, {**facts, "seconds": round(time.perf_counter() - start, 2)})

@@ -204,7 +204,9 @@ def write_scorecard(card: Scorecard, folder: RunFolder) -> None:
         write_text(folder.history / f"{name}.json", before)
 
 
-def judge_run(card: Scorecard, folder: RunFolder, baseline: Path | None) -> Verdict | None:
+def judge_run(
+    card: Scorecard, folder: RunFolder, baseline: Path | None, salt: str | None = None
+) -> Verdict | None:
     """The verdict against a baseline, where one was given; kept for the report."""
     if baseline is None:
         return None
@@ -217,6 +219,7 @@ def judge_run(card: Scorecard, folder: RunFolder, baseline: Path | None) -> Verd
         read_baseline(baseline),
         checks,
         slices=read_slices(folder, checks),
+        salt=salt,
     )
     write_json(folder.verdict, verdict)
     return verdict

@@ -11,6 +11,9 @@ import pyarrow as pa
 SCORECARD_SCHEMA_VERSION = 1
 BASELINE_SCHEMA_VERSION = 1
 
+SLICES = ("sex", "age", "site", "source", "dx_type")
+"""Names of the subgroups that a manifest tells of; `age` in bands."""
+
 
 def predictions_schema(
     classes: tuple[str, ...], metadata: Mapping[str, str] | None = None
@@ -215,11 +218,16 @@ class CheckResult:
     low: float | None = None
     high: float | None = None
     """Bounds of candidate - baseline; each one-sided at `alpha`."""
+    own_low: float | None = None
+    own_high: float | None = None
+    """Bounds of the candidate by itself, where there is a floor; each one-sided at `alpha`."""
     alpha: float = 0.05
     n: int = 0
     n_positive: int | None = None
     n_groups: int = 0
     required: bool = True
+    unknown_to_baseline: bool = False
+    """Missing because the baseline lacks what the check needs: renewing the baseline adds it."""
     reason: str = ""
     """One sentence for a person."""
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from skinbench.records import Manifest
+from skinbench.records.scoring import SLICES
 
-COLUMNS = ("sex", "site", "source", "dx_type")
+COLUMNS = tuple(name for name in SLICES if name != "age")
 """Manifest columns that are slices as they stand."""
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 200))
 """Years, from and below: the last is named `75+`."""

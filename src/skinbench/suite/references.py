@@ -8,6 +8,7 @@ from typing import Any
 
 from skinbench import registry
 from skinbench.errors import UnknownNameError, UsageError
+from skinbench.records.scoring import SLICES
 from skinbench.suite.document import Document, Key
 from skinbench.suite.rows import SuiteRow, matching
 from skinbench.suite.schema import Claim, SuiteFile
@@ -90,6 +91,8 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
                 raise document.error(message, (*key, "options", option))
     for metric, class_, key in _metrics(file, rows):
         _check_class(metric, class_, key, document)
+    for index, check in enumerate(file.gate):
+        _check_slice(check.slice, document, ("gate", index, "slice"))
     for index, item in enumerate(file.evaluate):
         for condition in item.conditions:
             _check_condition(condition, document, ("evaluate", index, "conditions"))
@@ -147,6 +150,18 @@ def _check_class(metric: str, class_: str | None, key: Key, document: Document) 
     if not per_class and class_ is not None:
         message = f"metric '{metric}' is over all classes: leave `class` out"
         raise document.error(message, (*key, "class"))
+
+
+def _check_slice(text: str | None, document: Document, key: Key) -> None:
+    if text is None:
+        return
+    name, _, value = text.partition("=")
+    if not value:
+        raise document.error(f"slice is '{text}', expected name=value, e.g. sex=female", key)
+    if name not in SLICES:
+        hint = registry.suggest(name, SLICES)
+        listed = "" if hint.startswith("known") else f" (known: {', '.join(sorted(SLICES))})"
+        raise document.error(f"unknown slice '{name}'; {hint}{listed}", key)
 
 
 def _check_condition(condition: str, document: Document, key: Key) -> None:
