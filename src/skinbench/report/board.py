@@ -112,6 +112,18 @@ class Leaderboard:
     notes: tuple[str, ...] = ()
 
 
+def sort_columns(sort: str | None) -> tuple[BoardColumn, ...]:
+    """What a reader sorts by, first; recall brings the specificity of its class, and reverse."""
+    if sort is None:
+        return ()
+    metric, _, class_ = sort.partition(":")
+    asked = BoardColumn(metric=metric, class_=class_ or None)
+    other = {"recall": "specificity", "specificity": "recall"}.get(metric)
+    if other is None or not class_:
+        return (asked,)
+    return (asked, BoardColumn(metric=other, class_=class_))
+
+
 def with_rows(
     table: TestSet, rows: tuple[BoardRow, ...], columns: tuple[BoardColumn, ...] | None = None
 ) -> TestSet:

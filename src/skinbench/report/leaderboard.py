@@ -23,7 +23,7 @@ from skinbench.store import RunFolder, from_plain, read_json, read_record
 if TYPE_CHECKING:
     from rich.console import Console
 
-OVERALL_COLUMNS = ("accuracy", "balanced_accuracy", "macro_f1")
+OVERALL_COLUMNS = ("balanced_accuracy", "accuracy", "macro_f1", "macro_auroc")
 FOCUS_CLASS = "mel"
 
 
@@ -112,8 +112,7 @@ def _tables_of_run(
             key = _key(fresh)
             table = tables.setdefault(key, fresh)
             where = (row.name, dataset, condition)
-            extra = None if sort is None else _sort_column(sort)
-            line = _board_row(run, row, where, (scorecard, scores, table, extra, reduced))
+            line = _board_row(run, row, where, (scorecard, scores, table, sort, reduced))
             tables[key] = board.with_rows(table, (*table.rows, line))
     return list(tables.items())
 
@@ -148,10 +147,9 @@ def _empty_table(
     space = spaces.get(name)
     focus = focus_class(row.classes, space.malignant if space else ())
     columns = [BoardColumn(metric=metric) for metric in OVERALL_COLUMNS]
-    if focus is not None:
-        columns.append(BoardColumn(metric="recall", class_=focus))
-        columns.append(BoardColumn(metric="specificity", class_=focus))
-    columns.append(BoardColumn(metric="macro_auroc"))
+    if focus is not None:  # first, so that a narrow screen shows them without scrolling
+        pair = [BoardColumn(metric=metric, class_=focus) for metric in ("recall", "specificity")]
+        columns = [*pair, *columns]
     return TestSet(
         dataset=name,
         dataset_digest=scorecard.datasets.get(name, ""),
@@ -180,12 +178,12 @@ def _key(table: TestSet) -> tuple[object, ...]:
     return (data, split, table.condition, table.classes, table.level)
 
 
-_RowContext = tuple[Scorecard, Scores, TestSet, BoardColumn | None, Mapping[str, str]]
+_RowContext = tuple[Scorecard, Scores, TestSet, str | None, Mapping[str, str]]
 
 
 def _board_row(run: str, row: Row, where: tuple[str, str, str], context: _RowContext) -> BoardRow:
-    scorecard, scores, table, extra, reduced = context
-    columns = [*table.columns, *([extra] if extra else [])]
+    scorecard, scores, table, sort, reduced = context
+    columns = [*table.columns, *board.sort_columns(sort)]
     found = {column.key: scores.find(where, column.metric, column.class_) for column in columns}
     counted = [score for score in found.values() if score is not None]
     positives = [s.n_positive for s in counted if s.class_ == table.focus and s.class_ is not None]
@@ -228,13 +226,9 @@ def _status(scorecard: Scorecard, row: str) -> tuple[Status, str]:
     return "partial", f"{len(undone)} of {len(cells)} cells without predictions: {reason}"
 
 
-def _sort_column(sort: str) -> BoardColumn:
-    metric, _, class_ = sort.partition(":")
-    return BoardColumn(metric=metric, class_=class_ or None)
-
-
 def _sorted_tables(tables: Sequence[TestSet], sort: str) -> list[TestSet]:
-    column = _sort_column(sort)
+    first = board.sort_columns(sort)
+    column = first[0]
     if not any(row.scores.get(column.key) for table in tables for row in table.rows):
         known = sorted({c.key for table in tables for c in table.columns})
         raise UsageError(
@@ -252,7 +246,7 @@ def _sorted_tables(tables: Sequence[TestSet], sort: str) -> list[TestSet]:
 
     found = []
     for table in tables:
-        shown = table.columns if column in table.columns else (*table.columns, column)
+        shown = (*first, *(item for item in table.columns if item not in first))
         found.append(board.with_rows(table, tuple(sorted(table.rows, key=rank)), shown))
     return found
 
@@ -262,7 +256,7 @@ def _notes(tables: Sequence[TestSet], sort: str | None) -> tuple[str, ...]:
     if sort is None:
         notes.append("Rows stand in the order of the suite; none was chosen by these numbers.")
     else:
-        column = _sort_column(sort)
+        column = board.sort_columns(sort)[0]
         title = numbers.metric_title(column.metric, column.class_)
         notes.append(
             f"Sorted by {title} on test at the reader's request. To choose a row by a number "

@@ -13,6 +13,7 @@ from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, TestSet
 _MEASURE_WIDTH = 17
 """`[0.650, 0.770]` and the space between columns."""
 _NAME_WIDTH = 28
+_LEAST_NAME_WIDTH = 12
 _MADE_OF_WIDTH = 30
 _COUNT_WIDTH = 9
 _SHORT = {
@@ -28,7 +29,7 @@ def show(leaderboard: Leaderboard, console: Console) -> None:
     for table in leaderboard.tables:
         console.print()
         console.print(Text(table.title, style="bold"))
-        console.print(_rich_table(table, console.width, runs=several))
+        console.print(_rich_table(table, console.width, leaderboard.sort, runs=several))
         for row in table.rows:
             if row.status != "done":
                 _note(console, f"{row.row}: {board.status_entry(row).text}", "red")
@@ -44,12 +45,12 @@ def _note(console: Console, text: str, style: str) -> None:
     console.print(Text(numbers.one_line(text), style=style))
 
 
-def _rich_table(table: TestSet, width: int, *, runs: bool) -> RichTable:
-    columns, made_of = _choose(table, width)
+def _rich_table(table: TestSet, width: int, sort: str | None, *, runs: bool) -> RichTable:
+    columns, made_of = _choose(table, width, sort)
     with_n = _fits_counts(width, len(columns), made_of=made_of)
     used = _MEASURE_WIDTH * len(columns) + 3 + (_COUNT_WIDTH if with_n else 0)
     used += _MADE_OF_WIDTH if made_of else 0
-    name_width = max(12, width - used)
+    name_width = max(_LEAST_NAME_WIDTH, width - used)
     signs = board.marks(table)
     rich = RichTable(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
     rich.add_column("row", no_wrap=True)
@@ -80,22 +81,26 @@ def _name(row: BoardRow, width: int, *, runs: bool) -> Text:
     return text
 
 
-def _choose(table: TestSet, width: int) -> tuple[list[BoardColumn], bool]:
-    """Columns that fit: recall never without specificity, the most telling first."""
+def _choose(table: TestSet, width: int, sort: str | None) -> tuple[list[BoardColumn], bool]:
+    """Columns that fit: the one sorted by, then the most telling; recall with specificity."""
+    sorted_by = board.sort_columns(sort)
     focus = [column for column in table.columns if column.class_ == table.focus and table.focus]
-    order = ["balanced_accuracy", *(c.key for c in focus), "macro_auroc", "accuracy", "macro_f1"]
-    order += [column.key for column in table.columns if column.key not in order]
-    fitting = max(3, (width - _NAME_WIDTH) // _MEASURE_WIDTH)
-    chosen = set(order[:fitting])
-    chosen |= {c.key for c in table.columns if c not in focus and c.key == _sorted_key(table)}
-    columns = [column for column in table.columns if column.key in chosen]
+    groups = [list(sorted_by), [column for column in focus if column not in sorted_by]]
+    by_key = {column.key: column for column in table.columns}
+    order = ["balanced_accuracy", "macro_auroc", "accuracy", "macro_f1"]
+    order += [key for key in by_key if key not in order]
+    taken = {column.key for group in groups for column in group}
+    groups += [[by_key[key]] for key in order if key in by_key and key not in taken]
+    fitting = (width - _NAME_WIDTH) // _MEASURE_WIDTH
+    if fitting < 3:  # narrower than 80 columns: names give way first
+        fitting = max(1, (width - _LEAST_NAME_WIDTH - 3) // _MEASURE_WIDTH)
+    chosen: list[BoardColumn] = []
+    for group in groups:
+        if len(chosen) + len(group) <= fitting:
+            chosen += group
+    columns = [column for column in table.columns if column in chosen]
     left = width - _NAME_WIDTH - _MEASURE_WIDTH * len(columns)
     return columns, left >= _MADE_OF_WIDTH
-
-
-def _sorted_key(table: TestSet) -> str:
-    """The column that sorting added, which must not be left out."""
-    return table.columns[-1].key if table.columns[-1].key != "macro_auroc" else ""
 
 
 def _fits_counts(width: int, columns: int, *, made_of: bool) -> bool:
