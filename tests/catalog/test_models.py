@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from skinbench import registry
+from skinbench.catalog.models import _hub
 from skinbench.catalog.models import timm as family
 from skinbench.errors import UnknownNameError, UsageError
 
@@ -94,7 +96,7 @@ def test_a_near_name_is_suggested_and_others_are_unknown():
         registry.models.get("mobilenetv2_100.no_such_tag")
     with pytest.raises(UnknownNameError, match="did you mean 'majority'"):
         registry.models.get("majorty")
-    with pytest.raises(UnknownNameError, match="unknown models name"):
+    with pytest.raises(UnknownNameError, match="unknown model '"):
         registry.models.get("../../etc/passwd")
 
 
@@ -152,11 +154,58 @@ def test_an_unreachable_hub_says_how_to_use_a_file(monkeypatch):
         raise OSError("name resolution failed\nmore")
 
     monkeypatch.setattr(timm, "create_model", unreachable)
+    monkeypatch.setattr(family, "unreachable", lambda: "")
     with pytest.raises(family.WeightsUnavailableError) as caught:
         registry.models.get("test_resnet").build({}, None, True, 32)
     assert "weights: {file:" in str(caught.value)
     assert "pretrained: false" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.torch
+def test_a_missing_network_is_noticed_once_and_soon(monkeypatch, tmp_path):
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    asked = []
+
+    class Dead:
+        def head(self, url, timeout):
+            asked.append((url, timeout))
+            raise OSError("Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub, "get_session", Dead)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(_hub, "_answered", False)
+    monkeypatch.setattr(_hub, "_failure", None)
+    offline = constants.HF_HUB_OFFLINE
+    start = time.monotonic()
+    for name in ("test_resnet", "test_vit"):
+        with pytest.raises(family.WeightsUnavailableError) as caught:
+            registry.models.get(name).build({}, None, True, 32)
+        assert "no answer from https://" in str(caught.value)
+        assert "Name or service not known" in str(caught.value)
+        assert "weights: {file:" in str(caught.value)
+    assert time.monotonic() - start < 30, "the client's own retries take a minute for each"
+    assert [timeout for _, timeout in asked] == [_hub.TIMEOUT]
+    assert offline == constants.HF_HUB_OFFLINE
+
+
+def test_an_answer_of_any_kind_is_an_answer(monkeypatch):
+    import huggingface_hub
+
+    asked = []
+
+    class Alive:
+        def head(self, url, timeout):
+            asked.append(url)
+            return 403
+
+    monkeypatch.setattr(huggingface_hub, "get_session", Alive)
+    monkeypatch.setattr(_hub, "_answered", False)
+    monkeypatch.setattr(_hub, "_failure", None)
+    assert [_hub.unreachable(), _hub.unreachable()] == ["", ""]
+    assert len(asked) == 1
 
 
 @pytest.mark.torch

@@ -17,7 +17,7 @@ from skinbench.catalog.datasets._lesions import draw, make_lesion
 from skinbench.catalog.datasets._tables import read_table, require_columns
 from skinbench.errors import DataError, UsageError
 from skinbench.records import DatasetEntry, DatasetInfo, RawDataset
-from skinbench.records.entries import Options
+from skinbench.records.entries import Options, Progress
 
 _COLUMNS = ("image_id", "lesion_id", "dx", "dx_type", "age", "sex", "localization")
 _LEAST = 5
@@ -65,7 +65,7 @@ _HABITS = {
 }  # fmt: skip
 
 
-def prepare(folder: Path, options: Options) -> Path:
+def prepare(folder: Path, options: Options, progress: Progress | None = None) -> Path:
     """Draw the dataset: images/, masks/ and metadata.csv, in HAM10000's columns.
 
     The same options give the same bytes with the same NumPy and Pillow on the same kind of
@@ -74,6 +74,7 @@ def prepare(folder: Path, options: Options) -> Path:
     Args:
         folder: an empty folder to fill.
         options: lesions (number of lesions), size (side in pixels), seed.
+        progress: called as lesions are drawn.
 
     Returns:
         The folder.
@@ -99,6 +100,8 @@ def prepare(folder: Path, options: Options) -> Path:
                 table.writerow([image_id, f"SYNL_{index + 1:07d}", label, *facts])
                 image.save(folder / "images" / f"{image_id}.jpg", quality=90, subsampling=0)
                 mask.save(folder / "masks" / f"{image_id}.png", compress_level=1)
+            if progress is not None:
+                progress("drawing lesions", index + 1, lesions)
     return folder
 
 

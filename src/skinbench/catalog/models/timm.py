@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import importlib.util
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from skinbench.catalog.models._hub import only_cached, unreachable
 from skinbench.errors import SkinbenchError, UnknownNameError, UsageError
 from skinbench.records.entries import ModelEntry, Preprocessing
 
@@ -67,15 +69,14 @@ def resolve(name: str) -> ModelEntry | None:
         tags = models[architecture]
         if tag and tags and tag not in tags:
             raise UnknownNameError(
-                f"unknown weights tag '{tag}' of models name '{architecture}'; "
-                f"known: {', '.join(tags)}"
+                f"unknown weights tag '{tag}' of model '{architecture}'; known: {', '.join(tags)}"
             )
         # A few models make their tags in code, where a scan sees none: the hub will tell.
         trained = tag != "untrained" and (not tags or tags != ("untrained",))
         return _entry(name, has_weights=trained)
     near = difflib.get_close_matches(architecture, models, n=1, cutoff=0.8)
     if near:
-        raise UnknownNameError(f"unknown models name '{name}'; did you mean '{near[0]}'?")
+        raise UnknownNameError(f"unknown model '{name}'; did you mean '{near[0]}'?")
     return None
 
 
@@ -140,12 +141,15 @@ def _construct(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
 def _from_hub(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
     import timm
 
+    offline = unreachable()
     try:
-        return cast("torch.nn.Module", timm.create_model(name, pretrained=True, **arguments))
+        with only_cached() if offline else contextlib.nullcontext():
+            return cast("torch.nn.Module", timm.create_model(name, pretrained=True, **arguments))
     except Exception as error:  # hub clients raise many kinds: HTTP, sockets, cache, files
+        why = offline or f"{type(error).__name__}: {_one_line(error)}"
         raise WeightsUnavailableError(
-            f"model {name}: pretrained weights could not be fetched from the hub "
-            f"({type(error).__name__}: {_one_line(error)}); put a file in place instead: "
+            f"model {name}: pretrained weights could not be fetched from the hub: {why}; "
+            f"put a file in place instead: "
             f"`weights: {{file: PATH.safetensors, mean: [..], std: [..]}}`, "
             f"or set `pretrained: false`"
         ) from error
