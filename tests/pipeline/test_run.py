@@ -69,6 +69,29 @@ def test_an_added_row_costs_that_row(tmp_path: Path, store: Store, ray_address: 
     assert len(list(result.folder.history.glob("*.json"))) == 1, "the earlier scorecard is kept"
 
 
+def test_a_row_that_is_gone_leaves_no_file_behind(
+    tmp_path: Path, store: Store, ray_address: str
+) -> None:
+    whole, _ = go(tmp_path, store, ray_address)
+    folder = whole.folder
+    before = folder.scorecard.read_bytes()
+    kept = {path.name: path.read_bytes() for path in folder.predictions.iterdir()}
+    fits = {path.name for path in folder.fits.iterdir()}
+    go(tmp_path, store, ray_address, "\nrows:\n  a: {model: baseline_cnn}\n")
+    assert [path.name for path in folder.predictions.iterdir()] == ["a@0.0.parquet"]
+    assert len(list(folder.fits.iterdir())) == 1
+    (earlier,) = folder.history.glob("*.json")
+    assert earlier.read_bytes() == before
+    moved = folder.history / earlier.stem
+    for name in ("b@0.0.parquet", "both@0.0.parquet"):
+        assert (moved / "predictions" / name).read_bytes() == kept[name]
+    assert {path.name for path in (moved / "fits").iterdir()} < fits
+    one = folder.scorecard.read_bytes()
+    score_folder(RunFolder(tmp_path / "run"))
+    assert folder.scorecard.read_bytes() == one
+    assert " WARNING " not in (folder.log.read_text() if folder.log.exists() else "")
+
+
 def test_scoring_again_from_the_folder_alone_gives_the_same_bytes(
     tmp_path: Path, store: Store, ray_address: str
 ) -> None:

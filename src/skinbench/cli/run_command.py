@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def command(
     suite: str,
     sets: tuple[str, ...],
-    profile: str | None,
+    profile: tuple[str, ...],
     only: tuple[str, ...],
     out: Path | None,
     store: Path | None,
@@ -118,7 +118,7 @@ def _say_what_is_replaced(folder: Path, suite: Suite) -> None:
         shown = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
         click.echo(
             f"note: {folder} has {shown}, which this run leaves out of its report; "
-            f"their fits stay stored; use --out to keep both reports",
+            f"their files move to history/; use --out to keep both reports",
             err=True,
         )
 

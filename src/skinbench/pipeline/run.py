@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from skinbench.errors import RunInterrupted
+from skinbench.errors import RunInterrupted, counted
 from skinbench.pipeline.environment import run_facts, utc_now
 from skinbench.pipeline.prepared import Clock, Options, Prepared, prepare, write_preparation
 from skinbench.records import CellOutcome, FitRecord, Listener, Scorecard, Verdict, silent
@@ -48,18 +48,21 @@ def run_suite(suite: Suite, options: Options, listener: Listener = silent) -> Ru
 
 def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     from skinbench.pipeline.explaining import explain
+    from skinbench.pipeline.history import put_away, scorecard_name
     from skinbench.pipeline.scoring import judge_run, score
 
     started, start, folder = utc_now(), time.perf_counter(), RunFolder(options.folder)
+    earlier = scorecard_name(folder)
     prepared = prepare(suite, options, clock)
     write_preparation(prepared, folder)
     records, engine = learn_and_predict(prepared, options, folder, clock)
     with clock.stage("scorecard") as entry:
         card = score(prepared, records, folder)
-        entry["detail"] = f"{len(card.scores):,} scores"
+        entry["detail"] = counted(len(card.scores), "score")
     with clock.stage("cases and heatmaps") as entry:
         entry["detail"] = explain(prepared, records, folder, options.store)
     verdict = judge_run(card, folder, options.baseline, options.salt)
+    put_away(prepared, card, folder, earlier, judged=verdict is not None)
     facts = run_facts(prepared, options, clock, started=started, engine=engine)
     with clock.stage("report"):
         write_json(folder.run, {**facts, "seconds": round(time.perf_counter() - start, 2)})
