@@ -27,6 +27,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 image`, `2,003 images`; the plural is given where it takes more than an s."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 class SkinbenchError(Exception):
     """Root of the tree. `str(error)` is one line meant for a person."""
 

@@ -61,6 +61,11 @@ class Registry(Generic[T]):
         self._plugins: dict[str, Path] = {}
         self._loaded: dict[str, T] = {}
 
+    @property
+    def noun(self) -> str:
+        """One of the kind, in words, e.g. `technique`."""
+        return {"derived": "kind of derived row"}.get(self.kind, self.kind.removesuffix("s"))
+
     def names(self) -> list[str]:
         """All names, sorted, without importing any of their modules."""
         return sorted({*self._built_in(), *self._plugins})
@@ -83,7 +88,7 @@ class Registry(Generic[T]):
         """
         name, known = path.stem, self._plugins.get(path.stem)
         if name in self._built_in() or (known is not None and known != path):
-            raise UsageError(f"{path}: {self.kind} '{name}' exists already; rename the file")
+            raise UsageError(f"{path}: {self.noun} '{name}' exists already; rename the file")
         self._plugins[name] = path
 
     def get(self, name: str) -> T:
@@ -112,7 +117,7 @@ class Registry(Generic[T]):
         entry = self._import(self._family).resolve(name) if self._family else None  # type: ignore[attr-defined]
         if entry is None:
             hint = suggest(name, self.names())
-            raise UnknownNameError(f"unknown {self.kind} name '{name}'; {hint}")
+            raise UnknownNameError(f"unknown {self.noun} '{name}'; {hint}")
         return cast(T, entry)
 
     def _built_in(self) -> list[str]:

@@ -8,6 +8,7 @@ from skinbench.cli.list_command import KINDS
 from skinbench.records import AuditReport, Plan
 from skinbench.store import Store, from_plain
 from skinbench.suite import shipped_suites
+from tests.data.csv import make as csv_table
 from tests.suite.texts import with_changes, write
 
 TINY = with_changes(
@@ -56,7 +57,7 @@ def test_plan_as_text(shell, tmp_path, width):
     assert "small: 7 rows, 7 cells, 5 fits (0 done)" in words
     assert "leakage: keep" in words
     assert "excluded g/focal: excluded by the grid (technique: focal)" in words
-    assert "to make 1 of 1 pixel stores, 5 of 5 fits" in words
+    assert "to make 1 of 1 pixel store, 5 of 5 fits" in words
     assert "not checked patients: drawn has no patient_id" in words
     assert "pixels 32 px, a" in words
     assert "2 rows" in words
@@ -70,6 +71,40 @@ def test_plan_takes_overrides(shell, tmp_path):
     assert plan["plan"]["rows"][0]["settings"]["epochs"] == 9
     assert "no row matches" in shell.error("plan", "suite.yaml", "--only", "zzz")
     assert "no profile 'x'" in shell.error("plan", "suite.yaml", "--profile", "x")
+
+
+def test_plan_takes_several_profiles(shell, tmp_path):
+    profiles = {"small": {"defaults": {"epochs": 2}}, "long": {"defaults": {"epochs": 7}}}
+    write(tmp_path, {**TINY, "profiles": profiles})
+    words = ["--profile", "small", "--profile", "long", "--only", "a", "--json"]
+    plan = shell("plan", "suite.yaml", *words).json["plan"]
+    assert plan["rows"][0]["settings"]["epochs"] == 7
+
+
+def test_plan_names_the_images_that_cleaning_leaves_out(shell, tmp_path):
+    csv_table.make(tmp_path / "table", images=48)
+    for number in range(7):
+        (tmp_path / f"table/photos/p{number:03d}.jpg").unlink()
+    mine = {
+        "adapter": "csv",
+        "root": "table",
+        "options": {"table": "metadata.csv", **csv_table.OPTIONS},
+        "labels": ["Melanoma", "Benign nevus", "Other"],
+        "cleaning": {"missing_file": "quarantine"},
+    }
+    rows = {"a": {"model": "baseline_cnn"}}
+    write(tmp_path, with_changes(data={"drawn": mine}, rows=rows))
+    words = " ".join(shell("plan", "suite.yaml").out.split())
+    line = "7 rows with no image file: 7 rows left out: p000, p001, p002, p003, p004, ..."
+    assert line in words
+
+
+def test_one_of_a_thing_is_not_several(shell, tmp_path):
+    one = {"rows": {"a": {"model": "baseline_cnn"}}, "grids": {}, "derived": {}}
+    write(tmp_path, {**TINY, **one, "baselines": False})
+    words = " ".join(shell("plan", "suite.yaml").out.split())
+    assert "1 row, 1 cell, 1 fit (0 done), 1 evaluation" in words
+    assert "1 of 1 pixel store, 1 of 1 fit" in words
 
 
 # --- list ---

@@ -25,6 +25,14 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     return read_manifest(request, Store(tmp_path_factory.mktemp("store")))
 
 
+def test_drawing_says_how_far_it_is(tmp_path):
+    seen = []
+    request = DataRequest(name="syn", adapter="synthetic", options={**SMALL, "lesions": 40})
+    read_manifest(request, Store(tmp_path), lambda *event: seen.append(event))
+    drawn = [event for event in seen if event[0] == "drawing lesions"]
+    assert drawn == [("drawing lesions", done, 40) for done in range(1, 41)]
+
+
 def digest(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()

@@ -285,7 +285,7 @@ def test_a_failing_fit_is_a_record_and_the_others_go_on(world):
     records = train_fits(specs, world.store, weights={}, on_epoch=no_epochs)
     assert [record.status for record in records.values()] == ["failed", "failed", "done"]
     assert "Traceback" in records["bad-name"].traceback
-    assert "unknown models name" in records["bad-name"].error
+    assert "unknown model '" in records["bad-name"].error
     assert "\n" not in records["bad-size"].error
     assert not world.store.has("fits", "bad-size")
 

@@ -86,7 +86,7 @@ def test_every_entry_has_a_description_and_a_version(kind):
     ],
 )
 def test_a_miss_names_the_nearest(kind, name, part):
-    with pytest.raises(UnknownNameError, match=f"unknown {kind} name") as caught:
+    with pytest.raises(UnknownNameError, match=f"unknown {kind.removesuffix('s')} '") as caught:
         registry.KINDS[kind].get(name)
     assert part in str(caught.value)
 
@@ -122,9 +122,9 @@ def test_names_are_taken_once(tmp_path, techniques):
     registry.load_plugin(path)
     registry.load_plugin(tmp_path / "." / "halved.py")
     (tmp_path / "other").mkdir()
-    with pytest.raises(UsageError, match="techniques 'halved' exists already; rename"):
+    with pytest.raises(UsageError, match="technique 'halved' exists already; rename"):
         registry.load_plugin(plugin(tmp_path / "other"))
-    with pytest.raises(UsageError, match="techniques 'focal' exists already"):
+    with pytest.raises(UsageError, match="technique 'focal' exists already"):
         registry.load_plugin(plugin(tmp_path, name="focal"))
 
 
@@ -172,3 +172,12 @@ def test_plug_ins_by_environment(tmp_path, techniques, monkeypatch):
     monkeypatch.setenv("SKINBENCH_PLUGINS", str(tmp_path / "absent.py"))
     with pytest.raises(UsageError, match="no such plug-in file"):
         registry.load_plugins_from_environment()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("techniques", "technique"), ("datasets", "dataset"), ("derived", "kind of derived row")],
+)
+def test_what_is_unknown_is_one_thing(kind, said):
+    with pytest.raises(UnknownNameError, match=f"unknown {said} 'zzz'; "):
+        registry.KINDS[kind].get("zzz")

@@ -79,7 +79,7 @@ def test_only_labelled_test_rows_are_scored():
     assert [s.value for s in scores] == [s.value for s in mixed]
     accuracy = find(mixed, "accuracy")
     assert accuracy.n == 200
-    assert "7 images without a label are left out" in accuracy.reason
+    assert "7 images without a label left out" in accuracy.reason
 
 
 def test_undefined_is_none_with_a_reason():

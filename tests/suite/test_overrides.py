@@ -103,6 +103,20 @@ def test_a_profile_is_merged_deeply(tmp_path):
     assert small.file.data["drawn"].options == {"lesions": 20}
 
 
+def test_several_profiles_are_merged_in_the_order_given(tmp_path):
+    text = with_changes(
+        profiles={
+            "few": {"defaults": {"epochs": 2, "batch_size": 4}},
+            "long": {"defaults": {"epochs": 9}},
+        }
+    )
+    for profiles, epochs in ((["few", "long"], 9), (("long", "few"), 2), (["long"], 9)):
+        found = settings(load(tmp_path, text, profile=profiles))
+        assert found.epochs == epochs
+        assert (found.batch_size == 4) == ("few" in profiles)
+    assert "no profile 'x'" in str(fails(tmp_path, text, profile=["few", "x"]))
+
+
 def test_a_profile_that_names_another_entry_replaces_the_whole(tmp_path):
     text = with_changes(
         defaults={"split": "by_lesion", "technique": {"name": "focal", "options": {"gamma": 1}}},

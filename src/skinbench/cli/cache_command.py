@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from skinbench.cli.options import json_option, open_store, print_json, store_option
+from skinbench.errors import counted
 from skinbench.store import KINDS
 
 
@@ -58,7 +59,7 @@ def verify(store: Path | None, as_json: bool) -> None:
         for problem in problems:
             click.echo(problem)
         state = f"{len(problems)} damaged: remove them with `skinbench cache clear`"
-        click.echo(f"{checked} objects read; {state if problems else 'all whole'}")
+        click.echo(f"{counted(checked, 'object')} read; {state if problems else 'all whole'}")
     raise SystemExit(1 if problems else 0)
 
 

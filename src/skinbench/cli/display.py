@@ -17,6 +17,9 @@ from rich.text import Text
 
 from skinbench.records import EpochRecord, Event
 
+_SILENCE = 4.0
+"""Seconds without a line after which plain output says how far it is."""
+
 
 class Display(Protocol):
     """Something that watches a run."""
@@ -46,22 +49,31 @@ class PlainDisplay:
     def __init__(self, stream: object) -> None:
         self._console = Console(file=stream, width=100, highlight=False)  # type: ignore[arg-type]
         self._start = time.monotonic()
+        self._last = self._start
         self._counts = FitCounts()
 
     def listen(self, event: Event) -> None:
-        """Print what a log should hold; epochs and progress are left out."""
+        """Print what a log should hold; of epochs and progress only what breaks a silence."""
         self._counts.take(event)
         if event.kind == "stage":
             self._say(event.name)
         elif event.kind == "fit":
-            counts = self._counts
-            text = f"  {event.status}: {event.name} ({counts.ended} of {counts.total})"
-            self._say(f"{text}: {event.detail}" if event.detail else text)
+            took = f" in {event.seconds:.1f} s" if event.status == "done" else ""
+            self._say(f"  {event.status}: {event.name}{took} ({self._counts.line})")
+            if event.detail:
+                self._say(f"    {event.detail}")
         elif event.kind == "note":
             self._say(event.detail)
+        elif time.monotonic() - self._last >= _SILENCE:
+            if event.kind == "progress":
+                self._say(f"  {event.name}: {event.done:,} of {event.total:,}")
+            elif event.kind == "epoch" and event.epoch is not None:
+                place = f"epoch {event.epoch.epoch} of at most {event.epochs}"
+                self._say(f"  {event.name}: {place} ({self._counts.line})")
 
     def _say(self, text: str) -> None:
-        elapsed = f"{time.monotonic() - self._start:7.1f} s  "
+        self._last = time.monotonic()
+        elapsed = f"{self._last - self._start:7.1f} s  "
         self._console.print(Text(elapsed + text), soft_wrap=True)
 
 
@@ -84,6 +96,14 @@ class FitCounts:
     def total(self) -> int:
         """All fits of this run that were not done before."""
         return self.ended + len(self.running) + len(self.queued)
+
+    @property
+    def line(self) -> str:
+        """`3 of 8 ended, 2 running, 3 waiting`, without what there is none of."""
+        parts = [f"{self.ended} of {self.total} ended"]
+        parts += [f"{len(self.running)} running"] if self.running else []
+        parts += [f"{len(self.queued)} waiting"] if self.queued else []
+        return ", ".join(parts)
 
     def take(self, event: Event) -> None:
         """Update the counts."""

@@ -20,7 +20,12 @@ def suite_options(function: F) -> F:
     """SUITE with --set, --profile and --only."""
     for decorator in (
         click.option("--only", multiple=True, metavar="GLOB", help="Keep rows that match."),
-        click.option("--profile", metavar="NAME", help="Settings under `profiles:` to merge in."),
+        click.option(
+            "--profile",
+            multiple=True,
+            metavar="NAME",
+            help="Settings under `profiles:` to merge in; several in the order given.",
+        ),
         click.option(
             "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override one setting."
         ),

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from skinbench.cli.options import json_option, open_store, print_json, store_option, suite_options
+from skinbench.errors import counted, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from skinbench.pipeline import Prepared
-    from skinbench.records import Plan, Row
+    from skinbench.records import CleaningFinding, Plan, Row
     from skinbench.store import Store
+
+_NAMED = 5
+"""Images that a line about cleaning names."""
 
 
 @click.command()
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 def command(
     suite: str,
     sets: tuple[str, ...],
-    profile: str | None,
+    profile: tuple[str, ...],
     only: tuple[str, ...],
     store: Path | None,
     as_json: bool,
@@ -80,11 +84,11 @@ def _print_plan(prepared: Prepared, done: set[str], leaks: dict[str, str], store
 def _facts(prepared: Prepared, leaks: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     """Label, text and style of a line for each dataset and split, with what is amiss."""
     for manifest in prepared.manifests.values():
-        groups = manifest.table["group_id"].nunique()
-        images = len(manifest.table)
-        yield "data", f"{manifest.name}: {images:,} images, {groups:,} lesion groups", ""
+        groups = counted(manifest.table["group_id"].nunique(), "lesion group")
+        images = counted(len(manifest.table), "image")
+        yield "data", f"{manifest.name}: {images}, {groups}", ""
         for finding in manifest.findings:
-            yield "", finding.message, "yellow"
+            yield "", _said(finding), "yellow"
     for split in prepared.splits.values():
         shares = Counter(split.table[split.table["fold"] == 0]["split"])
         parts = ", ".join(f"{name} {shares[name]:,}" for name in ("train", "val", "test"))
@@ -95,6 +99,14 @@ def _facts(prepared: Prepared, leaks: dict[str, str]) -> Iterator[tuple[str, str
         if split.name in leaks:
             policy = prepared.audit.policies.get(split.name, "error")
             yield "", f"{leaks[split.name]}; leakage: {policy}", "red"
+
+
+def _said(finding: CleaningFinding) -> str:
+    """A finding in words; what is left out is named, the first few."""
+    if finding.policy != "quarantine":
+        return finding.message
+    shown = ", ".join(one_line(item) for item in finding.items[:_NAMED])
+    return f"{finding.message}: {shown}" + (", ..." if len(finding.items) > _NAMED else "")
 
 
 def _rows_table(prepared: Prepared, done: set[str], *, wide: bool) -> Table:
@@ -128,7 +140,7 @@ def _needs_of(plan: Plan, row: Row) -> str:
             if d.cell.row == row.name
             for name in d.members
         }
-        return f"{len(members)} rows"
+        return counted(len(members), "row")
     spec = plan.fits[next(str(cell.fit) for cell in plan.cells if cell.row == row.name)]
     start = next((c.row for c in plan.cells if c.fit == spec.model.weights.digest), "")
     needs = "features" if spec.stored_features else "pixels"
@@ -139,8 +151,9 @@ def _counts(prepared: Prepared, done: set[str]) -> str:
     plan = prepared.plan
     cells = len(plan.cells) + len(plan.derived)
     return (
-        f"{len(plan.rows)} rows, {cells} cells, {len(plan.fits)} fits ({len(done)} done), "
-        f"{len(plan.evaluations)} evaluations"
+        f"{counted(len(plan.rows), 'row')}, {counted(cells, 'cell')}, "
+        f"{counted(len(plan.fits), 'fit')} ({len(done)} done), "
+        f"{counted(len(plan.evaluations), 'evaluation')}"
     )
 
 
@@ -149,5 +162,5 @@ def _work(prepared: Prepared, done: set[str], store: Store) -> str:
     plan = prepared.plan
     stores = [node.name for node in plan.nodes if node.kind == "pixels"]
     missing = sum(not store.has("pixels", name.partition(":")[2]) for name in stores)
-    fits = len(plan.fits) - len(done)
-    return f"{missing} of {len(stores)} pixel stores, {fits} of {len(plan.fits)} fits"
+    fits = f"{len(plan.fits) - len(done)} of {counted(len(plan.fits), 'fit')}"
+    return f"{missing} of {counted(len(stores), 'pixel store')}, {fits}"

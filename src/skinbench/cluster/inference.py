@@ -18,6 +18,7 @@ from skinbench import registry
 from skinbench.cluster.session import Session
 from skinbench.cluster.sizing import inference_pool
 from skinbench.data.pixels import open_pixels, pixel_digest
+from skinbench.errors import counted
 from skinbench.records import STAGE_VERSIONS, Event, FitSpec, Listener
 from skinbench.store import Store, content_digest, read_record, write_json
 
@@ -73,7 +74,9 @@ def choose_engine(asked: str, session: Session) -> Engine:
     gpus = sum(node.gpu for node in nodes)
     if len(nodes) == 1 and gpus <= 1:
         return Engine(name="process", rule="one node: a loop in one process is faster there")
-    return Engine(name="ray", rule=f"{len(nodes)} nodes with {gpus:g} GPUs: Ray Data uses all")
+    return Engine(
+        name="ray", rule=f"{counted(len(nodes), 'node')} with {gpus:g} GPUs: Ray Data uses all"
+    )
 
 
 def predict_orders(

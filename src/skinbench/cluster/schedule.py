@@ -13,7 +13,7 @@ from skinbench.cluster.session import Session
 from skinbench.cluster.sizing import local_cores
 from skinbench.cluster.trials import TrialRequest, run_trials
 from skinbench.data.pixels import build_pixels, pixel_digest
-from skinbench.errors import SkinbenchError
+from skinbench.errors import SkinbenchError, counted
 from skinbench.records import (
     Event,
     FitRecord,
@@ -90,7 +90,7 @@ class Schedule:
                     workers=self.cores,
                     progress=self._progress,
                 )
-        return f"{len(wanted)} stores, {made} built"
+        return f"{counted(len(wanted), 'store')}, {made} built"
 
     def _size_of(self, cell: str) -> int:
         if not hasattr(self, "_sizes"):
@@ -137,13 +137,18 @@ class Schedule:
             except SkinbenchError as error:
                 for name in wanted[digest]:
                     self._fail(name, f"features of {spec.model.name}: {error}")
-        return f"{len(sources)} stores, {made} computed"
+        return f"{counted(len(sources), 'store')}, {made} computed"
 
     def train(self, *, max_concurrent: int | None, fail_fast: bool) -> dict[str, FitRecord]:
         """Train what is pending, in waves; a record for every fit of the plan."""
         needs = {node.name: node.needs for node in self.plan.nodes}
         if not self.pending:
-            self.listener(Event(kind="note", detail=f"all {len(self.records)} fits exist already"))
+            exist = (
+                "the fit exists"
+                if len(self.records) == 1
+                else f"all {len(self.records)} fits exist"
+            )
+            self.listener(Event(kind="note", detail=f"{exist} already"))
         while self.pending:
             self._block(needs)
             ready = {

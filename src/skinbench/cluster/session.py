@@ -39,6 +39,8 @@ _QUIET = {
     "DO_NOT_TRACK": "1",
 }
 
+_RAY_TOKENS = "ray._private.authentication.authentication_token_setup"
+
 
 class Session:
     """A Ray connection that is made when first needed.
@@ -87,6 +89,8 @@ class Session:
         options: dict[str, Any] = {"num_cpus": local_cores()} if local else {}
         if local:
             options["include_dashboard"] = False
+        # On by Ray's own default for a session of our own; that it is so is no warning.
+        logging.getLogger(_RAY_TOKENS).addFilter(_no_notice)
         terminate = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
@@ -138,6 +142,10 @@ class Session:
                 logger.removeHandler(handler)
             logger.addHandler(self._handler)
             logger.propagate = False
+
+
+def _no_notice(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Token authentication is enabled")
 
 
 def _worker_environment() -> Mapping[str, str]:

@@ -20,7 +20,7 @@ from skinbench.cluster.session import Session
 from skinbench.cluster.sizing import Demand, check_demands, slots
 from skinbench.plan import cost, spec_key
 from skinbench.records import EpochRecord, Event, FitRecord, FitSpec, Listener
-from skinbench.store import Store, canonical_json, from_plain, to_plain
+from skinbench.store import Store, canonical_json, from_plain
 
 PACK_COST = 1_500.0
 """Fits below this cost are packed up to it: about five seconds of one core."""
@@ -178,11 +178,12 @@ def _train_pack(config: dict[str, Any], payload: dict[str, Any]) -> None:
     weights = {digest: Path(path) for digest, path in payload["weights"].items()}
     store = Store(Path(payload["store"]))
 
+    # As text: Tune's own loggers take text as it is, and warn of lists inside a record.
     def report(name: str, epoch: EpochRecord) -> None:
-        tune.report({"fit": name, "epoch": to_plain(epoch)})
+        tune.report({"fit": name, "epoch": canonical_json(epoch)})
 
     def ended(record: FitRecord) -> None:
-        tune.report({"fit": record.fit_id, "record": to_plain(record)})
+        tune.report({"fit": record.fit_id, "record": canonical_json(record)})
 
     train_fits(specs, store, weights=weights, on_epoch=report, on_record=ended)
 
@@ -207,14 +208,21 @@ class _Watcher:
             return
         title, spec = self.request.titles.get(name, name), self.request.specs[name]
         if result.get("record"):
-            record = from_plain(FitRecord, result["record"])
+            record = from_plain(FitRecord, json.loads(result["record"]))
             self.records[name] = record
             self.failed = self.failed or record.status == "failed"
             self.listener(
-                Event(kind="fit", name=title, fit=name, status=record.status, detail=record.error)
+                Event(
+                    kind="fit",
+                    name=title,
+                    fit=name,
+                    status=record.status,
+                    detail=record.error,
+                    seconds=record.seconds,
+                )
             )
         elif result.get("epoch"):
-            epoch = from_plain(EpochRecord, result["epoch"])
+            epoch = from_plain(EpochRecord, json.loads(result["epoch"]))
             epochs = spec.train.epochs
             self.listener(Event(kind="epoch", name=title, fit=name, epoch=epoch, epochs=epochs))
 

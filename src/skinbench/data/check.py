@@ -49,7 +49,7 @@ def check_dataset(
     entry = registry.datasets.get(adapter)
     request = DataRequest(name=adapter, adapter=adapter, root=root, options=options or {})
     complete = dataset_options(request, entry)
-    found_root = dataset_root(request, entry, complete, store, "--root")
+    found_root = dataset_root(request, entry, complete, store, "--root", progress)
     raw = entry.read(found_root, complete)
     folder = found_root.parent if found_root.is_file() else found_root
     table = raw.table.reset_index(drop=True)

@@ -95,7 +95,7 @@ def read_manifest(request: DataRequest, store: Store, progress: Progress | None 
     cleaning.check_policy(request.name, request.cleaning)
     if request.sample is not None and request.sample < 1:
         raise UsageError(f"data.{request.name}.sample: {request.sample} is below 1")
-    root = dataset_root(request, entry, options, store, f"data.{request.name}.root")
+    root = dataset_root(request, entry, options, store, f"data.{request.name}.root", progress)
     raw = entry.read(root, options)
     folder = root.parent if root.is_file() else root
     space, labels = requested_space(request, entry, raw)
@@ -146,6 +146,7 @@ def dataset_root(
     options: Mapping[str, object],
     store: Store,
     setting: str,
+    progress: Progress | None = None,
 ) -> Path:
     """Where a dataset is: as asked, drawn into the store, or below SKINBENCH_DATA.
 
@@ -155,6 +156,7 @@ def dataset_root(
         options: of the adapter, complete.
         store: holds datasets made by a program.
         setting: how the user names a root, for messages, e.g. `data.ham.root` or `--root`.
+        progress: called as images are drawn.
 
     Raises:
         DataError: there is no such folder.
@@ -162,7 +164,7 @@ def dataset_root(
     if request.root is not None:
         root = request.root.expanduser()
     elif entry.prepare is not None:
-        return _prepared(request.adapter, entry, options, store)
+        return _prepared(request.adapter, entry, options, store, progress)
     elif os.environ.get("SKINBENCH_DATA"):
         root = Path(os.environ["SKINBENCH_DATA"]) / request.adapter
     else:
@@ -191,17 +193,25 @@ def _get(request: DataRequest, entry: DatasetEntry) -> str:
 
 
 def _prepared(
-    adapter: str, entry: DatasetEntry, options: Mapping[str, object], store: Store
+    adapter: str,
+    entry: DatasetEntry,
+    options: Mapping[str, object],
+    store: Store,
+    progress: Progress | None,
 ) -> Path:
     assert entry.prepare is not None
     prepare = entry.prepare
     name = f"{adapter}-{content_digest([adapter, entry.version, options])}"
 
     def write(folder: Path) -> None:
-        if prepare(folder, options) != folder:
+        if prepare(folder, options, progress or _unwatched) != folder:
             raise DataError(f"{adapter}: prepare must fill the folder that it is given")
 
     return store.publish("datasets", name, write)
+
+
+def _unwatched(_what: str, _done: int, _total: int) -> None:
+    """Progress that nobody asked for."""
 
 
 def requested_space(

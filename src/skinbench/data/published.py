@@ -10,7 +10,7 @@ import pandas as pd
 
 from skinbench import registry
 from skinbench.catalog.datasets._tables import read_table, require_columns
-from skinbench.errors import DataError, UsageError
+from skinbench.errors import DataError, UsageError, counted
 from skinbench.records import Manifest
 
 T = TypeVar("T", str, int)
@@ -169,7 +169,7 @@ def _without_cleaned(
                 f"{path}: row {row}: image {image_id!r} is not in {name or ', '.join(manifests)}"
             )
     notes = [
-        f"{count:,} rows of the list left out: cleaning dropped their image from {name}"
+        f"{counted(count, 'row')} of the list left out: cleaning dropped their image from {name}"
         for name, count in gone.items()
         if count
     ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from skinbench.errors import counted
 from skinbench.gate.checks import Check
 from skinbench.gate.measure import Measured, direction, oriented
 from skinbench.gate.paired import holm
@@ -119,10 +120,14 @@ def _margin_sentence(check: Check, found: Measured, outcome: Outcome) -> str:
         text += "; worse within the margin"
     if outcome == "passed" and (1 - check.margin) ** found.n_groups > check.alpha:
         # As often as that, no lesion of n shows a loss of the margin at all.
-        text += f"; {found.n_groups} lesion groups are few for this margin"
+        text += f"; {_lesions(found)} {'is' if found.n_groups == 1 else 'are'} few for this margin"
     if outcome == "inconclusive":
-        return f"{text}; {found.n_groups} lesion groups cannot tell"
+        return f"{text}; {_lesions(found)} cannot tell"
     return text
+
+
+def _lesions(found: Measured) -> str:
+    return counted(found.n_groups, "lesion group")
 
 
 def together(

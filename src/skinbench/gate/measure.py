@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import special
 
 from skinbench import registry
+from skinbench.errors import counted
 from skinbench.gate.checks import Check
 from skinbench.gate.paired import (
     Bounds,
@@ -99,7 +100,7 @@ def _count(asked: Request, pair: Pair) -> dict[str, Any]:
     if not len(first):
         problem = "no image to judge"
     elif fewest < FEWEST_LESIONS:
-        problem = f"{fewest} lesion groups{what}, at least {FEWEST_LESIONS} are needed"
+        problem = f"{counted(fewest, 'lesion group')}{what}, at least {FEWEST_LESIONS} are needed"
     return {
         "n": first.count(masks[0]),
         "n_positive": None if index is None else first.count(first.labels == index),
@@ -263,5 +264,6 @@ def mismatch(candidate: Mapping[int, ScoredImages], baseline: Mapping[int, Score
         for name in ("labels", "groups", "weights"):
             differs = getattr(ours_, name) != getattr(theirs_, name)
             if np.any(differs):
-                return f"{name} of {int(np.sum(differs))} images differ from the baseline's"
+                images = counted(int(np.sum(differs)), "image")
+                return f"{name} of {images} differ from the baseline's"
     return ""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from skinbench import registry
 from skinbench.data.audit import stamps
 from skinbench.data.pixels import open_pixels, pixel_digest, thumbnail
+from skinbench.errors import counted
 from skinbench.pipeline.prepared import Prepared
 from skinbench.records import Case, FitRecord, Manifest, Row
 from skinbench.score.cases import choose_cases
@@ -36,7 +37,7 @@ def explain(
         limit = max(1, settings.cases // len(rows))
         made += _explain_row(prepared, row, limit, folder, store, settings.method)
     write_json(folder.cases, {"method": settings.method, "cases": made})
-    return f"{len(made)} cases of {len(rows)} rows"
+    return f"{counted(len(made), 'case')} of {counted(len(rows), 'row')}"
 
 
 def _explain_row(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from skinbench.data.manifest import export_manifest
 from skinbench.data.splits import export_split, publish_split
+from skinbench.errors import counted
 from skinbench.plan import Planned, join_lesions, make_plan, read_manifests, split_and_audit
 from skinbench.records import AuditReport, Event, Listener, Manifest, Plan, SplitTable, silent
 from skinbench.store import RunFolder, Store, write_json, write_text
@@ -98,7 +99,7 @@ def prepare(
     with clock.stage("manifests") as entry:
         manifests = read_manifests(suite, options.store, clock.progress)
         total = sum(len(item.table) for item in manifests.values())
-        entry["detail"] = f"{total:,} images"
+        entry["detail"] = counted(total, "image")
     with clock.stage("splits and audit") as entry:
         merged = join_lesions(suite, manifests)
         joined = merged.manifests
@@ -107,10 +108,14 @@ def prepare(
         )
         for split in splits.values():
             publish_split(split, options.store)
-        entry["detail"] = f"{len(splits)} splits, {len(report.findings)} findings"
+        entry["detail"] = (
+            f"{counted(len(splits), 'split')}, {counted(len(report.findings), 'finding')}"
+        )
     with clock.stage("plan") as entry:
         planned = make_plan(suite, joined, splits, options.store.digest_of)
-        entry["detail"] = f"{len(planned.plan.cells)} cells, {len(planned.plan.fits)} fits"
+        entry["detail"] = (
+            f"{counted(len(planned.plan.cells), 'cell')}, {counted(len(planned.plan.fits), 'fit')}"
+        )
     return Prepared(
         suite=suite,
         manifests=manifests,

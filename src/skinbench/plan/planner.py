@@ -12,7 +12,7 @@ from pathlib import Path
 
 from skinbench import registry
 from skinbench.data.fields import check_fields_of
-from skinbench.errors import UsageError
+from skinbench.errors import UsageError, counted
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
@@ -227,7 +227,7 @@ class _Planner:
             name=name,
             kind="derived",
             model=item.kind,
-            input=f"{len(members)} rows",
+            input=counted(len(members), "row"),
             technique="-",
             split=first.split,
             label_space=first.label_space,

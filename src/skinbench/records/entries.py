@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import torch
 
 Options = Mapping[str, object]
+Progress = Callable[[str, int, int], None]
+"""(what, done, total)."""
 Floats = npt.NDArray[np.floating[Any]]
 
 
@@ -38,8 +40,9 @@ class DatasetEntry:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """For plug-ins: label space name -> (the dataset's own label -> class code); other spaces are
     reached through these classes. The built-in datasets are in `data.diagnoses`."""
-    prepare: Callable[[Path, Options], Path] | None = None
-    """(cache folder, options) -> root, for datasets made by a program; None: read from disk."""
+    prepare: Callable[[Path, Options, Progress], Path] | None = None
+    """(cache folder, options, progress) -> root, for datasets made by a program; None: read from
+    disk. `progress(what, done, total)` is called as it goes."""
     published: Callable[[Path, Options], pd.DataFrame] | None = None
     """(root, options) -> the split that comes with the dataset, as columns image_id and split
     (train, val, test): `published: true` in a suite's split. None: it comes with none."""

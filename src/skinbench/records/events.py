@@ -26,6 +26,8 @@ class Event:
     fit: str = ""
     status: str = ""
     """Of a finished fit: done, failed or blocked."""
+    seconds: float = 0.0
+    """Training time of a finished fit, over all attempts."""
 
 
 Listener = Callable[[Event], None]

@@ -6,6 +6,8 @@ import math
 import re
 import unicodedata
 
+from skinbench.errors import counted as counted
+
 MISSING = "\u2013"
 """Printed for a value that is undefined or absent; the reason stands beside it. Never 0."""
 
@@ -60,11 +62,6 @@ def estimate(value: float | None, low: float | None, high: float | None) -> str:
 def count(value: int | None) -> str:
     """An integer with thousands separated: `10,015`."""
     return MISSING if value is None else f"{value:,}"
-
-
-def counted(value: int, noun: str, plural: str = "") -> str:
-    """`1 image`, `2,003 images`."""
-    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
 
 
 def share(part: int, whole: int) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skinbench import registry
+from skinbench.errors import counted
 from skinbench.records import Cell, CellOutcome, Comparison, Contrast, Row
 from skinbench.score.evaluate import Request, replicate_values, request
 from skinbench.score.images import Key, ScoredImages
@@ -128,7 +129,9 @@ def _comparison(
         notes.append("undefined for one of the rows")
     elif groups < FEWEST_GROUPS:
         low = high = None
-        notes.append(f"no interval: {groups} lesion groups, at least {FEWEST_GROUPS} are needed")
+        notes.append(
+            f"no interval: {counted(groups, 'lesion group')}, at least {FEWEST_GROUPS} are needed"
+        )
     else:
         notes.append(bounds.reason)
     return Comparison(

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from skinbench.errors import counted
 from skinbench.score.proportions import GroupSums, effective_n
 
 FEWEST_GROUPS = 10
@@ -92,9 +93,8 @@ def interval(
     if np.isnan(values[0]):
         return Interval()
     if n_groups < FEWEST_GROUPS:
-        return Interval(
-            reason=f"no interval: {n_groups} lesion groups, at least {FEWEST_GROUPS} are needed"
-        )
+        few = counted(n_groups, "lesion group")
+        return Interval(reason=f"no interval: {few}, at least {FEWEST_GROUPS} are needed")
     if share and (n_groups < FEW_GROUPS or values[0] in (0.0, 1.0)):
         value, n = effective_n(share)
         low, high = wilson(value, n, level)

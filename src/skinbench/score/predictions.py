@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skinbench.errors import PredictionsError
+from skinbench.errors import PredictionsError, counted
 from skinbench.records import predictions_schema
 from skinbench.store import replacing
 
@@ -198,5 +198,5 @@ def _refuse(
     image, value = frame["image_id"].iloc[row], frame[column].iloc[row]
     raise PredictionsError(
         f"{path}: column '{column}', row {row + 1} (image {image}): {value!s} {what}; "
-        f"expected {expected} ({int(bad.sum())} rows are so)"
+        f"expected {expected} ({counted(int(bad.sum()), 'row')} so)"
     )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skinbench import registry
+from skinbench.errors import counted
 from skinbench.records import Cell, CellOutcome, Confusion, MetricEntry, Row, Score
 from skinbench.score.balance import Place, balanced_images, balanced_name
 from skinbench.score.evaluate import Request, Values, replicate_values, requests
@@ -325,4 +326,4 @@ def _absent(entry: MetricEntry, images: ScoredImages) -> str:
 
 def _unlabelled(images: ScoredImages) -> str:
     count = images.unlabelled
-    return f"{count} images without a label are left out" if count else ""
+    return f"{counted(count, 'image')} without a label left out" if count else ""

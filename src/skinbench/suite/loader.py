@@ -112,7 +112,7 @@ def load_suite(
     suite: str | Path,
     *,
     sets: Sequence[str] = (),
-    profile: str | None = None,
+    profile: str | Sequence[str] | None = None,
     only: Sequence[str] = (),
 ) -> Suite:
     """Load, override and check a suite.
@@ -120,15 +120,16 @@ def load_suite(
     Args:
         suite: a path, or the name of a suite that comes with skinbench.
         sets: `a.b=value` overrides, after the profile; values are YAML.
-        profile: a name under `profiles:` whose settings are merged over the file.
+        profile: a name under `profiles:` whose settings are merged over the file, or several,
+            each over the one before.
         only: row patterns to keep; what kept derived rows and warm starts need stays too.
 
     Raises:
         SuiteError: with file, line, key, and the nearest allowed name.
     """
     document = original = read_document(resolve_name(str(suite)))
-    if profile is not None:
-        document = _with_profile(document, profile)
+    for name in [profile] if isinstance(profile, str) else profile or ():
+        document = _with_profile(document, name)
     for item in sets:
         document = _with_set(document, item)
     file = validate(SuiteFile, document.values, document)
