@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from skinbench.data.pixels import build_pixels
+from skinbench.data.spaces import space_map
 from skinbench.pipeline.prepared import Options, Prepared, prepare, write_preparation
 from skinbench.pipeline.scoring import score, score_folder
 from skinbench.records import Scorecard
@@ -71,7 +72,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         request = PredictRequest(fit_id=str(cell.fit), dataset=manifest.digest, image_ids=ids)
         (found,) = predict_fits([request], store, weights={}, workers=1, batch_size=64)
         classes = by_name[cell.row].classes
-        frame = prediction_frame(images, found, manifest, condition="none", classes=classes)
+        same = space_map(manifest.label_space, manifest.label_space)
+        frame = prediction_frame(images, found, manifest, condition="none", mapping=same)
         write_predictions(folder.prediction(cell.name), frame, classes=classes)
         for fit, record in records.items():
             if fit == cell.fit:
