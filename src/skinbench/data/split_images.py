@@ -12,7 +12,7 @@ from skinbench import registry
 from skinbench.data.assign import Floats, Ints, hold_out, rounded
 from skinbench.data.grouping import group_indices, without_lesion
 from skinbench.data.split_tables import bare_id
-from skinbench.errors import UsageError
+from skinbench.errors import UsageError, counted
 from skinbench.records import Manifest
 
 WITHOUT_LESION = ("own", "train", "drop")
@@ -73,7 +73,10 @@ def read_images(name: str, manifest: Manifest, group: str, bucket: str = "own") 
     groups, notes = group_indices(name, manifest.name, table, group)
     notes = (*first, *notes)
     if unlabelled:
-        notes = (*notes, f"{unlabelled:,} images of {manifest.name} without a label: in no split")
+        notes = (
+            *notes,
+            f"{counted(unlabelled, 'image')} of {manifest.name} without a label: in no split",
+        )
     return SplitImages(
         ids=table["image_id"].to_numpy(dtype=object),
         classes=np.array([index[label] for label in table["label"]], dtype=np.int64),
