@@ -28,7 +28,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 unit: $(STAMP)
-	$(BIN)/pytest -q -x -n auto -m "not ray and not slow and not browser and not real"
+	SKINBENCH_QUICK_TESTS=1 $(BIN)/pytest -q -x -n auto --dist loadfile -m "not ray and not slow and not browser and not real"
 
 prove: $(STAMP)
 	$(BIN)/python tests/prove/run.py

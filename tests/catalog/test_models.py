@@ -114,8 +114,9 @@ def test_without_timm_any_plausible_name_is_taken(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "width"),
     [
-        ("mobilenetv2_035", 1280),
-        ("mobilenetv3_small_050", 1024),  # timm's num_features says 288
+        pytest.param("mobilenetv2_035", 1280, marks=pytest.mark.slow),
+        # timm's num_features says 288
+        pytest.param("mobilenetv3_small_050", 1024, marks=pytest.mark.slow),
         ("test_resnet", 96),
         ("test_efficientnet", 256),
         ("test_vit", 64),

@@ -11,6 +11,7 @@ from skinbench.data.split_tables import sorted_rows, split_digest, split_of
 from skinbench.errors import LeakageError, UsageError
 from skinbench.records import Manifest, SplitTable
 from tests.data.made import manifest_of
+from tests.examples import examples
 
 PAIRS = [("train", "test"), ("train", "val"), ("val", "test")]
 
@@ -24,7 +25,7 @@ def split(rows: list[tuple[str, str, int, str]], name: str = "s") -> SplitTable:
 ids = st.lists(st.sampled_from(["a", "b", "c", None]), min_size=14, max_size=14)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     lesions=ids,
     patients=ids,
@@ -181,7 +182,7 @@ def test_drop_that_empties_train_is_an_error() -> None:
         enforce(report, {"s": table}, {"m": manifest})
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(seed=st.integers(0, 10_000))
 def test_nothing_is_shared_after_drop(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -63,7 +63,7 @@ def test_an_image_that_cleaning_dropped_is_noted(
 ) -> None:
     path = write(tmp_path / "s.csv", "image_id,split\nx0,train\nx1,test\nx9,test\n")
     split = splits.given("g", {"first": manifests["first"]}, path)
-    assert split.notes[0] == "1 rows of the list left out: cleaning dropped their image from first"
+    assert split.notes[0] == "1 row of the list left out: cleaning dropped their image from first"
     assert "x9" not in set(split.table["image_id"])
 
 

@@ -326,6 +326,7 @@ def test_figures_that_the_markdown_names_exist(run):
     assert figures == {Path(name).name for name in named if name.startswith("figures/")}
 
 
+@pytest.mark.slow  # tests/cli/test_light.py asks the command itself
 def test_reporting_loads_neither_torch_nor_ray():
     code = (
         "import sys, skinbench.report.render; "

@@ -326,6 +326,7 @@ def test_auroc_interval_covers():
     assert 0.88 <= coverage("auroc", "mel", 0.8, simulate) <= 1.0
 
 
+@pytest.mark.slow  # tests/cli/test_light.py asks the commands themselves
 def test_score_and_gate_load_neither_torch_nor_ray():
     code = (
         "import sys, skinbench.gate, skinbench.score.scorecard, skinbench.score.cases, "

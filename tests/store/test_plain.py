@@ -26,6 +26,7 @@ from skinbench.store import (
     to_plain,
     write_json,
 )
+from tests.examples import examples
 
 # Entries hold functions, manifests and splits hold tables: those never pass as JSON.
 RECORDS = [
@@ -81,7 +82,7 @@ def record(kind):
 
 @pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
 def test_every_record_comes_back_as_it_went(kind):
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=examples(15), deadline=None)
     @given(record(kind))
     def check(value):
         written = json.loads(json.dumps(to_plain(value), allow_nan=False))

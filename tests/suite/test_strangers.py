@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 
 from skinbench.errors import SkinbenchError
 from skinbench.suite import load_suite, suite_to_yaml
+from tests.examples import examples
 from tests.suite.test_resolved import FULL
 
 FAST = settings(
-    max_examples=100,
+    max_examples=examples(100),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-FEW = settings(parent=FAST, max_examples=40)
+FEW = settings(parent=FAST, max_examples=examples(40))
 
 
 def survives(path, **options) -> None:
