@@ -99,6 +99,12 @@ def _facts(prepared: Prepared, leaks: dict[str, str]) -> Iterator[tuple[str, str
         if split.name in leaks:
             policy = prepared.audit.policies.get(split.name, "error")
             yield "", f"{leaks[split.name]}; leakage: {policy}", "red"
+    joined: dict[str, int] = {}
+    for row in prepared.plan.rows:
+        for note in row.notes:
+            joined[note] = joined.get(note, 0) + 1
+    for note, rows in joined.items():
+        yield "labels", f"{counted(rows, 'row')}: {note}", "yellow"
 
 
 def _said(finding: CleaningFinding) -> str:
