@@ -310,3 +310,70 @@ class ProbeFinding:
     """For `value`: the category whose share differs most between classes; "" for numbers."""
     refused: str = ""
     """Why the column is never an input; "" where it may be one."""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class ImageName:
+    """One image among several datasets."""
+
+    dataset: str
+    """Manifest.name: the key under `data:` in the suite."""
+    image_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearDuplicatePair:
+    """Two images that show the same piece of skin, though no id says so."""
+
+    left: ImageName
+    right: ImageName
+    """After `left` in the order of the datasets searched, then of image ids."""
+    verdict: Literal["duplicate", "review"]
+    """`duplicate`: evident by its inliers; `review`: a person has to look."""
+    inliers: int
+    """Local features, at different places, that one transform maps from left to right;
+    0 where all pixels are equal."""
+    similarity: float
+    """Cosine of the two embeddings, -1..1."""
+    transform: tuple[float, float, float, float, float, float]
+    """(a, b, c, d, e, f): left (x, y) is right (a x + b y + c, d x + e y + f), both as fractions
+    of their image's width and height."""
+    mirrored: bool = False
+    """Right shows left as in a mirror."""
+    identical: bool = False
+    """All pixels are equal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearDuplicateGroup:
+    """Lesions (or images without a lesion id) that pairs link: what to keep on one side."""
+
+    images: tuple[ImageName, ...]
+    """The images that pairs name, sorted; other images of their lesions belong too."""
+    lesions: tuple[str, ...]
+    """Their lesion ids, sorted; fewer than images where some have none."""
+    verdict: Literal["duplicate", "review"]
+    """`duplicate` where duplicate pairs alone link all of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearDuplicates:
+    """What a search for near-duplicates across lesion ids found, and what it could not look for."""
+
+    datasets: Mapping[str, str]
+    """Manifest.name to Manifest.digest, in the order searched."""
+    images: int
+    """Images searched."""
+    compared: int
+    """Candidate pairs whose local features were compared."""
+    pairs: tuple[NearDuplicatePair, ...]
+    """Duplicates first, then by inliers, most first. Pairs that an id already links (same
+    lesion, or same image id) are left out."""
+    groups: tuple[NearDuplicateGroup, ...]
+    """Connected components of the pairs, over lesions."""
+    looked_for: tuple[str, ...] = ()
+    """What was compared, by which means, e.g. the network's file name."""
+    not_looked_for: tuple[str, ...] = ()
+    """Each with its reason and the next step, e.g. that there are no pretrained weights."""
+    notes: tuple[str, ...] = ()
+    """Facts a reader must know, e.g. that two sources were resampled differently."""

@@ -25,7 +25,16 @@ from skinbench.store.files import file_digest, write_json
 
 MARKER = "complete.json"
 STORE_SCHEMA_VERSION = 1
-KINDS = ("manifests", "splits", "pixels", "features", "fits", "predictions", "datasets")
+KINDS = (
+    "manifests",
+    "splits",
+    "pixels",
+    "features",
+    "fits",
+    "predictions",
+    "datasets",
+    "duplicates",
+)
 
 
 def default_store_path() -> Path:

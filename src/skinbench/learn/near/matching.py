@@ -1,0 +1,153 @@
+"""Whether two images show the same skin: local features that one transform maps onto another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from skinbench.learn.near.keypoints import MIRROR
+
+Floats = npt.NDArray[np.float64]
+RATIO = 0.85
+"""Lowe's ratio: a match is nearer than this times the second nearest."""
+_FEWEST = 4
+"""Fewer matches than this are not looked at."""
+_LOOSE, _TIGHT = 8.0, 3.0
+"""Pixels on the canvas: an inlier of a keypoint's own frame, and of the fitted transform."""
+_APART = 2.5
+"""Pixels: features nearer than this to each other count as one place."""
+_SMALLEST, _LARGEST = 1 / 3.0, 3.0
+"""Scales of a transform."""
+_STRETCH = 1.8
+"""Largest ratio of a transform's two scales."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """What the best transform between two images explains."""
+
+    inliers: int
+    """Places that it maps."""
+    matrix: Floats
+    """[2, 3], from pixels of the left canvas to pixels of the right one."""
+    mirrored: bool
+
+
+NONE = Match(inliers=0, matrix=np.zeros((2, 3)), mirrored=False)
+
+
+def unit_descriptors(descriptors: npt.NDArray[np.uint8]) -> torch.Tensor:
+    """RootSIFT (Arandjelovic and Zisserman 2012): [K, 128] float32 of length 1."""
+    values = torch.from_numpy(np.ascontiguousarray(descriptors)).float()
+    return (values / values.sum(-1, keepdim=True).clamp(min=1)).sqrt()
+
+
+def mutual_matches(left: torch.Tensor, right: torch.Tensor) -> npt.NDArray[np.int64]:
+    """Pairs of rows [M, 2] that are each other's nearest, and clearly so."""
+    if len(left) < 2 or len(right) < 2:
+        return np.zeros((0, 2), np.int64)
+    cosine = left @ right.T
+    best, column = cosine.max(1)
+    rows = torch.arange(len(left))
+    mutual = cosine.max(0).indices[column] == rows
+    cosine[rows, column] = -1
+    second = cosine.amax(1)
+    # |a - b|^2 = 2 - 2 cos for vectors of length 1.
+    clear = (1 - best) < RATIO**2 * (1 - second)
+    kept = torch.nonzero(mutual & clear).squeeze(1)
+    return torch.stack([kept, column[kept]], 1).numpy()
+
+
+def match(
+    left: tuple[torch.Tensor, npt.NDArray[np.float32]],
+    right: tuple[torch.Tensor, npt.NDArray[np.float32]],
+) -> Match:
+    """The better of the direct and the mirrored match of (unit descriptors, points)."""
+    best = NONE
+    for mirrored in (False, True):
+        own = left[0][:, MIRROR] if mirrored else left[0]
+        rows = mutual_matches(own, right[0])
+        if len(rows) >= _FEWEST:
+            found = consensus(left[1][rows[:, 0]], right[1][rows[:, 1]], mirrored)
+            best = max(best, found, key=lambda item: item.inliers)
+    return best
+
+
+def consensus(
+    left: npt.NDArray[np.float32], right: npt.NDArray[np.float32], mirrored: bool
+) -> Match:
+    """The affine transform that explains most matches, and how many places it maps.
+
+    Each match alone gives a similarity, by the positions, sizes and angles of its two
+    keypoints; each is tried, and the best is fitted again as an affine map of its inliers.
+    Nothing is drawn at random.
+
+    Args:
+        left: points [M, 4] of the matches.
+        right: theirs [M, 4].
+        mirrored: the right image is seen in a mirror.
+    """
+    matrices = _hypotheses(left.astype(float), right.astype(float), mirrored)
+    here, there = left[:, :2].astype(float), right[:, :2].astype(float)
+    mapped = np.einsum("hij,mj->hmi", matrices[:, :, :2], here) + matrices[:, None, :, 2]
+    near = ((mapped - there) ** 2).sum(2) < _LOOSE**2
+    best = NONE
+    for index in np.argsort(-near.sum(1), kind="stable")[:5]:
+        found = _refined(here, there, near[index], mirrored)
+        best = max(best, found, key=lambda item: item.inliers)
+    return best
+
+
+def _hypotheses(left: Floats, right: Floats, mirrored: bool) -> Floats:
+    """One similarity [2, 3] for each match."""
+    scale = right[:, 2] / left[:, 2]
+    angle = right[:, 3] + left[:, 3] if mirrored else right[:, 3] - left[:, 3]
+    cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
+    sign = -1.0 if mirrored else 1.0
+    linear = np.stack([cosine, -sign * sine, sine, sign * cosine], 1).reshape(-1, 2, 2)
+    shift = right[:, :2] - np.einsum("mij,mj->mi", linear, left[:, :2])
+    return np.concatenate([linear, shift[:, :, None]], 2)
+
+
+def _refined(here: Floats, there: Floats, inside: npt.NDArray[np.bool_], mirrored: bool) -> Match:
+    for _ in range(4):
+        if inside.sum() < _FEWEST:
+            return NONE
+        matrix = _affine(here[inside], there[inside])
+        error = ((here @ matrix[:, :2].T + matrix[:, 2] - there) ** 2).sum(1)
+        again = error < _TIGHT**2
+        if (again == inside).all():
+            break
+        inside = again
+    if inside.sum() < _FEWEST or not plausible(matrix, mirrored):
+        return NONE
+    count = min(places(here[inside]), places(there[inside]))
+    return Match(inliers=count, matrix=matrix, mirrored=mirrored)
+
+
+def _affine(here: Floats, there: Floats) -> Floats:
+    """Least squares [2, 3]."""
+    ones = np.column_stack([here, np.ones(len(here))])
+    return np.asarray(np.linalg.lstsq(ones, there, rcond=None)[0].T, float)
+
+
+def plausible(matrix: Floats, mirrored: bool) -> bool:
+    """Whether a camera could have made it: scale, stretch and handedness."""
+    scales = np.linalg.svd(matrix[:, :2], compute_uv=False)
+    if (np.linalg.det(matrix[:, :2]) < 0) != mirrored:
+        return False
+    return bool(
+        scales[1] >= _SMALLEST and scales[0] <= _LARGEST and scales[0] <= _STRETCH * scales[1]
+    )
+
+
+def places(points: Floats) -> int:
+    """How many points [M, 2] are left when those near another one are dropped."""
+    distance = ((points[:, None] - points[None]) ** 2).sum(2) < _APART**2
+    kept = np.zeros(len(points), bool)
+    for index in range(len(points)):
+        kept[index] = not (distance[index] & kept).any()
+    return int(kept.sum())
