@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from skinbench.errors import UsageError
 from skinbench.learn.allocator import keep_pages
 from skinbench.learn.near.candidates import centred, nearest
-from skinbench.learn.near.embedding import MODEL, weights_file
+from skinbench.learn.near.embedding import MODELS, weights_file
 from skinbench.learn.near.features import (
     VERSION,
     Features,
@@ -30,6 +30,7 @@ from skinbench.learn.near.features import (
 )
 from skinbench.learn.near.lesions import all_rows, groups_of
 from skinbench.learn.near.search import Found, compare
+from skinbench.learn.near.words import word_vectors
 from skinbench.records import (
     ImageName,
     Manifest,
@@ -41,6 +42,10 @@ from skinbench.store import Store, content_digest, read_record, write_json
 Progress = Callable[[str, int, int], None]
 DUPLICATE, REVIEW = 12, 7
 """Inliers from which a pair is a duplicate, and from which a person has to look."""
+SEARCH_VERSION = 1
+"""Raised whenever the numbers of candidates or matching change."""
+BY_NETWORK, BY_WORDS = 15, 10
+"""Nearest images of each image, siblings left out, that are compared in detail."""
 _RESULT = "near_duplicates.json"
 _WHOLE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
@@ -61,9 +66,9 @@ def find_near_duplicates(
     Args:
         manifests: with different names; their roots hold the files.
         store: holds what was computed before.
-        weights: a .safetensors file of mobilenetv2_100 trained with mean and standard deviation
-            0.5, or a folder (SKINBENCH_WEIGHTS) with one; None where there is none: then only
-            pixel-identical images are found, and the result says so.
+        weights: a .safetensors file of mobilenetv1_100 or mobilenetv2_100 trained with mean and
+            standard deviation 0.5, or a folder (SKINBENCH_WEIGHTS) with one; None where there is
+            none: then only pixel-identical images are found, and the result says so.
         workers: threads; they change no number.
         progress: called with (what, done, total).
 
@@ -81,7 +86,12 @@ def find_near_duplicates(
     path = weights_file(weights)
     digest = store.digest_of(path) if path else ""
     key = content_digest(
-        ["near-duplicates", VERSION, digest, [(m.name, m.digest) for m in manifests]]
+        [
+            "near-duplicates",
+            (SEARCH_VERSION, VERSION, BY_NETWORK, BY_WORDS, DUPLICATE, REVIEW),
+            digest,
+            [(m.name, m.digest) for m in manifests],
+        ]
     )
     if not store.has("duplicates", key):
         keep_pages()
@@ -163,6 +173,8 @@ class _Search:
 
     def _between(self, left: int, right: int, weights: tuple[Path, str]) -> list[NearDuplicatePair]:
         """Pairs of one dataset and another, or of one with itself."""
+        if self._manifests[left].table.empty or self._manifests[right].table.empty:
+            return []
         squashed = _resampled_apart(self._manifests[left], self._manifests[right])
         features = [
             build_features(
@@ -178,18 +190,33 @@ class _Search:
         firsts = [self._firsts(number, features[side]) for side, number in ((0, left), (1, right))]
         lesion = [rows["lesion"].to_numpy(np.int64) for rows in firsts]
         vectors = [centred(item.embeddings) for item in features]
-        wanted = nearest(vectors[0], vectors[1], (lesion[0], lesion[1]))
-        if left != right:
-            back = nearest(vectors[1], vectors[0], (lesion[1], lesion[0]))
-            wanted = np.concatenate([wanted, back[:, ::-1]])
-        else:
-            wanted = np.sort(wanted, 1)
-        wanted = np.unique(wanted, axis=0)
+        wanted = self._candidates(features, vectors, lesion, apart=left != right)
         self._compared += len(wanted)
         found = compare(
             features[0], features[1], wanted, REVIEW, workers=self._workers, progress=self._progress
         )
         return [self._pair(item, firsts, vectors, squashed) for item in found]
+
+    def _candidates(
+        self,
+        features: Sequence[Features],
+        vectors: Sequence[npt.NDArray[np.float32]],
+        lesion: Sequence[npt.NDArray[np.int64]],
+        *,
+        apart: bool,
+    ) -> npt.NDArray[np.int64]:
+        """Pairs of rows [P, 2], sorted, by embeddings and by words of local features."""
+        words = word_vectors(features if apart else features[:1], workers=self._workers)
+        found = []
+        for kind, count in ((vectors, BY_NETWORK), ((words[0], words[-1]), BY_WORDS)):
+            near = nearest(kind[0], kind[1], (lesion[0], lesion[1]), count, workers=self._workers)
+            found.append(near if apart else np.sort(near, 1))
+            if apart:
+                back = nearest(
+                    kind[1], kind[0], (lesion[1], lesion[0]), count, workers=self._workers
+                )
+                found.append(back[:, ::-1])
+        return np.unique(np.concatenate(found), axis=0)
 
     def _firsts(self, number: int, features: Features) -> pd.DataFrame:
         """The first row of the table for each distinct image, in the order of the features."""
@@ -205,16 +232,20 @@ class _Search:
         squashed: bool,
     ) -> NearDuplicatePair:
         rows = (firsts[0].iloc[found.left], firsts[1].iloc[found.right])
-        left, right = (self._name(row) for row in rows)
         sizes = [canvas_size(row["width"], row["height"], squashed=squashed) for row in rows]
+        left, right = (self._name(row) for row in rows)
         similarity = float(vectors[0][found.left] @ vectors[1][found.right])
+        matrix = found.matrix
+        if left.dataset == right.dataset and right.image_id < left.image_id:
+            left, right, sizes = right, left, sizes[::-1]
+            matrix = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
         return NearDuplicatePair(
             left=left,
             right=right,
             verdict="duplicate" if found.inliers >= DUPLICATE else "review",
             inliers=found.inliers,
             similarity=round(similarity, 6),
-            transform=_in_fractions(found.matrix, sizes[0], sizes[1]),
+            transform=_in_fractions(matrix, sizes[0], sizes[1]),
             mirrored=found.mirrored,
         )
 
@@ -233,7 +264,7 @@ def _scope(weights: tuple[Path, str] | None) -> tuple[tuple[str, ...], tuple[str
     if weights is None:
         return (identical,), (
             f"near-duplicates: there are no pretrained weights to find candidates with; put "
-            f"{MODEL}*.safetensors into the folder that SKINBENCH_WEIGHTS names",
+            f"{MODELS[0]}*.safetensors into the folder that SKINBENCH_WEIGHTS names",
         )
     return (
         identical,

@@ -1,14 +1,18 @@
-"""Candidate pairs: the nearest neighbours of each image among embeddings."""
+"""Candidate pairs: the nearest neighbours of each image among unit vectors of any kind."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
-import torch
+from scipy import sparse
 
-NEIGHBOURS = 25
-"""Nearest images of each image, siblings left out, that are compared in detail."""
-_BLOCK = 1024
+Pairs = npt.NDArray[np.int64]
+Vectors = Any
+"""npt.NDArray[np.float32] or scipy.sparse.csr_matrix, for which there are no types."""
+_BLOCK = 512
 
 
 def centred(embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -20,32 +24,39 @@ def centred(embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def nearest(
-    left: npt.NDArray[np.float32],
-    right: npt.NDArray[np.float32],
+    left: Vectors,
+    right: Vectors,
     siblings: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
-    count: int = NEIGHBOURS,
-) -> npt.NDArray[np.int64]:
+    count: int,
+    *,
+    workers: int,
+) -> Pairs:
     """The `count` rows of `right` nearest to each row of `left`, as pairs [P, 2].
 
     Args:
-        left: unit vectors [N, E].
-        right: unit vectors [M, E].
+        left: unit vectors [N, E], dense or sparse.
+        right: unit vectors [M, E] of the same kind.
         siblings: a code for each row of left and of right; equal codes are never paired.
         count: neighbours of one row.
+        workers: threads.
     """
-    table = torch.from_numpy(right)
     order = np.argsort(siblings[1], kind="stable")
     codes = siblings[1][order]
-    found = []
-    for start in range(0, len(left), _BLOCK):
-        rows = left[start : start + _BLOCK]
-        cosine = torch.from_numpy(rows) @ table.T
-        own = siblings[0][start : start + len(rows)]
+    turned = right.T
+
+    def block(start: int) -> Pairs:
+        product = left[start : start + _BLOCK] @ turned
+        cosine = product.toarray() if sparse.issparse(product) else product
+        own = siblings[0][start : start + len(cosine)]
         first, last = np.searchsorted(codes, own, "left"), np.searchsorted(codes, own, "right")
         for row in np.flatnonzero(last > first):
-            cosine[row, order[first[row] : last[row]]] = -torch.inf
-        values, columns = cosine.topk(min(count, len(right)), 1)
-        kept = torch.isfinite(values).numpy()
-        here = np.repeat(np.arange(start, start + len(rows)), kept.sum(1))
-        found.append(np.column_stack([here, columns.numpy()[kept]]))
+            cosine[row, order[first[row] : last[row]]] = -np.inf
+        few = min(count, cosine.shape[1])
+        columns = np.argpartition(-cosine, few - 1, axis=1)[:, :few]
+        kept = np.isfinite(np.take_along_axis(cosine, columns, 1))
+        here = np.repeat(np.arange(start, start + len(cosine)), kept.sum(1))
+        return np.column_stack([here, columns[kept]]).astype(np.int64)
+
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        found = list(pool.map(block, range(0, left.shape[0], _BLOCK)))
     return np.concatenate(found) if found else np.zeros((0, 2), np.int64)

@@ -12,7 +12,9 @@ import torch
 from skinbench import registry
 from skinbench.errors import UsageError
 
-MODEL = "mobilenetv2_100"
+MODELS = ("mobilenetv1_100", "mobilenetv2_100")
+"""In order of preference: of six known pairs in HAM10000 the first ranks every partner first or
+second, the second network one at 51."""
 SIDE = 160
 """Pixels; every image is squashed to a square, as some archives did before us."""
 BATCH = 32
@@ -21,20 +23,23 @@ _MEAN = _STD = 0.5
 
 
 def weights_file(weights: Path | None) -> Path | None:
-    """The network's weights: a .safetensors file, or the one for MODEL in a folder.
+    """The network's weights: a .safetensors file, or the one for MODELS in a folder.
 
     None where there is none.
 
     Raises:
-        UsageError: a path that does not exist was named.
+        UsageError: a path was named that is no weights of these networks.
     """
     if weights is None:
         return None
     if weights.is_dir():
-        found = sorted(weights.glob(f"{MODEL}*.safetensors"))
-        return found[0] if found else None
-    if not weights.is_file():
-        raise UsageError(f"{weights}: there are no weights; name a .safetensors file of {MODEL}")
+        found = (path for model in MODELS for path in sorted(weights.glob(f"{model}*.safetensors")))
+        return next(found, None)
+    if not weights.is_file() or not weights.name.startswith(MODELS):
+        raise UsageError(
+            f"{weights}: is no weights file for near-duplicates; name MODEL*.safetensors, where "
+            f"MODEL is {' or '.join(MODELS)}"
+        )
     return weights
 
 
@@ -42,16 +47,17 @@ class Embedder:
     """A network without its classifier, in eval mode on the CPU.
 
     Args:
-        path: safetensors file of MODEL, trained with mean and standard deviation 0.5.
+        path: safetensors file of `weights_file`, trained with mean and standard deviation 0.5.
 
     Raises:
         UsageError: the file does not fit the network.
     """
 
     def __init__(self, path: Path) -> None:
-        entry = registry.models.get(MODEL)
+        model = next(name for name in MODELS if path.name.startswith(name))
+        entry = registry.models.get(model)
         if entry.build is None:
-            raise UsageError(f"model {MODEL}: is a baseline without a network")
+            raise UsageError(f"model {model}: is a baseline without a network")
         network = entry.build(dict(entry.options), path, False, SIDE)
         self._network = network.eval().to(memory_format=torch.channels_last)
 
