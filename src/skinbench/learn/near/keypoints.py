@@ -39,8 +39,8 @@ class Keypoints:
     """[K, 4]: x and y in pixels of the canvas, size in pixels, angle in radians."""
 
 
-def _seen(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """255 where there is skin: black frames and vignettes, and what lies along them, are 0.
+def dark_rim(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Where a picture [H, W] is a black frame or a vignette, or lies along one.
 
     Every picture of one dermatoscope has the same dark rim; it would match itself.
     """
@@ -56,7 +56,7 @@ def _seen(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     dark = rim[parts].astype(np.uint8)
     if dark.any():
         dark = cv2.dilate(dark, np.ones((2 * _MARGIN + 1, 2 * _MARGIN + 1), np.uint8))
-    return np.where(dark > 0, 0, 255).astype(np.uint8)
+    return np.asarray(dark, bool)
 
 
 def find_keypoints(grey: npt.NDArray[np.uint8]) -> Keypoints:
@@ -64,7 +64,9 @@ def find_keypoints(grey: npt.NDArray[np.uint8]) -> Keypoints:
     import cv2
 
     sift = cv2.SIFT_create(nfeatures=MOST, contrastThreshold=_CONTRAST, edgeThreshold=_EDGE)
-    found, descriptors = sift.detectAndCompute(grey, _seen(grey))
+    found, descriptors = sift.detectAndCompute(
+        grey, np.where(dark_rim(grey), 0, 255).astype(np.uint8)
+    )
     if descriptors is None:
         return Keypoints(
             descriptors=np.zeros((0, 128), np.uint8), points=np.zeros((0, 4), np.float32)
