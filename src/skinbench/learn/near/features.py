@@ -23,8 +23,8 @@ from skinbench.store import Store, content_digest
 Progress = Callable[[str, int, int], None]
 VERSION = 1
 """Raised whenever the numbers of this part change."""
-CANVAS = 200
-"""Pixels: the longer side of what local features are looked for in."""
+SMALLEST, LARGEST = 112, 200
+"""Pixels: the longer side of what local features are looked for in; smaller images are enlarged."""
 _FILES = ("embeddings.npy", "counts.npy", "descriptors.npy", "points.npy")
 
 
@@ -53,9 +53,10 @@ class Features:
 
 def canvas_size(width: int, height: int, *, squashed: bool) -> tuple[int, int]:
     """Size in pixels (width, height) that an image is brought to for its local features."""
+    side = min(max(width, height, SMALLEST), LARGEST)
     if squashed:
-        return CANVAS, CANVAS
-    scale = CANVAS / max(width, height)
+        return side, side
+    scale = side / max(width, height)
     return max(round(width * scale), 16), max(round(height * scale), 16)
 
 

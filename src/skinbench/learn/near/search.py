@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import operator
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from skinbench.learn.near.features import Features
-from skinbench.learn.near.matching import match, unit_descriptors
+from skinbench.learn.near.matching import FIRST, NONE, Local, match, promising, unit_descriptors
 
 Progress = Callable[[str, int, int], None]
 _PART = 2000
@@ -68,21 +69,28 @@ def _part(
     left: Features, right: Features, pairs: npt.NDArray[np.int64], fewest: int
 ) -> list[Found]:
     @functools.lru_cache(maxsize=4000)
-    def of(side: int, row: int) -> tuple[torch.Tensor, npt.NDArray[np.float32]]:
-        keypoints = (left, right)[side].keypoints(row)
-        return unit_descriptors(keypoints.descriptors), keypoints.points
+    def strongest(row: int) -> Local:
+        return _local(right, row, FIRST)
 
     found = []
-    for here, there in pairs.tolist():
-        result = match(of(0, here), of(1, there))
-        if result.inliers >= fewest:
-            found.append(
-                Found(
-                    left=here,
-                    right=there,
-                    inliers=result.inliers,
-                    matrix=result.matrix,
-                    mirrored=result.mirrored,
+    for here, others in itertools.groupby(pairs.tolist(), key=operator.itemgetter(0)):
+        rows = [there for _, there in others]
+        own = _local(left, here)
+        for there, likely in zip(rows, promising(own, [strongest(r) for r in rows]), strict=True):
+            result = match(own, _local(right, there)) if likely else NONE
+            if result.inliers >= fewest:
+                found.append(
+                    Found(
+                        left=here,
+                        right=there,
+                        inliers=result.inliers,
+                        matrix=result.matrix,
+                        mirrored=result.mirrored,
+                    )
                 )
-            )
     return found
+
+
+def _local(features: Features, row: int, most: int | None = None) -> Local:
+    keypoints = features.keypoints(row)
+    return unit_descriptors(keypoints.descriptors[:most]), keypoints.points[:most]
