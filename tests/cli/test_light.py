@@ -113,6 +113,8 @@ def loaded(place, *words):
         pytest.param(["list", "models", "--json"], marks=pytest.mark.slow),
         ["plan", "drawn.yaml"],
         pytest.param(["plan", "table.yaml", "--json"], marks=pytest.mark.slow),
+        ["audit", "drawn.yaml", "--page", "pairs.html"],
+        ["audit", "drawn.yaml", "--json", "--no-near-duplicates"],
         ["report", "reported"],
         ["gate", "judged", "--baseline", "b.json", "--update-baseline"],
         pytest.param(["gate", "judged", "--baseline", "b.json", "--json"], marks=pytest.mark.slow),
@@ -138,7 +140,7 @@ def test_help_loads_next_to_nothing(place, words):
     assert not loaded(place, *words)[1] & (HEAVY | TABLES)
 
 
-@pytest.mark.parametrize("command", ["run", "gate", "report", "plan", "init", "list"])
+@pytest.mark.parametrize("command", ["run", "gate", "report", "plan", "audit", "init", "list"])
 def test_the_help_of_a_command_loads_no_tables(place, command):
     names = loaded(place, command, "--help")[1]
     assert not names & (HEAVY | (TABLES - {"numpy", "pandas", "pyarrow", "pydantic", "yaml"}))

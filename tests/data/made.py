@@ -21,9 +21,11 @@ def manifest_of(
     name: str = "made",
     ids: Sequence[str] | None = None,
     digests: Sequence[str] | None = None,
+    pixels: Sequence[str] | None = None,
+    labels_of: str | Sequence[str] = "ham7",
     findings: tuple[CleaningFinding, ...] = (),
 ) -> Manifest:
-    """A manifest with ham7 labels; image i is `img00i` unless ids are given."""
+    """A manifest, with ham7 labels unless said; image i is `img00i` unless ids are given."""
     n = len(labels)
     ids = list(ids) if ids is not None else [f"img{i:05d}" for i in range(n)]
     lesions = list(lesions) if lesions is not None else [None] * n
@@ -41,12 +43,12 @@ def manifest_of(
             "lesion_id": lesions,
             "patient_id": patients,
             "file_digest": list(digests) if digests is not None else [f"{name}/{i}" for i in ids],
-            "pixel_digest": [f"{name}/{i}" for i in ids],
+            "pixel_digest": list(pixels) if pixels is not None else [f"{name}/{i}" for i in ids],
             "width": 8,
             "height": 8,
         }
     )
-    space = label_space("ham7")
+    space = label_space(labels_of)
     table = shaped(frame.sort_values("image_id"), MANIFEST_SCHEMA)
     return Manifest(
         name=name,

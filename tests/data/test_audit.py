@@ -1,15 +1,23 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from skinbench.data.audit import audit, enforce, stamps
+from skinbench.data.audit import KnownPairs, audit, enforce, stamps
 from skinbench.data.split_tables import sorted_rows, split_digest, split_of
 from skinbench.errors import LeakageError, UsageError
-from skinbench.records import Manifest, SplitTable
+from skinbench.records import (
+    ImageName,
+    Manifest,
+    NearDuplicatePair,
+    NearDuplicates,
+    Pair,
+    SplitTable,
+)
 from tests.data.made import manifest_of
 from tests.examples import examples
 
@@ -23,76 +31,158 @@ def split(rows: list[tuple[str, str, int, str]], name: str = "s") -> SplitTable:
 
 
 ids = st.lists(st.sampled_from(["a", "b", "c", None]), min_size=14, max_size=14)
+index = st.integers(0, 13)
 
 
-@settings(deadline=None, max_examples=examples(60))
-@given(
+@dataclass(frozen=True)
+class World:
+    """14 images of two datasets in two folds, some renamed copies of each other."""
+
+    lesions: list[str | None]
+    patients: list[str | None]
+    files: list[int]
+    parts: list[str]
+    pairs: list[tuple[int, int]]
+    labels: list[str]
+
+    @property
+    def names(self) -> list[str]:
+        return [f"i{n}" for n in range(7)] + [f"i{n + 4}_downsampled" for n in range(7)]
+
+    @property
+    def pixels(self) -> list[int]:
+        """Two files hold the same pixels."""
+        return [file // 2 for file in self.files]
+
+    def manifests(self) -> dict[str, Manifest]:
+        return {
+            name: manifest_of(
+                self.labels[part],
+                self.lesions[part],
+                self.patients[part],
+                ids=self.names[part],
+                name=name,
+                digests=[str(f) for f in self.files[part]],
+                pixels=[str(p) for p in self.pixels[part]],
+            )
+            for name, part in (("a", slice(0, 7)), ("b", slice(7, 14)))
+        }
+
+    def table(self) -> SplitTable:
+        rows = []
+        for fold in (0, 1):
+            for n, name in enumerate(self.names):
+                rows.append((name, "ab"[n // 7], fold, self.parts[n + 14 * fold]))
+        return split(rows)
+
+    def known(self) -> KnownPairs:
+        return KnownPairs(
+            decided=tuple(
+                Pair(
+                    dataset_a="ab"[m // 7],
+                    image_id_a=self.names[m],
+                    dataset_b="ab"[n // 7],
+                    image_id_b=self.names[n],
+                    decision="same",
+                )
+                for m, n in self.pairs
+            )
+        )
+
+    def near(self) -> list[set[int]]:
+        """Images that pairs make one lesion, by merging sets until nothing changes."""
+        own = [lesion or f"image {n}" for lesion, n in zip(self.lesions, self.bare(), strict=True)]
+        sets = [{i for i in range(14) if own[i] in (own[m], own[n])} for m, n in self.pairs]
+        sets = [s for s in sets if len({own[i] for i in s}) > 1]
+        merged = True
+        while merged:
+            merged = False
+            for left in sets:
+                for right in sets:
+                    if left is not right and left & right:
+                        left |= right
+                        sets.remove(right)
+                        merged = True
+                        break
+                if merged:
+                    break
+        return sets
+
+    def bare(self) -> list[str]:
+        return [name.removesuffix("_downsampled") for name in self.names]
+
+    def own(self, n: int) -> str:
+        return self.lesions[n] or f"image {self.bare()[n]}"
+
+    def shares(self, kind: str, m: int, n: int) -> bool:
+        def equal(values: list[Any]) -> bool:
+            return values[m] is not None and values[m] == values[n]
+
+        near = any({m, n} <= group for group in self.near())
+        same = equal(self.bare()) or equal(self.pixels) or equal(self.lesions) or near
+        return {
+            "image_id": equal(self.bare()),
+            "lesion_id": equal(self.lesions),
+            "patient_id": equal(self.patients),
+            "file": equal(self.files),
+            "pixels": equal(self.pixels) and self.files[m] != self.files[n],
+            "near_duplicate": near and self.own(m) != self.own(n),
+            "label": same and self.labels[m] != self.labels[n],
+        }[kind]
+
+
+worlds = st.builds(
+    World,
     lesions=ids,
     patients=ids,
     files=st.lists(st.integers(0, 20), min_size=14, max_size=14),
     parts=st.lists(st.sampled_from(["train", "val", "test"]), min_size=28, max_size=28),
+    pairs=st.lists(st.tuples(index, index), max_size=3),
+    labels=st.lists(st.sampled_from(["mel", "nv"]), min_size=14, max_size=14),
 )
-def test_counts_equal_those_of_two_loops(
-    lesions: list[str | None], patients: list[str | None], files: list[int], parts: list[str]
-) -> None:
-    """14 images of two datasets in two folds, some renamed copies of each other."""
-    names = [f"i{n}" for n in range(7)] + [f"i{n + 4}_downsampled" for n in range(7)]
-    labels = ["mel", "nv"] * 7
-    kw = [
-        manifest_of(
-            labels[:7], lesions[:7], patients[:7], ids=names[:7], name="a",
-            digests=[str(f) for f in files[:7]],
-        ),
-        manifest_of(
-            labels[7:], lesions[7:], patients[7:], ids=names[7:], name="b",
-            digests=[str(f) for f in files[7:]],
-        ),
-    ]  # fmt: skip
-    rows = [
-        (names[n], "ab"[n // 7], fold, parts[n + 14 * fold]) for fold in (0, 1) for n in range(14)
-    ]
-    report = audit({"s": split(rows)}, {"a": kw[0], "b": kw[1]}, {})
-    columns = {
-        "image_id": [name.removesuffix("_downsampled") for name in names],
-        "lesion_id": lesions,
-        "patient_id": patients,
-        "file": files,
-    }
+KINDS = ("image_id", "lesion_id", "patient_id", "file", "pixels", "near_duplicate", "label")
+
+
+@settings(
+    deadline=None, max_examples=examples(25), phases=(Phase.explicit, Phase.reuse, Phase.generate)
+)
+@given(world=worlds)
+def test_counts_equal_those_of_two_loops(world: World) -> None:
     expected = {}
     for fold in (0, 1):
-        part = parts[14 * fold :]
+        part = world.parts[14 * fold :]
         for left, right in PAIRS:
-            for kind, values in columns.items():
+            judged = [n for n in range(14) if part[n] == right]
+            for kind in KINDS:
                 shared = [
                     n
-                    for n in range(14)
-                    if part[n] == right
-                    and values[n] is not None
-                    and any(part[m] == left and values[m] == values[n] for m in range(14))
+                    for n in judged
+                    if any(part[m] == left and world.shares(kind, m, n) for m in range(14))
                 ]
                 if shared:
-                    judged = [n for n in range(14) if part[n] == right]
                     per_class = {
                         label: (
-                            sum(labels[n] == label for n in shared),
-                            sum(labels[n] == label for n in judged),
+                            sum(world.labels[n] == label for n in shared),
+                            sum(world.labels[n] == label for n in judged),
                         )
-                        for label in {labels[n] for n in judged}
+                        for label in {world.labels[n] for n in judged}
                     }
-                    key = (fold, kind, left, right)
-                    expected[key] = (len(shared), len(judged), per_class)
+                    expected[fold, kind, left, right] = (len(shared), len(judged), per_class)
+    manifests, table = world.manifests(), world.table()
+    report = audit({"s": table}, manifests, {"s": "drop"}, world.known())
     found = {
         (f.fold, f.kind, f.left, f.right): (f.count, f.total, dict(f.per_class))
         for f in report.findings
     }
     assert found == expected
-
-    dropped = (
-        enforce(replace(report, policies={"s": "drop"}), {"s": split(rows)}, {})
-        if (not expected)
-        else None
-    )
-    assert dropped is None or dropped["s"].digest == split(rows).digest
+    for finding in report.findings:
+        assert len(finding.partners) == len(finding.examples)
+    try:
+        dropped = enforce(report, {"s": table}, manifests, world.known())
+    except LeakageError:
+        return  # nothing is left of train
+    assert audit(dropped, manifests, {}, world.known()).findings == ()
+    assert expected or dropped["s"].digest == table.digest
 
 
 def leaky() -> tuple[dict[str, SplitTable], dict[str, Manifest]]:
@@ -114,7 +204,14 @@ def test_findings_of_a_small_leak() -> None:
     assert facts == [("lesion_id", "train", "test", 1, 3), ("lesion_id", "train", "val", 1, 1)]
     assert report.findings[0].per_class == {"mel": (1, 1), "nv": (0, 2)}
     assert report.findings[0].examples == ("b",)
-    assert report.looked_for == ("image ids", "lesion ids", "patient ids", "identical files")
+    assert report.looked_for == (
+        "image ids",
+        "lesion ids",
+        "patient ids",
+        "identical files",
+        "identical pixels",
+        "contradicting labels",
+    )
     assert "patients: m has no patient_id" in report.not_looked_for
     assert report.not_looked_for[-1].startswith("near-duplicates: ")
 
@@ -235,3 +332,116 @@ def test_policies_that_do_not_exist(policies: dict[str, str]) -> None:
     splits, manifests = leaky()
     with pytest.raises(UsageError, match="leakage of split"):
         audit(splits, manifests, policies)
+
+
+# --- pixels, labels, near-duplicates ---------------------------------------------------------
+
+
+def two(parts: str, **facts: Any) -> tuple[dict[str, SplitTable], dict[str, Manifest]]:
+    """Images a, b, c of one dataset, each in train (`r`), val (`v`) or test (`t`)."""
+    names = {"r": "train", "v": "val", "t": "test"}
+    labels = facts.pop("labels", ["nv"] * len(parts))
+    ids_ = [chr(ord("a") + n) for n in range(len(parts))]
+    manifest = manifest_of(labels, name="m", ids=ids_, **facts)
+    rows = [(image, "m", 0, names[part]) for image, part in zip(ids_, parts, strict=True)]
+    return {"s": split(rows)}, {"m": manifest}
+
+
+def test_equal_pixels_in_other_bytes_are_said_apart_from_equal_files() -> None:
+    splits, manifests = two("rtt", pixels=["p", "p", "p"], digests=["x", "y", "x"])
+    report = audit(splits, manifests, {"s": "keep"})
+    facts = {f.kind: (f.count, f.examples, f.partners) for f in report.findings}
+    assert facts == {"file": (1, ("c",), ("a",)), "pixels": (1, ("b",), ("a",))}
+    assert (
+        "50.0 % of test images (50.0 % of nv) have equal pixels in another file of train"
+        in (stamps(report)["s"])
+    )
+
+
+def test_labels_that_contradict_each_other_name_both_images() -> None:
+    splits, manifests = two("rt", labels=["mel", "nv"], pixels=["p", "p"])
+    report = audit(splits, manifests, {"s": "keep"})
+    (finding,) = [f for f in report.findings if f.kind == "label"]
+    assert (finding.examples, finding.partners) == (("b",), ("a (mel)",))
+    assert "contradict the label of the same lesion in train" in stamps(report)["s"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "contradicting"),
+    [
+        ("mel", "nv", True),
+        ("mel", "mel", False),
+        ("akiec", "scc", False),  # neither space has both
+        ("nv", "scc", False),  # ham7 has no scc: the nevus might be called anything there
+    ],
+)
+def test_labels_across_label_spaces(ours: str, theirs: str, contradicting: bool) -> None:
+    left = manifest_of([ours], name="a", ids=["i"])
+    right = manifest_of([theirs], name="b", ids=["i_downsampled"], labels_of="isic8")
+    table = split([("i", "a", 0, "train"), ("i_downsampled", "b", 0, "test")])
+    report = audit({"s": table}, {"a": left, "b": right}, {"s": "keep"})
+    assert ("label" in {f.kind for f in report.findings}) == contradicting
+    assert any(
+        line.startswith("contradicting labels: a (ham7) and b (isic8)")
+        for line in report.not_looked_for
+    )
+
+
+def found_pairs(*pairs: tuple[str, str, str]) -> NearDuplicates:
+    """Pairs of images of `m`, each with its verdict."""
+    made: list[Any] = [
+        NearDuplicatePair(
+            left=ImageName(dataset="m", image_id=left),
+            right=ImageName(dataset="m", image_id=right),
+            verdict=verdict,  # type: ignore[arg-type]
+            inliers=20,
+            similarity=0.9,
+            transform=(1, 0, 0, 0, 1, 0),
+        )
+        for left, right, verdict in pairs
+    ]
+    return NearDuplicates(
+        datasets={"m": ""}, images=3, compared=3, pairs=tuple(made), groups=(),
+        looked_for=("near-duplicates: by x",), not_looked_for=("near-duplicates: not by y",),
+    )  # fmt: skip
+
+
+def test_found_near_duplicates_bind_where_the_suite_asks() -> None:
+    splits, manifests = two("rtt")
+    known = KnownPairs(found=found_pairs(("a", "b", "duplicate"), ("a", "c", "review")), asked=True)
+    report = audit(splits, manifests, {"s": "drop"}, known)
+    (finding,) = report.findings
+    assert (finding.kind, finding.count, finding.examples) == ("near_duplicate", 1, ("b",))
+    assert "near-duplicates: by x" in report.looked_for
+    assert "near-duplicates: not by y" in report.not_looked_for
+    with pytest.raises(LeakageError, match="leaves no train image"):
+        enforce(report, splits, manifests, known)
+
+
+def test_near_duplicates_of_an_earlier_search_are_told_and_change_nothing() -> None:
+    splits, manifests = two("rt")
+    known = KnownPairs(found=found_pairs(("a", "b", "duplicate")))
+    report = audit(splits, manifests, {"s": "error"}, known)
+    (finding,) = report.findings
+    assert finding.advisory
+    assert enforce(report, splits, manifests, known) == splits
+    assert stamps(replace(report, policies={"s": "keep"})) == {}
+    assert any("no policy acts" in line for line in report.not_looked_for)
+
+
+@pytest.mark.parametrize(("decision", "findings"), [("same", 1), ("different", 0)])
+def test_a_decision_goes_before_the_search(decision: Any, findings: int) -> None:
+    splits, manifests = two("rt")
+    decided = Pair(dataset_a="m", image_id_a="b", dataset_b="m", image_id_b="a", decision=decision)
+    for verdict in ("duplicate", "review"):
+        known = KnownPairs(found=found_pairs(("a", "b", verdict)), asked=True, decided=(decided,))
+        assert len(audit(splits, manifests, {}, known).findings) == findings
+
+
+def test_near_duplicates_join_whole_lesions() -> None:
+    """A pair of one image each makes two lesions one; images of one lesion are no news."""
+    splits, manifests = two("rtrt", lesions=["A", "A", "B", "B"])
+    known = KnownPairs(found=found_pairs(("a", "c", "duplicate")), asked=True)
+    report = audit(splits, manifests, {"s": "keep"}, known)
+    facts = {f.kind: (f.count, f.partners) for f in report.findings}
+    assert facts == {"lesion_id": (2, ("a", "c")), "near_duplicate": (2, ("c", "a"))}

@@ -34,6 +34,7 @@ from skinbench.records import (
     FitRecord,
     LabelSpace,
     Plan,
+    Recognition,
     Row,
     Score,
     Scorecard,
@@ -331,7 +332,18 @@ def _audit(wish: Wish) -> AuditReport:
             AuditFinding(
                 split="by_image", fold=0, kind="lesion_id", left="train", right="test",
                 count=46, total=120, per_class={"mel": (9, 13), "nv": (24, 80)},
-                examples=(f"img_0001{wish.hostile}",),
+                examples=(f"img_0001{wish.hostile}",), partners=(f"img_0002{wish.hostile}",),
+            ),
+            AuditFinding(
+                split="by_lesion", fold=0, kind="near_duplicate", left="train", right="test",
+                count=1, total=120, per_class={"mel": (0, 13), "nv": (1, 80)},
+                examples=("img_0003",), partners=("img_0004",), advisory=True,
+            ),
+        ),
+        recognition=(
+            Recognition(
+                split="by_lesion", fold=0, right=78, total=120,
+                per_class={"mel": (2, 13), "nv": (70, 80), "df": (0, 0)},
             ),
         ),
         looked_for=("shared image ids", "shared lesions", "identical files"),

@@ -10,6 +10,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Compare": {
         "init": "Write a commented suite for a dataset.",
         "plan": "Show what a suite amounts to, before anything is computed.",
+        "audit": "What train, val and test share, found before anything is trained.",
         "run": "Run a suite; run it again to continue.",
     },
     "Judge": {

@@ -83,6 +83,9 @@ def _print_plan(prepared: Prepared, done: set[str], leaks: dict[str, str], store
 
 def _facts(prepared: Prepared, leaks: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     """Label, text and style of a line for each dataset and split, with what is amiss."""
+    from skinbench.data.leak_words import recognised
+
+    memory = recognised(prepared.audit)
     for manifest in prepared.manifests.values():
         groups = counted(manifest.table["group_id"].nunique(), "lesion group")
         images = counted(len(manifest.table), "image")
@@ -99,6 +102,8 @@ def _facts(prepared: Prepared, leaks: dict[str, str]) -> Iterator[tuple[str, str
         if split.name in leaks:
             policy = prepared.audit.policies.get(split.name, "error")
             yield "", f"{leaks[split.name]}; leakage: {policy}", "red"
+        if split.name in memory:
+            yield "", memory[split.name], ""
     joined: dict[str, int] = {}
     for row in prepared.plan.rows:
         for note in row.notes:

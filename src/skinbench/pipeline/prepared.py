@@ -9,10 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from skinbench.data.manifest import export_manifest
-from skinbench.data.splits import export_split, publish_split
+from skinbench.data.splits import export_split
 from skinbench.errors import counted
-from skinbench.plan import Planned, join_lesions, make_plan, read_manifests, split_and_audit
-from skinbench.records import AuditReport, Event, Listener, Manifest, Plan, SplitTable, silent
+from skinbench.pipeline.surveyed import Look, survey
+from skinbench.plan import Planned, make_plan
+from skinbench.records import (
+    AuditReport,
+    Event,
+    Listener,
+    Manifest,
+    NearDuplicates,
+    Plan,
+    SplitTable,
+    silent,
+)
 from skinbench.store import RunFolder, Store, write_json, write_text
 from skinbench.suite import Suite, suite_to_yaml
 
@@ -47,6 +57,8 @@ class Prepared:
     """With the lesions joined that pairs name as one: what splits and groups go by."""
     splits: Mapping[str, SplitTable]
     audit: AuditReport
+    near: NearDuplicates | None
+    """Near-duplicates, where the suite asks for them."""
     planned: Planned
 
     @property
@@ -96,32 +108,20 @@ def prepare(
         SuiteError: a row cannot be run on this data.
     """
     clock = clock or Clock(listener=silent)
-    with clock.stage("manifests") as entry:
-        manifests = read_manifests(suite, options.store, clock.progress)
-        total = sum(len(item.table) for item in manifests.values())
-        entry["detail"] = counted(total, "image")
-    with clock.stage("splits and audit") as entry:
-        merged = join_lesions(suite, manifests)
-        joined = merged.manifests
-        splits, report = split_and_audit(
-            suite, joined, enforce_leaks=enforce_leaks, notes=merged.notes
-        )
-        for split in splits.values():
-            publish_split(split, options.store)
-        entry["detail"] = (
-            f"{counted(len(splits), 'split')}, {counted(len(report.findings), 'finding')}"
-        )
+    look: Look = "asked" if enforce_leaks else "stored"
+    known = survey(suite, options, clock, enforce_leaks=enforce_leaks, look=look)
     with clock.stage("plan") as entry:
-        planned = make_plan(suite, joined, splits, options.store.digest_of)
+        planned = make_plan(suite, known.joined, known.splits, options.store.digest_of)
         entry["detail"] = (
             f"{counted(len(planned.plan.cells), 'cell')}, {counted(len(planned.plan.fits), 'fit')}"
         )
     return Prepared(
         suite=suite,
-        manifests=manifests,
-        joined=joined,
-        splits=splits,
-        audit=report,
+        manifests=known.manifests,
+        joined=known.joined,
+        splits=known.splits,
+        audit=known.audit,
+        near=known.known.found if known.known.asked else None,
         planned=planned,
     )
 
@@ -134,4 +134,6 @@ def write_preparation(prepared: Prepared, folder: RunFolder) -> None:
     for split in prepared.splits.values():
         export_split(split, folder.split(split.name))
     write_json(folder.audit, prepared.audit)
+    if prepared.near is not None:
+        write_json(folder.near_duplicates, prepared.near)
     write_json(folder.plan, prepared.plan)

@@ -3,12 +3,13 @@
 from skinbench.plan.fits import PLAIN_MODELS, fit_id
 from skinbench.plan.graph import cost, spec_key
 from skinbench.plan.planner import Planned, make_plan
-from skinbench.plan.sources import join_lesions, read_manifests, split_and_audit
+from skinbench.plan.sources import decided_pairs, join_lesions, read_manifests, split_and_audit
 
 __all__ = [
     "PLAIN_MODELS",
     "Planned",
     "cost",
+    "decided_pairs",
     "fit_id",
     "join_lesions",
     "make_plan",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from skinbench.data.audit import audit, enforce
+from skinbench.data.audit import KnownPairs, audit, enforce
 from skinbench.data.diagnoses import AK_DEFAULT
 from skinbench.data.further import further_split
 from skinbench.data.grouping import Merged, merge_groups
@@ -55,7 +55,10 @@ def read_manifests(
 
 
 def join_lesions(
-    suite: Suite, manifests: Mapping[str, Manifest], detected: Sequence[Pair] = ()
+    suite: Suite,
+    manifests: Mapping[str, Manifest],
+    detected: Sequence[Pair] = (),
+    decided: Sequence[Pair] | None = None,
 ) -> Merged:
     """Manifests with the lesions joined that `audit.pairs`, or an audit, names as one.
 
@@ -67,16 +70,12 @@ def join_lesions(
         manifests: by key under `data:`.
         detected: pairs that a search for near-duplicates is sure of; what the file decides
             stands above them.
+        decided: what the file says, where it was read already.
 
     Raises:
         DataError: the file is not what it should be; names file and row.
     """
-    named: tuple[Pair, ...] = ()
-    if suite.file.audit.pairs is not None:
-        path = suite.expand_path(suite.file.audit.pairs, ("audit", "pairs"))
-        sampled = [name for name, source in suite.file.data.items() if source.sample is not None]
-        others = [name for name in suite.file.data if name not in manifests]
-        named = read_pairs(path, manifests, others=others, sampled=sampled)
+    named = decided_pairs(suite, manifests) if decided is None else decided
     return merge_groups(manifests, named, detected)
 
 
@@ -87,12 +86,28 @@ def _labels(labels: Labels | None) -> LabelRequest:
     return LabelRequest(space=space, ak=labels.ak or AK_DEFAULT, unmapped=labels.unmapped)
 
 
+def decided_pairs(suite: Suite, manifests: Mapping[str, Manifest]) -> tuple[Pair, ...]:
+    """What `audit.pairs` says; nothing where the suite names no file.
+
+    Raises:
+        DataError: the file is not what it should be; names file and row.
+    """
+    if suite.file.audit.pairs is None:
+        return ()
+    path = suite.expand_path(suite.file.audit.pairs, ("audit", "pairs"))
+    sampled = [name for name, source in suite.file.data.items() if source.sample is not None]
+    others = [name for name in suite.file.data if name not in manifests]
+    return read_pairs(path, manifests, others=others, sampled=sampled)
+
+
 def split_and_audit(
     suite: Suite,
     manifests: Mapping[str, Manifest],
     *,
     enforce_leaks: bool = True,
     notes: Mapping[str, Sequence[str]] | None = None,
+    known: KnownPairs | None = None,
+    audited: Mapping[str, Manifest] | None = None,
 ) -> tuple[dict[str, SplitTable], AuditReport]:
     """Make every split in use, audit all, and apply each split's leakage policy.
 
@@ -101,6 +116,9 @@ def split_and_audit(
         manifests: by key under `data:`, lesions joined.
         enforce_leaks: False only describes.
         notes: by dataset, for the reader of each split that uses it.
+        known: near-duplicates that a search found, and pairs that a person decided.
+        audited: manifests as read, so that joined lesions are told apart from given ones;
+            `manifests` where None.
 
     Raises:
         LeakageError: splits share what they must not, and the suite says `error`.
@@ -110,19 +128,20 @@ def split_and_audit(
     for name in dict.fromkeys(str(row.settings.split) for row in suite.rows):
         made[name] = _with_notes(_make_split(suite, name, manifests), notes or {})
         policies[name] = suite.file.splits[name].leakage or suite.file.leakage
-    report = audit(made, manifests, policies)
-    kept = enforce(report if enforce_leaks else _described(report), made, manifests)
+    read = audited or manifests
+    report = audit(made, read, policies, known)
+    kept = enforce(report if enforce_leaks else _described(report), made, read, known)
     further = _further_splits(suite, kept, manifests)
     if further:
         # A further test set is judged by fits that exist: nothing can be dropped from train.
         more = {name: _further_policy(suite, name) for name in further}
-        extra = audit(further, manifests, more)
+        extra = audit(further, read, more, known)
         if enforce_leaks:
-            enforce(extra, further, manifests)
-        report = AuditReport(
+            enforce(extra, further, read, known)
+        report = dataclasses.replace(
+            report,
             findings=(*report.findings, *extra.findings),
-            looked_for=report.looked_for,
-            not_looked_for=report.not_looked_for,
+            not_looked_for=tuple(dict.fromkeys((*report.not_looked_for, *extra.not_looked_for))),
             policies={**report.policies, **more},
         )
     return {**kept, **further}, report

@@ -4,6 +4,14 @@ Records are frozen and keyword-only. They carry names, digests and plain values,
 open files or models, so each can be written as JSON and read back.
 """
 
+from skinbench.records.auditing import (
+    DatasetSize,
+    FindingKind,
+    Overlap,
+    OverlapReport,
+    Recognition,
+    SharedKind,
+)
 from skinbench.records.data import (
     MANIFEST_SCHEMA,
     SPLIT_SCHEMA,
@@ -134,4 +142,10 @@ __all__ = [
     "WeightsSpec",
     "predictions_schema",
     "silent",
+    "DatasetSize",
+    "FindingKind",
+    "Overlap",
+    "OverlapReport",
+    "Recognition",
+    "SharedKind",
 ]

@@ -10,6 +10,8 @@ from typing import Literal
 import pandas as pd
 import pyarrow as pa
 
+from skinbench.records.auditing import FindingKind, Recognition
+
 MANIFEST_SCHEMA = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),
@@ -259,7 +261,9 @@ class AuditFinding:
     split: str
     """Key under `splits:`."""
     fold: int
-    kind: Literal["image_id", "lesion_id", "patient_id", "file"]
+    kind: FindingKind
+    """`pixels`: equal pixels in files that differ; `label`: one image, lesion or near-duplicate
+    under two labels."""
     left: SplitName
     right: SplitName
     """Shared between `left` (the split learnt or chosen on) and `right` (the one judged)."""
@@ -271,11 +275,15 @@ class AuditFinding:
     """Class code to (count, total) within `right`."""
     examples: tuple[str, ...] = ()
     """Up to 20 image ids of `right`."""
+    partners: tuple[str, ...] = ()
+    """For each of the examples an image id of `left` that it shares with."""
+    advisory: bool = False
+    """Known from an earlier search that this suite does not ask for: told, but no policy acts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditReport:
-    """The cheap audit over every split of a suite, done before training."""
+    """The audit over every split of a suite, done before training."""
 
     findings: tuple[AuditFinding, ...]
     looked_for: tuple[str, ...]
@@ -283,6 +291,8 @@ class AuditReport:
     """Each with its reason, e.g. `near-duplicates: audit.near_duplicates is off`."""
     policies: Mapping[str, str]
     """Split name to leakage policy: error, drop or keep."""
+    recognition: tuple[Recognition, ...] = ()
+    """What recognising images alone gives on each split and fold; empty where not measured."""
 
 
 @dataclass(frozen=True, kw_only=True)

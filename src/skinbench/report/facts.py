@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from skinbench.records import AuditReport, CellOutcome, Exclusion
+from skinbench.records import CellOutcome, Exclusion
 from skinbench.report import numbers
+from skinbench.report.audit_tables import fold_entry, fold_name
 from skinbench.report.content import Content, DatasetFacts, RunFacts, SplitFacts
 from skinbench.report.tables import OUTCOME_TONES, Column, Entry, Table, integer, words
 
@@ -25,7 +26,7 @@ def split_table(splits: Mapping[str, SplitFacts], classes: Sequence[str]) -> Tab
             rows.append(
                 (
                     words(split.name),
-                    _fold(split.fold_name(count.fold), count.fold),
+                    fold_entry(split.fold_name(count.fold), count.fold),
                     words(count.split),
                     words(count.dataset),
                     integer(count.images),
@@ -86,63 +87,6 @@ def cleaning_table(datasets: Mapping[str, DatasetFacts]) -> Table:
     )
 
 
-_KINDS = {
-    "image_id": "image ids",
-    "lesion_id": "lesions",
-    "patient_id": "patients",
-    "file": "identical files",
-}
-
-
-def _fold(name: str, fold: int) -> Entry:
-    """A fold by its name, in the order of the folds."""
-    return Entry(text=numbers.one_line(name), sort=fold)
-
-
-def audit_table(audit: AuditReport, splits: Mapping[str, SplitFacts]) -> Table:
-    """What splits share, found before training."""
-    rows = tuple(
-        (
-            words(finding.split),
-            _fold(_fold_name(splits.get(finding.split), finding.fold), finding.fold),
-            Entry(text=_KINDS.get(finding.kind, finding.kind)),
-            words(f"{finding.left} and {finding.right}"),
-            integer(finding.count),
-            Entry(
-                text=numbers.share(finding.count, finding.total),
-                sort=finding.count / finding.total if finding.total else None,
-            ),
-            words(_per_class(finding.per_class)),
-            Entry(text=numbers.one_line(audit.policies.get(finding.split, "")) or numbers.MISSING),
-        )
-        for finding in audit.findings
-    )
-    return Table(
-        name="audit",
-        caption="What splits share",
-        columns=(
-            Column(title="split"),
-            Column(title="fold", numeric=True),
-            Column(title="shared"),
-            Column(title="between"),
-            Column(title="images", numeric=True),
-            Column(title="share", numeric=True),
-            Column(title="per class"),
-            Column(title="policy"),
-        ),
-        rows=rows,
-    )
-
-
-def _per_class(counts: Mapping[str, tuple[int, int]]) -> str:
-    parts = [f"{code} {part} of {whole}" for code, (part, whole) in counts.items() if whole]
-    return ", ".join(parts)
-
-
-def _fold_name(split: SplitFacts | None, fold: int) -> str:
-    return split.fold_name(fold) if split else str(fold)
-
-
 def cells_table(
     cells: Sequence[CellOutcome], row_splits: Mapping[str, SplitFacts] | None = None
 ) -> Table:
@@ -156,7 +100,7 @@ def cells_table(
     rows = tuple(
         (
             words(cell.row),
-            _fold(_fold_name(row_splits.get(cell.row), cell.fold), cell.fold),
+            fold_entry(fold_name(row_splits.get(cell.row), cell.fold), cell.fold),
             integer(cell.seed),
             Entry(text=cell.status, tone=OUTCOME_TONES.get(cell.status, "warn")),
             words(cell.reason or "no reason was recorded"),

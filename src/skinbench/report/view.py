@@ -7,7 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from skinbench.records import DatasetInfo, EpochRecord, LabelSpace, Row
-from skinbench.report import board, comparisons, facts, figures, gallery, numbers, tables
+from skinbench.report import (
+    audit_tables,
+    board,
+    comparisons,
+    facts,
+    figures,
+    gallery,
+    numbers,
+    tables,
+)
 from skinbench.report.content import Content, RunFacts, SplitFacts
 from skinbench.report.figures import Drawing
 from skinbench.report.gallery import Gallery
@@ -84,6 +93,7 @@ class View:
     splits: Table | None
     cleaning: Table | None
     audit: Table | None
+    recognition: Table | None
     looked_for: tuple[str, ...]
     not_looked_for: tuple[str, ...]
     audited: bool
@@ -140,7 +150,10 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         data_notes=tuple(facts.data_notes(content)),
         splits=_filled(facts.split_table(content.splits, _all_classes(content.rows))),
         cleaning=_filled(facts.cleaning_table(content.datasets)),
-        audit=_filled(facts.audit_table(audit, content.splits)) if audit else None,
+        audit=_filled(audit_tables.audit_table(audit, content.splits)) if audit else None,
+        recognition=_filled(audit_tables.recognition_table(audit, content.splits))
+        if audit
+        else None,
         looked_for=_one_lines(audit.looked_for if audit else ()),
         not_looked_for=_one_lines(audit.not_looked_for if audit else ()),
         audited=audit is not None,

@@ -34,6 +34,7 @@ KINDS = (
     "predictions",
     "datasets",
     "duplicates",
+    "recognition",
 )
 
 

@@ -17,6 +17,7 @@ class RunFolder:
         self.suite = root / "suite.yaml"
         self.plan = root / "plan.json"
         self.audit = root / "audit.json"
+        self.near_duplicates = root / "near_duplicates.json"
         self.run = root / "run.json"
         self.scorecard = root / "scorecard.json"
         self.cases = root / "cases.json"

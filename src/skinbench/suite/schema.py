@@ -400,9 +400,12 @@ class Check(Strict):
 
 
 class Audit(Strict):
-    """What is looked for beside ids, lesions, patients and files."""
+    """What is looked for beside ids, lesions, patients, files and pixels."""
 
-    near_duplicates: Literal[False] = False
+    near_duplicates: bool = Field(False, description="search for them before anything is trained")
+    weights: str | None = Field(
+        None, description="weights file of the search, or its folder; default: SKINBENCH_WEIGHTS"
+    )
     pairs: str | None = Field(None, description="CSV of pairs of images decided same or different")
 
 
