@@ -80,7 +80,17 @@ def test_what_is_shared_is_printed_and_fits(shell, tmp_path):
 def test_json_has_the_whole_audit(shell, tmp_path):
     write(tmp_path, suite_text())
     found = shell("audit", "suite.yaml", "--json").json
-    assert set(found) == {"suite", "audit", "leaks", "refused", "pairs", "cleaning", "seconds"}
+    assert set(found) == {
+        "suite",
+        "audit",
+        "leaks",
+        "refused",
+        "pairs",
+        "columns",
+        "cleaning",
+        "seconds",
+    }
+    assert {item["column"] for item in found["columns"]} >= {"age", "site"}
     report = from_plain(AuditReport, found["audit"])
     (finding,) = [
         f for f in report.findings if (f.kind, f.left, f.right) == ("lesion_id", "train", "test")

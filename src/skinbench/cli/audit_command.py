@@ -65,8 +65,8 @@ def command(
     Exit codes: 0 a run may start; 1 splits share something under `leakage: error`; 2 usage.
 
     JSON: {suite, audit: AuditReport, leaks: {split: text}, refused, pairs: [Candidate],
-    cleaning: {data: [{kind, policy, count, message}]}, seconds}; with --datasets the
-    OverlapReport and seconds.
+    columns: [ProbeFinding], cleaning: {data: [{kind, policy, count, message}]}, seconds};
+    with --datasets the OverlapReport and seconds.
     """
     if datasets:
         _check_alone(near, page, decide, (*sets, profile, *only))
@@ -142,6 +142,7 @@ def _plain(suite: str, result: AuditResult) -> dict[str, object]:
         "leaks": result.leaks,
         "refused": result.refused,
         "pairs": result.candidates,
+        "columns": result.columns,
         "cleaning": {
             name: [
                 {key: getattr(item, key) for key in ("kind", "policy", "count", "message")}

@@ -105,6 +105,9 @@ def _notes(result: AuditResult) -> Table:
         text += f", {decided:,} decided" if decided else ""
         text += f", {wrong:,} with labels that differ" if wrong else ""
         notes.add_row("pairs", Text(f"{text}; --page FILE.html shows them"))
+    for item in result.columns:
+        if item.suspicious:
+            notes.add_row("column", Text(item.message, style="yellow"))
     notes.add_row("looked for", Text(", ".join(result.survey.audit.looked_for)))
     for line in result.survey.audit.not_looked_for:
         notes.add_row("not looked for", Text(line))
@@ -139,8 +142,8 @@ def print_overlaps(report: OverlapReport, seconds: float) -> None:
     ]
     console.print()
     notes = Table.grid(padding=(0, 2))
-    for text in apart:
-        notes.add_row("nothing", Text(f"{text} share nothing"))
+    if apart:
+        notes.add_row("nothing shared", Text("; ".join(apart)))
     for item in report.datasets:
         for line in item.cleaning:
             notes.add_row("cleaning", Text(f"{item.name}: {line}"))

@@ -18,12 +18,22 @@ from skinbench.data.leak_words import refusal
 from skinbench.data.manifest import DataRequest, publish_manifest, read_manifest
 from skinbench.data.overlap import overlaps
 from skinbench.data.pixels import thumbnail
+from skinbench.data.probe import probe_columns
 from skinbench.data.stored_pairs import stored_near_duplicates
+from skinbench.data.taxonomy import LabelRequest
 from skinbench.errors import DataError, SkinbenchError, SuiteError
 from skinbench.pipeline.prepared import Clock, Options
 from skinbench.pipeline.surveyed import Look, Survey, survey
 from skinbench.plan import read_manifests
-from skinbench.records import CleaningPolicy, Listener, Manifest, OverlapReport, Pair, silent
+from skinbench.records import (
+    CleaningPolicy,
+    Listener,
+    Manifest,
+    OverlapReport,
+    Pair,
+    ProbeFinding,
+    silent,
+)
 from skinbench.records.auditing import Decision
 from skinbench.report.pairs_page import PairsPage, Source, pairs_page
 from skinbench.store import Store, write_text
@@ -37,8 +47,8 @@ _CLEANING = CleaningPolicy(
     duplicate_id="quarantine",
     duplicate_file="keep",
     contradictory="keep",
-    unmapped_label="quarantine",
 )
+_LABELS = LabelRequest(unmapped="own")
 """Whole datasets are held against each other: what repeats or contradicts is to be counted."""
 
 
@@ -49,6 +59,8 @@ class AuditResult:
     survey: Survey
     candidates: tuple[Candidate, ...]
     """Pairs to look at, the surest first."""
+    columns: tuple[ProbeFinding, ...]
+    """What each metadata column alone tells about the label."""
     leaks: Mapping[str, str]
     """Split to what it shares, in words."""
     refused: str
@@ -69,6 +81,11 @@ def audit_suite(
     return AuditResult(
         survey=done,
         candidates=tuple(candidates(done.manifests, done.splits.values(), done.known)),
+        columns=tuple(
+            finding
+            for name, item in done.manifests.items()
+            for finding in probe_columns(item.table, name, classes=item.label_space.classes)
+        ),
         leaks=leaks(done.audit),
         refused=refusal(done.audit, done.splits),
         seconds=time.perf_counter() - start,
@@ -102,7 +119,9 @@ def audit_datasets(
         if not names and name not in registry.datasets.names():
             not_read[name] = "no adapter has this name; see `skinbench list datasets`"
             continue
-        request = DataRequest(name=name, adapter=name, root=root / name, cleaning=_CLEANING)
+        request = DataRequest(
+            name=name, adapter=name, root=root / name, labels=_LABELS, cleaning=_CLEANING
+        )
         try:
             found.append(read_manifest(request, store, progress))
         except SkinbenchError as error:
