@@ -79,7 +79,7 @@ def test_every_entry_has_a_description_and_a_version(kind):
     ("kind", "name", "part"),
     [
         ("metrics", "recal", "did you mean 'recall'?"),
-        ("techniques", "_private", "known: class_weights, focal"),
+        ("techniques", "_private", "known: balanced_subset, "),
         ("datasets", "", "known: csv"),
         ("models", "baseline_cn", "did you mean 'baseline_cnn'?"),
         ("inputs", "../x", "known: fusion_concat"),

@@ -235,8 +235,18 @@ def test_label_space_without_melanoma_shows_its_first_malignant_class(tmp_path):
 
 @pytest.mark.parametrize(
     "missing",
-    ["plan", "audit", "run", "cases", "verdict", "suite", "manifests", "splits", "fits",
-     "thumbnails", "heatmaps"],
+    [
+        "plan",
+        "run",
+        "fits",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in (
+                "audit", "cases", "verdict", "suite", "manifests", "splits", "thumbnails",
+                "heatmaps",
+            )
+        ),
+    ],
 )  # fmt: skip
 def test_every_optional_file_may_be_absent(missing, small, tmp_path):
     copy = RunFolder(tmp_path / "run")
