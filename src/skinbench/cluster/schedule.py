@@ -142,7 +142,7 @@ class Schedule:
     def train(self, *, max_concurrent: int | None, fail_fast: bool) -> dict[str, FitRecord]:
         """Train what is pending, in waves; a record for every fit of the plan."""
         needs = {node.name: node.needs for node in self.plan.nodes}
-        if not self.pending:
+        if all(self._done(f"fit:{name}") for name in self.plan.fits):
             exist = (
                 "the fit exists"
                 if len(self.records) == 1
