@@ -11,8 +11,10 @@ from PIL import Image
 
 from skinbench.errors import DataError, UsageError
 from skinbench.learn import duplicates
-from skinbench.learn.duplicates import DUPLICATE, find_near_duplicates
+from skinbench.learn.duplicates import find_near_duplicates
+from skinbench.learn.near.between import DUPLICATE
 from skinbench.learn.near.candidates import centred, nearest
+from skinbench.learn.near.features import _Work
 from skinbench.learn.near.keypoints import MIRROR, find_keypoints
 from skinbench.records import NearDuplicates
 from skinbench.store import Store
@@ -141,9 +143,9 @@ def test_what_an_id_says_already_is_not_reported(weights, tmp_path):
 
 
 def test_between_archives_that_squashed_their_images_and_that_did_not(pictures, weights, tmp_path):
-    plain, _ = pictures
+    plain = {key: pictures[0][key] for key in list(pictures[0])[:6]}
     one = manifest_of(tmp_path / "i", plain, name="one")
-    small = {f"s{key}": plain[key].resize((84, 84)) for key in list(plain)[:COPIED]}
+    small = {f"s{key}": plain[key].resize((84, 84)) for key in list(plain)[:3]}
     two = manifest_of(tmp_path / "j", small, name="two")
     found = find_near_duplicates([one, two], Store(tmp_path / "s"), weights=weights, workers=2)
     assert ids(found, "duplicate") == {(key[1:], key) for key in small}
@@ -161,7 +163,7 @@ def test_the_second_search_reads_what_the_first_one_wrote(searched, weights, mon
 
 def test_features_are_kept_for_other_searches_of_the_same_images(searched, weights, monkeypatch):
     manifest, store, result = searched
-    monkeypatch.setattr("skinbench.learn.near.features.Embedder", None)
+    monkeypatch.setattr(_Work, "write", None)
     other = find_near_duplicates([renamed(manifest, "other")], store, weights=weights, workers=1)
     assert ids(other) == ids(result)
 
@@ -215,7 +217,8 @@ def test_an_image_that_changed_is_an_error_and_leaves_nothing(weights, tmp_path)
 
 def test_neighbours_skip_siblings():
     generator = np.random.default_rng(0)
-    vectors = centred(generator.normal(size=(40, 8)).astype(np.float32))
+    drawn = generator.normal(size=(40, 8)).astype(np.float32)
+    vectors = centred(drawn, drawn.mean(0))
     lesion = np.arange(40) // 2
     pairs = nearest(vectors, vectors, (lesion, lesion), 3, workers=2)
     cosine = vectors @ vectors.T

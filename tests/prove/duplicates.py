@@ -25,7 +25,8 @@ import numpy as np
 from PIL import Image
 
 from skinbench.data.manifest import DataRequest, read_manifest
-from skinbench.learn.duplicates import REVIEW, find_near_duplicates
+from skinbench.learn.duplicates import find_near_duplicates
+from skinbench.learn.near.between import REVIEW
 from skinbench.learn.near.keypoints import dark_rim, find_keypoints
 from skinbench.learn.near.matching import match, unit_descriptors
 from skinbench.store import Store

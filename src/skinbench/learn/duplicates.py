@@ -11,26 +11,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
 from skinbench.errors import UsageError
 from skinbench.learn.allocator import keep_pages
-from skinbench.learn.near.candidates import centred, nearest
-from skinbench.learn.near.embedding import MODELS, weights_file
-from skinbench.learn.near.features import (
-    VERSION,
-    Features,
-    build_features,
-    canvas_size,
-    rows_of,
+from skinbench.learn.near.between import (
+    BY_NETWORK,
+    BY_WORDS,
+    DUPLICATE,
+    REVIEW,
+    pairs_between,
+    side_of,
 )
+from skinbench.learn.near.embedding import MODELS, weights_file
+from skinbench.learn.near.features import VERSION, build_features
+from skinbench.learn.near.geometry import WHOLE
 from skinbench.learn.near.lesions import all_rows, groups_of
-from skinbench.learn.near.search import Found, compare
-from skinbench.learn.near.words import word_vectors
 from skinbench.records import (
     ImageName,
     Manifest,
@@ -40,14 +38,13 @@ from skinbench.records import (
 from skinbench.store import Store, content_digest, read_record, write_json
 
 Progress = Callable[[str, int, int], None]
-DUPLICATE, REVIEW = 12, 7
-"""Inliers from which a pair is a duplicate, and from which a person has to look."""
-SEARCH_VERSION = 1
+SEARCH_VERSION = 2
 """Raised whenever the numbers of candidates or matching change."""
-BY_NETWORK, BY_WORDS = 15, 10
-"""Nearest images of each image, siblings left out, that are compared in detail."""
+ALIKE, SHARED, EVIDENT = 0.65, 0.5, 60
+"""A near-duplicate shares this much of the frame, and either looks alike to the network or has this
+many inliers; with less it is another view. In HAM10000 the partners of six pairs known from the
+literature are alike by 0.70-0.85 and share 0.57 and more; 60 inliers are a copy in other light."""
 _RESULT = "near_duplicates.json"
-_WHOLE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
 def find_near_duplicates(
@@ -89,6 +86,7 @@ def find_near_duplicates(
         [
             "near-duplicates",
             (SEARCH_VERSION, VERSION, BY_NETWORK, BY_WORDS, DUPLICATE, REVIEW),
+            (ALIKE, SHARED, EVIDENT),
             digest,
             [(m.name, m.digest) for m in manifests],
         ]
@@ -127,26 +125,25 @@ class _Search:
                         pairs += self._between(left, right, weights)
             finally:
                 torch.set_num_threads(threads)
-        order = {manifest.name: number for number, manifest in enumerate(self._manifests)}
-        pairs.sort(
-            key=lambda p: (
-                p.verdict,
-                not p.identical,
-                -p.inliers,
-                *((order[name.dataset], name.image_id) for name in (p.left, p.right)),
-            )
-        )
+        pairs.sort(key=self._rank)
+        near = tuple(pair for pair in pairs if _is_near_duplicate(pair))
         looked, absent = _scope(weights)
         return NearDuplicates(
             datasets={manifest.name: manifest.digest for manifest in self._manifests},
             images=len(self._table),
             compared=self._compared,
-            pairs=tuple(pairs),
-            groups=groups_of(pairs, self._table),
+            pairs=near,
+            groups=groups_of(near, self._table),
+            other_views=tuple(pair for pair in pairs if not _is_near_duplicate(pair)),
             looked_for=looked,
             not_looked_for=absent,
             notes=self._notes(),
         )
+
+    def _rank(self, pair: NearDuplicatePair) -> tuple[object, ...]:
+        order = {manifest.name: number for number, manifest in enumerate(self._manifests)}
+        names = ((order[name.dataset], name.image_id) for name in (pair.left, pair.right))
+        return (pair.verdict, not pair.identical, -pair.inliers, *names)
 
     def _identical(self) -> list[NearDuplicatePair]:
         """Pairs of equal pixels that no id links; each image with the first of its like."""
@@ -161,7 +158,8 @@ class _Search:
                     verdict="duplicate",
                     inliers=0,
                     similarity=1.0,
-                    transform=_WHOLE,
+                    overlap=1.0,
+                    transform=WHOLE,
                     identical=True,
                 )
                 for other in others
@@ -173,81 +171,35 @@ class _Search:
 
     def _between(self, left: int, right: int, weights: tuple[Path, str]) -> list[NearDuplicatePair]:
         """Pairs of one dataset and another, or of one with itself."""
-        if self._manifests[left].table.empty or self._manifests[right].table.empty:
+        manifests = [self._manifests[left], self._manifests[right]]
+        if any(manifest.table.empty for manifest in manifests):
             return []
-        squashed = _resampled_apart(self._manifests[left], self._manifests[right])
-        features = [
-            build_features(
-                self._manifests[number],
-                self._store,
-                weights,
-                squashed=squashed,
-                workers=self._workers,
-                progress=self._progress,
+        squashed = _resampled_apart(*manifests)
+        sides = [
+            side_of(
+                manifest,
+                build_features(
+                    manifest,
+                    self._store,
+                    weights,
+                    squashed=squashed,
+                    workers=self._workers,
+                    progress=self._progress,
+                ),
+                self._table,
             )
-            for number in (left, right)
+            for manifest in manifests[: 1 if left == right else 2]
         ]
-        firsts = [self._firsts(number, features[side]) for side, number in ((0, left), (1, right))]
-        lesion = [rows["lesion"].to_numpy(np.int64) for rows in firsts]
-        vectors = [centred(item.embeddings) for item in features]
-        wanted = self._candidates(features, vectors, lesion, apart=left != right)
-        self._compared += len(wanted)
-        found = compare(
-            features[0], features[1], wanted, REVIEW, workers=self._workers, progress=self._progress
+        pairs, compared = pairs_between(
+            sides[0],
+            sides[-1],
+            weights=weights[0],
+            squashed=squashed,
+            workers=self._workers,
+            progress=self._progress,
         )
-        return [self._pair(item, firsts, vectors, squashed) for item in found]
-
-    def _candidates(
-        self,
-        features: Sequence[Features],
-        vectors: Sequence[npt.NDArray[np.float32]],
-        lesion: Sequence[npt.NDArray[np.int64]],
-        *,
-        apart: bool,
-    ) -> npt.NDArray[np.int64]:
-        """Pairs of rows [P, 2], sorted, by embeddings and by words of local features."""
-        words = word_vectors(features if apart else features[:1], workers=self._workers)
-        found = []
-        for kind, count in ((vectors, BY_NETWORK), ((words[0], words[-1]), BY_WORDS)):
-            near = nearest(kind[0], kind[1], (lesion[0], lesion[1]), count, workers=self._workers)
-            found.append(near if apart else np.sort(near, 1))
-            if apart:
-                back = nearest(
-                    kind[1], kind[0], (lesion[1], lesion[0]), count, workers=self._workers
-                )
-                found.append(back[:, ::-1])
-        return np.unique(np.concatenate(found), axis=0)
-
-    def _firsts(self, number: int, features: Features) -> pd.DataFrame:
-        """The first row of the table for each distinct image, in the order of the features."""
-        rows = self._table[self._table["dataset"] == self._manifests[number].name]
-        rows = rows.drop_duplicates("pixel_digest")
-        return rows.iloc[np.argsort(rows_of(rows, features))]
-
-    def _pair(
-        self,
-        found: Found,
-        firsts: Sequence[pd.DataFrame],
-        vectors: Sequence[npt.NDArray[np.float32]],
-        squashed: bool,
-    ) -> NearDuplicatePair:
-        rows = (firsts[0].iloc[found.left], firsts[1].iloc[found.right])
-        sizes = [canvas_size(row["width"], row["height"], squashed=squashed) for row in rows]
-        left, right = (self._name(row) for row in rows)
-        similarity = float(vectors[0][found.left] @ vectors[1][found.right])
-        matrix = found.matrix
-        if left.dataset == right.dataset and right.image_id < left.image_id:
-            left, right, sizes = right, left, sizes[::-1]
-            matrix = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
-        return NearDuplicatePair(
-            left=left,
-            right=right,
-            verdict="duplicate" if found.inliers >= DUPLICATE else "review",
-            inliers=found.inliers,
-            similarity=round(similarity, 6),
-            transform=_in_fractions(matrix, sizes[0], sizes[1]),
-            mirrored=found.mirrored,
-        )
+        self._compared += compared
+        return pairs
 
     def _notes(self) -> tuple[str, ...]:
         return tuple(
@@ -273,13 +225,10 @@ def _scope(weights: tuple[Path, str] | None) -> tuple[tuple[str, ...], tuple[str
     ), ()
 
 
-def _in_fractions(
-    matrix: npt.NDArray[np.float64], left: tuple[int, int], right: tuple[int, int]
-) -> tuple[float, float, float, float, float, float]:
-    """A transform between canvases of (width, height) as one between fractions of the images."""
-    x, y = matrix / np.array(right, float)[:, None] * np.array([*left, 1.0])
-    a, b, c, d, e, f = (round(float(value), 6) for value in (*x, *y))
-    return a, b, c, d, e, f
+def _is_near_duplicate(pair: NearDuplicatePair) -> bool:
+    """Whether two pictures are alike as a whole, not only in the skin that they share."""
+    alike = pair.similarity >= ALIKE or pair.inliers >= EVIDENT
+    return pair.identical or (alike and pair.overlap >= SHARED)
 
 
 def _resampled_apart(left: Manifest, right: Manifest) -> bool:

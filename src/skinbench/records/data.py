@@ -344,7 +344,9 @@ class NearDuplicatePair:
     """Local features, at different places, that one transform maps from left to right;
     0 where all pixels are equal."""
     similarity: float
-    """Cosine of the two embeddings, -1..1."""
+    """Cosine of the two embeddings, left turned and mirrored as right shows it, -1..1."""
+    overlap: float
+    """Area that both pictures show over the area that either shows, 0..1."""
     transform: tuple[float, float, float, float, float, float]
     """(a, b, c, d, e, f): left (x, y) is right (a x + b y + c, d x + e y + f), both as fractions
     of their image's width and height."""
@@ -381,6 +383,10 @@ class NearDuplicates:
     lesion, or same image id) are left out."""
     groups: tuple[NearDuplicateGroup, ...]
     """Connected components of the pairs, over lesions."""
+    other_views: tuple[NearDuplicatePair, ...] = ()
+    """Pairs with as many common features that are not alike as pictures: one of them is zoomed,
+    shifted onto a neighbouring lesion, or taken in other light. They share skin, so they are no
+    less a leak; they are neither in `pairs` nor in `groups`."""
     looked_for: tuple[str, ...] = ()
     """What was compared, by which means, e.g. the network's file name."""
     not_looked_for: tuple[str, ...] = ()

@@ -15,9 +15,11 @@ Vectors = Any
 _BLOCK = 512
 
 
-def centred(embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Embeddings [N, E] less their mean, to length 1: what all images share says nothing."""
-    moved = embeddings - embeddings.mean(0, keepdims=True)
+def centred(
+    embeddings: npt.NDArray[np.float32], mean: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Embeddings [N, E] less the mean [E], to length 1: what all images share says nothing."""
+    moved = embeddings - mean
     length = np.linalg.norm(moved, axis=1, keepdims=True)
     unit: npt.NDArray[np.float32] = moved / np.maximum(length, 1e-12)
     return unit

@@ -21,7 +21,7 @@ from skinbench.records import Manifest
 from skinbench.store import Store, content_digest
 
 Progress = Callable[[str, int, int], None]
-VERSION = 1
+VERSION = 2
 """Raised whenever the numbers of this part change."""
 SMALLEST, LARGEST = 112, 200
 """Pixels: the longer side of what local features are looked for in; smaller images are enlarged."""
@@ -137,8 +137,8 @@ class _Work:
         small = np.empty((len(rows), SIDE, SIDE, 3), np.uint8)
         keypoints = []
         for place, row in enumerate(rows):
-            image = _decode(self._paths[row], self._digests[row])
-            small[place] = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+            image = decode_file(self._paths[row], self._digests[row])
+            small[place] = network_input(image)
             size = canvas_size(*image.size, squashed=self._squashed)
             grey = image.convert("L")
             if grey.size != size:
@@ -147,7 +147,17 @@ class _Work:
         return self._embedder.embed(small).astype(np.float16), keypoints
 
 
-def _decode(path: Path, digest: str) -> Image.Image:
+def network_input(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """An image as the network sees it [SIDE, SIDE, 3]."""
+    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+
+
+def decode_file(path: Path, digest: str) -> Image.Image:
+    """An image file, RGB.
+
+    Raises:
+        DataError: it is gone, or is not the one that the manifest was made from.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -11,8 +11,9 @@ MOST = 300
 """Keypoints kept of one image, the strongest first."""
 _CONTRAST, _EDGE = 0.005, 12.0
 """Skin is soft: OpenCV's 0.04 finds 10 keypoints or fewer in half of HAM10000 at 200x150."""
-_DARK, _RIM, _MARGIN = 40, 0.001, 8
-"""Grey values below, the least share of an image, and pixels around it: a black frame."""
+_DARK, _SHADE, _RIM, _MARGIN = 40, 0.35, 0.001, 0.06
+"""A dark rim: grey values below the first number or this share of the image's median, over the
+least share of its area; and the share of the longer side that is left out around it."""
 
 
 def _mirror() -> npt.NDArray[np.int64]:
@@ -46,7 +47,8 @@ def dark_rim(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """
     import cv2
 
-    count, parts, facts, _ = cv2.connectedComponentsWithStats((grey < _DARK).astype(np.uint8))
+    limit = max(_DARK, _SHADE * float(np.median(grey)))
+    count, parts, facts, _ = cv2.connectedComponentsWithStats((grey < limit).astype(np.uint8))
     height, width = grey.shape
     rim = np.zeros(count, bool)
     for part in range(1, count):
@@ -55,7 +57,8 @@ def dark_rim(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         rim[part] = touches and area >= _RIM * grey.size
     dark = rim[parts].astype(np.uint8)
     if dark.any():
-        dark = cv2.dilate(dark, np.ones((2 * _MARGIN + 1, 2 * _MARGIN + 1), np.uint8))
+        width = 2 * round(_MARGIN * max(grey.shape)) + 1
+        dark = cv2.dilate(dark, np.ones((width, width), np.uint8))
     return np.asarray(dark, bool)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from skinbench.learn.near.geometry import inverse
 from skinbench.learn.near.keypoints import MIRROR
 
 Floats = npt.NDArray[np.float64]
@@ -77,7 +78,15 @@ def promising(left: Local, rights: Sequence[Local]) -> list[bool]:
 
 
 def match(left: Local, right: Local) -> Match:
-    """The better of the direct and the mirrored match of (unit descriptors, points)."""
+    """The best match of two images, direct or mirrored, found from either side."""
+    there = _match(left, right)
+    back = _match(right, left)
+    if back.inliers <= there.inliers:
+        return there
+    return Match(inliers=back.inliers, matrix=inverse(back.matrix), mirrored=back.mirrored)
+
+
+def _match(left: Local, right: Local) -> Match:
     best = NONE
     if min(len(left[1]), len(right[1])) < 2:
         return best
