@@ -396,6 +396,7 @@ def found_pairs(*pairs: tuple[str, str, str]) -> NearDuplicates:
             verdict=verdict,  # type: ignore[arg-type]
             inliers=20,
             similarity=0.9,
+            overlap=0.9,
             transform=(1, 0, 0, 0, 1, 0),
         )
         for left, right, verdict in pairs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -26,6 +27,7 @@ def found(*pairs: tuple[str, str, str, int]) -> NearDuplicates:
             verdict=verdict,  # type: ignore[arg-type]
             inliers=inliers,
             similarity=0.9,
+            overlap=0.9,
             transform=(1, 0, 0, 0, 1, 0),
         )
         for left, right, verdict, inliers in pairs
@@ -49,6 +51,14 @@ def test_the_surest_come_first_and_a_group_stays_together() -> None:
     assert names(shown) == ["ab duplicate", "bd review", "ef duplicate"]
     assert [item.lesions for item in shown] == [3, 3, 2]
     assert [item.contradicting for item in shown] == [True, False, False]
+
+
+def test_other_views_of_the_same_skin_come_after_duplicates() -> None:
+    views = found(("e", "f", "duplicate", 90), ("a", "d", "review", 9)).pairs
+    known = KnownPairs(found=replace(found(("a", "b", "duplicate", 12)), other_views=views))
+    shown = names(candidates(made(), [], known))
+    assert shown == ["ab duplicate", "ad review", "ef other view"]
+    assert [f"{left.image_id}{right.image_id}" for left, right in known.detected()] == ["ab", "ef"]
 
 
 def test_equal_images_need_no_search_and_one_lesion_is_no_news() -> None:

@@ -73,6 +73,7 @@ def search(*names: str, pairs: tuple[tuple[str, str, str, str], ...] = ()) -> Ne
                 verdict="duplicate",
                 inliers=30,
                 similarity=1.0,
+                overlap=0.9,
                 transform=(1, 0, 0, 0, 1, 0),
             )
             for a, i, b, j in pairs

@@ -11,9 +11,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from skinbench.data.sharing import KnownPairs, image_facts
-from skinbench.records import ImageName, Manifest, Pair, SplitTable
+from skinbench.records import ImageName, Manifest, NearDuplicatePair, Pair, SplitTable
 
 Key = frozenset[tuple[str, str]]
+Evidence = Literal["same file", "same pixels", "duplicate", "other view", "review", "decided"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +23,9 @@ class Candidate:
 
     left: ImageName
     right: ImageName
-    evidence: Literal["same file", "same pixels", "duplicate", "review", "decided"]
-    """From certain to faint; `decided`: in the file of pairs alone."""
+    evidence: Evidence
+    """From certain to faint; `other view`: the same skin, zoomed, shifted or in other light;
+    `decided`: in the file of pairs alone."""
     inliers: int = 0
     """Local features in the same places, where a search has compared them."""
     labels: tuple[str | None, str | None] = (None, None)
@@ -75,7 +77,7 @@ def candidates(
     return [item for _, item in made]
 
 
-_ORDER = ("same file", "same pixels", "duplicate", "review", "decided")
+_ORDER = ("same file", "same pixels", "duplicate", "other view", "review", "decided")
 
 
 def _rank(item: Candidate) -> tuple[object, ...]:
@@ -109,13 +111,17 @@ def _equal(facts: pd.DataFrame) -> Iterator[Candidate]:
 
 
 def _searched(known: KnownPairs) -> Iterator[Candidate]:
-    for pair in known.found.pairs if known.found else ():
-        yield Candidate(
-            left=pair.left,
-            right=pair.right,
-            evidence="same pixels" if pair.identical else pair.verdict,
-            inliers=pair.inliers,
-        )
+    if known.found is None:
+        return
+    for pair in known.found.pairs:
+        evidence: Evidence = "same pixels" if pair.identical else pair.verdict
+        yield _candidate(pair, evidence)
+    for pair in known.found.other_views:
+        yield _candidate(pair, "other view" if pair.verdict == "duplicate" else "review")
+
+
+def _candidate(pair: NearDuplicatePair, evidence: Evidence) -> Candidate:
+    return Candidate(left=pair.left, right=pair.right, evidence=evidence, inliers=pair.inliers)
 
 
 def _decided(known: KnownPairs) -> Iterator[Candidate]:

@@ -65,8 +65,8 @@ class KnownPairs:
         return [_images_of(pair) for pair in self.decided if pair.decision == "different"]
 
     def detected(self) -> list[Link]:
-        """Pairs that the search is sure of."""
-        found = self.found.pairs if self.found else ()
+        """Pairs that the search is sure of, other views of the same skin among them."""
+        found = (*self.found.pairs, *self.found.other_views) if self.found else ()
         return [(pair.left, pair.right) for pair in found if pair.verdict == "duplicate"]
 
 

@@ -44,14 +44,16 @@ def _renamed(found: NearDuplicates, names: dict[str, str]) -> NearDuplicates:
     def pair_of(pair: NearDuplicatePair) -> NearDuplicatePair:
         return replace(pair, left=name_of(pair.left), right=name_of(pair.right))
 
+    def pairs_of(pairs: Iterable[NearDuplicatePair]) -> tuple[NearDuplicatePair, ...]:
+        return tuple(
+            pair_of(pair) for pair in pairs if {pair.left.dataset, pair.right.dataset} <= set(here)
+        )
+
     return replace(
         found,
         datasets={here[old]: digest for old, digest in found.datasets.items() if old in here},
-        pairs=tuple(
-            pair_of(pair)
-            for pair in found.pairs
-            if pair.left.dataset in here and pair.right.dataset in here
-        ),
+        pairs=pairs_of(found.pairs),
+        other_views=pairs_of(found.other_views),
         groups=tuple(
             replace(group, images=tuple(map(name_of, group.images)))
             for group in found.groups

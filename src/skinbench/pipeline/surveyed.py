@@ -132,8 +132,9 @@ def _known_pairs(
     if look == "always" or (look == "asked" and asked):
         with clock.stage("near-duplicates") as entry:
             found = _search(suite, manifests, options, clock)
-            sure = sum(pair.verdict == "duplicate" for pair in found.pairs)
-            entry["detail"] = f"{sure:,} pairs, {len(found.pairs) - sure:,} to be looked at"
+            pairs = (*found.pairs, *found.other_views)
+            sure = sum(pair.verdict == "duplicate" for pair in pairs)
+            entry["detail"] = f"{counted(sure, 'pair')}, {len(pairs) - sure:,} to be looked at"
         return KnownPairs(found=found, asked=True)
     stored = stored_near_duplicates(manifests.values(), options.store)
     if stored is not None:

@@ -18,6 +18,7 @@ _EVIDENCE = {
     "same file": "the same file, byte by byte",
     "same pixels": "equal in every pixel",
     "duplicate": "near-duplicate",
+    "other view": "another view of the same skin",
     "review": "may be a near-duplicate",
     "decided": "decided before; no search names it",
 }
@@ -120,7 +121,7 @@ def _card(item: Candidate, picture: Callable[[str, str], bytes]) -> Card:
     detail = [f"{item.inliers} local features in the same places"] if item.inliers else []
     if item.lesions > 2:
         detail.append(f"links {item.lesions} lesions with its neighbours here")
-    sure = item.evidence in ("same file", "same pixels", "duplicate")
+    sure = item.evidence in ("same file", "same pixels", "duplicate", "other view")
     return Card(
         sides=(left, right),
         evidence=_EVIDENCE[item.evidence],
