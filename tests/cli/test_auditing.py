@@ -5,12 +5,21 @@ import json
 import re
 import shutil
 import sys
+import types
 
 import pytest
+import yaml
 from PIL import Image
 
-from skinbench.records import AuditReport, OverlapReport
-from skinbench.store import from_plain
+from skinbench.data.stored_pairs import RESULT
+from skinbench.records import (
+    AuditReport,
+    ImageName,
+    NearDuplicatePair,
+    NearDuplicates,
+    OverlapReport,
+)
+from skinbench.store import from_plain, write_json
 from tests.data.ham10000.make import make as make_ham
 from tests.suite.texts import with_changes, write
 
@@ -242,3 +251,73 @@ def test_datasets_that_are_not_there(shell, archive, monkeypatch, tmp_path):
     assert "isic2019" in shell.error("audit", "--datasets", "isic2019", code=1)
     monkeypatch.setenv("SKINBENCH_DATA", str(tmp_path / "nowhere"))
     assert "SKINBENCH_DATA is not a folder" in shell.error("audit", "--datasets", code=1)
+
+
+# --- a search, by a stand-in ---
+
+
+def stand_in(asked):
+    """A module in place of the search: i02 and i08 are near-duplicates."""
+
+    def find(manifests, store, *, weights, workers, progress):
+        asked.append(weights)
+        pair = NearDuplicatePair(
+            left=ImageName(dataset="drawn", image_id="i02"),
+            right=ImageName(dataset="drawn", image_id="i08"),
+            verdict="duplicate",
+            inliers=33,
+            similarity=0.9,
+            overlap=0.9,
+            transform=(1, 0, 0, 0, 1, 0),
+        )
+        found = NearDuplicates(
+            datasets={item.name: item.digest for item in manifests},
+            images=12,
+            compared=1,
+            pairs=(pair,),
+            groups=(),
+        )
+        store.publish("duplicates", "made", lambda folder: write_json(folder / RESULT, found))
+        return found
+
+    module = types.ModuleType("skinbench.learn.duplicates")
+    module.find_near_duplicates = find
+    return module
+
+
+def test_what_a_search_finds_is_a_leak_and_kept_together_by_lesion(shell, twins, tmp_path):
+    asked: list[object] = []
+    shell.monkeypatch.setitem(sys.modules, "skinbench.learn.duplicates", stand_in(asked))
+    shell.monkeypatch.delenv("SKINBENCH_WEIGHTS", raising=False)
+    words = ("audit", twins, "--set", "audit.near_duplicates=true", "--json")
+    done = shell(*words)
+    near = [f for f in done.json["audit"]["findings"] if f["kind"] == "near_duplicate"]
+    assert [(f["examples"], f["partners"], f["advisory"]) for f in near] == [
+        (["i08"], ["i02"], False)
+    ]
+    assert asked == [None]
+    assert "searching for near-duplicates" in done.err
+    (tmp_path / "w").mkdir()
+    shell.monkeypatch.setenv("SKINBENCH_WEIGHTS", str(tmp_path / "w"))
+    shell(*words)
+    shell(*words, "--set", "audit.weights=mine.safetensors")
+    assert asked[1:] == [tmp_path / "w", (tmp_path / "mine.safetensors").resolve()]
+    text = yaml.safe_load(twins.read_text())
+    text["splits"] = {"by_lesion": {"data": "drawn", "group": "lesion", "test": 0.3, "val": 0.2}}
+    twins.write_text(yaml.safe_dump(text))
+    found = shell(*words).json
+    assert "near_duplicate" not in {f["kind"] for f in found["audit"]["findings"]}
+    (pair,) = [item for item in found["pairs"] if item["evidence"] == "duplicate"]
+    assert pair["crosses"] == []
+
+
+def test_an_earlier_search_is_told_to_a_suite_that_does_not_ask(shell, twins):
+    shell.monkeypatch.setitem(sys.modules, "skinbench.learn.duplicates", stand_in([]))
+    shell("audit", twins, "--near-duplicates")
+    done = shell("audit", twins, "--set", "leakage=error", "--json")
+    near = [f for f in done.json["audit"]["findings"] if f["kind"] == "near_duplicate"]
+    assert [f["advisory"] for f in near] == [True]
+    assert "near-duplicate" not in done.json["refused"]
+    assert "told, not acted on" in " ".join(shell("audit", twins).out.split())
+    plan, audit = (shell(word, twins, "--json").json for word in ("plan", "audit"))
+    assert plan["leaks"] == audit["leaks"]
