@@ -1,6 +1,6 @@
 import dataclasses
 import hashlib
-import os
+import random
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from tests.data.archives import zipped
 from tests.data.served import Server
 
 QUICK = Patience(timeout=5, attempts=2, pause=lambda seconds: None)
-PHOTOS = zipped({f"ISIC_{i}.jpg": os.urandom(3000) for i in range(4)})
+PHOTOS = zipped({f"ISIC_{i}.jpg": random.Random(i).randbytes(3000) for i in range(4)})
 MASKS = zipped({"masks/ISIC_0.png": b"mask", "masks/LICENSE.txt": b"terms"})
 TABLE = b"image_id,dx\n" * 50
 NAMES = ["images/ISIC_0.jpg", "images/ISIC_1.jpg", "images/ISIC_2.jpg", "images/ISIC_3.jpg"]

@@ -16,7 +16,7 @@ from skinbench.learn.near.features import Features
 from skinbench.learn.near.matching import FIRST, NONE, Local, match, promising, unit_descriptors
 
 Progress = Callable[[str, int, int], None]
-_PART = 2000
+_PART = 1000
 """Pairs that one thread takes at a time."""
 
 
@@ -68,7 +68,7 @@ def compare(
 def _part(
     left: Features, right: Features, pairs: npt.NDArray[np.int64], fewest: int
 ) -> list[Found]:
-    @functools.lru_cache(maxsize=4000)
+    @functools.lru_cache(maxsize=1000)
     def strongest(row: int) -> Local:
         return _local(right, row, FIRST)
 

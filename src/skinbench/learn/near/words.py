@@ -24,7 +24,7 @@ STRONGEST = 150
 """Keypoints of an image that are made into words."""
 _WIDTH = 32
 """Principal components of a descriptor."""
-_SAMPLE, _ROUNDS, _BLOCK = 60_000, 4, 8192
+_SAMPLE, _ROUNDS, _BLOCK = 60_000, 4, 2048
 
 
 @dataclass(frozen=True, kw_only=True)
