@@ -21,7 +21,7 @@ from skinbench.records import (
 from skinbench.store import content_digest
 from skinbench.suite import RowSettings, Suite, SuiteRow
 from skinbench.suite.rows import plain
-from skinbench.suite.schema import Choice
+from skinbench.suite.settings import Choice
 
 PLAIN_MODELS = ("majority", "metadata_only", "nearest_neighbour")
 """Baselines without a network, beside every split of every suite."""

@@ -17,7 +17,7 @@ from skinbench.data.taxonomy import LabelRequest
 from skinbench.records import AuditReport, CleaningPolicy, Manifest, Pair, SplitTable
 from skinbench.store import Store
 from skinbench.suite import Suite, evaluated_rows
-from skinbench.suite.schema import Labels
+from skinbench.suite.source import Labels
 
 
 def read_manifests(

@@ -10,16 +10,10 @@ from skinbench.suite.loader import (
     suite_to_yaml,
 )
 from skinbench.suite.rows import SuiteRow, derived_members, evaluated_rows, expand_rows
-from skinbench.suite.schema import (
-    Check,
-    Claim,
-    DataSource,
-    Derived,
-    Evaluate,
-    RowSettings,
-    Split,
-    SuiteFile,
-)
+from skinbench.suite.schema import Check, Derived, Evaluate, SuiteFile
+from skinbench.suite.settings import Claim, RowSettings
+from skinbench.suite.source import DataSource
+from skinbench.suite.split import Split
 
 __all__ = [
     "Check",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from skinbench import registry
-from skinbench.suite.schema import RowFile, SuiteFile
+from skinbench.suite.schema import SuiteFile
+from skinbench.suite.settings import RowFile
 
 
 def suite_schema() -> dict[str, Any]:

@@ -11,7 +11,8 @@ from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records.scoring import SLICES
 from skinbench.suite.document import Document, Key
 from skinbench.suite.rows import SuiteRow, matching
-from skinbench.suite.schema import Claim, SuiteFile
+from skinbench.suite.schema import SuiteFile
+from skinbench.suite.settings import Claim
 
 _BEST = re.compile(r"best [1-9]\d*")
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from skinbench.registry import suggest
 from skinbench.suite.document import Document, Key
-from skinbench.suite.schema import Claim, Evaluate, RowFile, RowSettings, SuiteFile
+from skinbench.suite.schema import Evaluate, SuiteFile
+from skinbench.suite.settings import Claim, RowFile, RowSettings
 from skinbench.suite.validation import validate
 
 # Keys of a grid whose list is one value, not an axis.
