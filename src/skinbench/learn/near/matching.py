@@ -19,8 +19,9 @@ RATIO = 0.85
 """Lowe's ratio: a match is nearer than this times the second nearest."""
 FEWEST = 4
 """Fewer matches than this are not looked at."""
-FIRST, _PROMISING = 150, 4
-"""Features compared first, and how many one transform must explain before all are compared."""
+FIRST, _PROMISING = 110, 4
+"""Features compared first, and how many one transform must explain before all are compared: of 106
+pairs across lesion ids in HAM10000 one is lost so, at half the time of 150 features."""
 _MIRROR = torch.from_numpy(MIRROR)
 _LOOSE, _TIGHT = 8.0, 3.0
 """Pixels on the canvas: an inlier of a keypoint's own frame, and of the fitted transform."""
