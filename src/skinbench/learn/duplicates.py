@@ -38,7 +38,7 @@ from skinbench.records import (
 from skinbench.store import Store, content_digest, read_record, write_json
 
 Progress = Callable[[str, int, int], None]
-SEARCH_VERSION = 3
+SEARCH_VERSION = 4
 """Raised whenever the numbers of candidates or matching change."""
 ALIKE, SHARED, EVIDENT = 0.62, 0.5, 60
 """A near-duplicate shares this much of the frame, and either looks alike to the network or has this
