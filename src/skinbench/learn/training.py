@@ -15,7 +15,7 @@ import torch
 from skinbench import registry
 from skinbench.errors import SkinbenchError
 from skinbench.learn.arrays import FitArrays, Part, Sources, load_arrays
-from skinbench.learn.batches import build_augment, cut, drawn_order, epoch_order
+from skinbench.learn.batches import build_augment, cut, drawn_order, epoch_order, view_names
 from skinbench.learn.checkpoint import Checkpoint, Scalars, load_checkpoint, save_checkpoint
 from skinbench.learn.features import build_features, open_features
 from skinbench.learn.network import Encoders
@@ -103,20 +103,25 @@ class Training:
     def _view(self, part: Part, *, augmented: bool) -> View:
         spec, network = self.spec, self.network
         if network.encoder is None:
-            return FeatureView(network, part, None, part.rows, spec.train)
+            return FeatureView(network, part, (), part.rows, spec.train)
         if spec.stored_features:
-            features = [self._features(dataset) for dataset in self.arrays.datasets]
-            sizes = {index: len(tensor) for index, tensor in enumerate(features)}
-            joined = features[0] if len(features) == 1 else torch.cat(features)
+            names = view_names(spec.train.augment) if augmented else ()
+            views = [self._features(view) for view in names or ("none",)]
+            sizes = {index: len(tensor) for index, tensor in enumerate(views[0])}
+            joined = [parts[0] if len(parts) == 1 else torch.cat(parts) for parts in views]
             rows = feature_rows(self.arrays, part, sizes)
             return FeatureView(network, part, joined, rows, spec.train)
         augment = build_augment(spec.train.augment) if augmented else None
         return PixelView(network, self.arrays, part, augment, spec.train)
 
-    def _features(self, dataset: str) -> torch.Tensor:
+    def _features(self, view: str) -> list[torch.Tensor]:
+        """Features of one view of each dataset."""
         shared, spec = self._shared, self.spec
-        digest = build_features(spec, dataset, shared.store, weights=shared.weights)
-        return shared.features(digest)
+        digests = [
+            build_features(spec, dataset, shared.store, weights=shared.weights, view=view)
+            for dataset in self.arrays.datasets
+        ]
+        return [shared.features(digest) for digest in digests]
 
     # --- checkpoints ---
 
@@ -174,6 +179,7 @@ class Training:
         started, epoch = time.perf_counter(), self._progress.epoch + 1
         seed, learning_rate = self.spec.train.seed, learning_rate_of(self._optimiser)
         torch.manual_seed(derive_seed(seed, DRAWS, epoch))
+        self._train_view.start_epoch(epoch)
         order = self._order(epoch)
         train_loss = self._learn(order)
         scores = self._validate()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import nn
 from skinbench.learn.arrays import FitArrays, Part
 from skinbench.learn.batches import to_unit
 from skinbench.learn.network import Network
-from skinbench.learn.runtime import autocast
+from skinbench.learn.runtime import VIEWS, autocast, derive_seed
 from skinbench.records import TrainSpec
 
 Ints = npt.NDArray[np.int64]
@@ -24,6 +24,10 @@ class View(Protocol):
 
     labels: torch.Tensor
     """[N] int64 on the network's device."""
+
+    def start_epoch(self, epoch: int) -> None:
+        """What is drawn from here on is the epoch's, whatever was drawn before."""
+        ...
 
     def logits(self, positions: Ints) -> torch.Tensor:
         """Logits [B, C] float32 of the network at these positions."""
@@ -36,22 +40,24 @@ class FeatureView:
     Args:
         network: its head is trained.
         part: labels and metadata.
-        features: [R, F] float32 over all rows of the datasets; None where no image is read.
+        features: [R, F] float32 over all rows of the datasets for each fixed view of the images;
+            none where no image is read.
         rows: [N] row in `features` for each position.
-        train: precision.
+        train: precision and seed.
     """
 
     def __init__(
         self,
         network: Network,
         part: Part,
-        features: torch.Tensor | None,
+        features: Sequence[torch.Tensor],
         rows: Ints,
         train: TrainSpec,
     ) -> None:
         device = network.mean.device
         self._network, self._train = network, train
-        self._features = None if features is None else features.to(device)
+        self._features = [tensor.to(device) for tensor in features]
+        self._draws = np.random.default_rng(0)
         self._rows = torch.from_numpy(rows).to(device)
         self._metadata = metadata_tensor(part, device)
         self._device = device
@@ -61,14 +67,29 @@ class FeatureView:
         """Logits [B, C] float32 of the head at these positions."""
         where = torch.from_numpy(positions).to(self._device)
         features = metadata = None
-        if self._features is not None:
-            # index_select copies into torch's own aligned memory: the same bits in any pack.
-            features = self._features.index_select(0, self._rows.index_select(0, where))
+        if self._features:
+            features = self._take(self._rows.index_select(0, where))
         if self._metadata is not None:
             metadata = self._metadata.index_select(0, where)
         with autocast(self._train):
             logits: torch.Tensor = self._network.head(features, metadata)
         return logits.float()
+
+    def start_epoch(self, epoch: int) -> None:
+        """Draw views from here on as this epoch does."""
+        self._draws = np.random.default_rng(derive_seed(self._train.seed, VIEWS, epoch))
+
+    def _take(self, rows: torch.Tensor) -> torch.Tensor:
+        """Features [B, F] of rows, each image in a view of its own where there are several."""
+        # index_select copies into torch's own aligned memory: the same bits in any pack.
+        found = self._features[0].index_select(0, rows)
+        if len(self._features) > 1:
+            drawn = torch.from_numpy(self._draws.integers(len(self._features), size=len(rows)))
+            drawn = drawn.to(self._device)
+            for index, features in enumerate(self._features[1:], start=1):
+                here = torch.nonzero(drawn == index)[:, 0]
+                found[here] = features.index_select(0, rows.index_select(0, here))
+        return found
 
 
 class PixelView:
@@ -95,6 +116,9 @@ class PixelView:
         self._augment, self._train, self._device = augment, train, device
         self._metadata = metadata_tensor(part, device)
         self.labels = torch.from_numpy(part.labels).to(device)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Nothing: transforms draw from torch's global generator."""
 
     def logits(self, positions: Ints) -> torch.Tensor:
         """Logits [B, C] float32 of the network at these positions."""

@@ -114,7 +114,7 @@ class FitMaker:
             input=_named("inputs", settings.input.name, settings.input.options),
             technique=_named("techniques", settings.technique.name, settings.technique.options),
             train=_train(settings, augment, seed),
-            stored_features=settings.model.frozen and not augment and uses_image,
+            stored_features=settings.model.frozen and uses_image and _fixed(augment),
             versions=_versions(entries, network=settings.model.name not in PLAIN_MODELS),
         )
 
@@ -192,6 +192,13 @@ def _named(kind: str, name: str, options: Mapping[str, object]) -> NamedSpec:
     return NamedSpec(name=name, options={**entry.options, **options})
 
 
+def _fixed(augment: Sequence[NamedSpec]) -> bool:
+    """Whether a network sees no more than a fixed number of views of each image."""
+    entries = [registry.augments.get(item.name) for item in augment]
+    views = [entry for entry in entries if entry.views is not None]
+    return len(views) <= 1 and all(entry.views or entry.everywhere for entry in entries)
+
+
 def _augments(choices: Sequence[Choice]) -> tuple[NamedSpec, ...]:
     """Presets are written out, so that a change of a preset is a change of the spec."""
     found: list[NamedSpec] = []
@@ -232,6 +239,11 @@ def _optimizer(values: Mapping[str, Any]) -> NamedSpec:
     return NamedSpec(name=values["name"], options=options)
 
 
+def _uses_kornia(name: str) -> bool:
+    entry = registry.augments.get(name)
+    return entry.views is None and not entry.everywhere
+
+
 def _versions(entries: Sequence[tuple[str, str]], *, network: bool) -> dict[str, str]:
     found = {stage: str(version) for stage, version in STAGE_VERSIONS.items()}
     for kind, name in entries:
@@ -239,7 +251,7 @@ def _versions(entries: Sequence[tuple[str, str]], *, network: bool) -> dict[str,
         source = registry.KINDS[kind].source_digest(name)
         found[f"{kind}/{name}"] = source or str(entry.version)
     packages = ["torch", "timm"] if network else ["scikit-learn"]
-    if any(kind == "augments" for kind, _ in entries):
+    if any(kind == "augments" and _uses_kornia(name) for kind, name in entries):
         packages.append("kornia")
     for package in packages:
         try:

@@ -16,6 +16,7 @@ from skinbench.errors import UsageError, counted
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
+from skinbench.plan.remarks import protocol_notes
 from skinbench.records import (
     Cell,
     DerivedCell,
@@ -162,6 +163,7 @@ class _Planner:
         entry = registry.models.get(model.name)
         judged = self.judging.own(str(settings.split), row)
         self._check_settings(row, entry)
+        first = self.maker.fits[self.maker.fit(row.name, 0, settings.seeds[0])]
         return Row(
             name=row.name,
             kind="fit",
@@ -171,7 +173,7 @@ class _Planner:
             split=str(settings.split),
             label_space=judged.target.name,
             classes=judged.target.classes,
-            notes=judged.notes,
+            notes=(*judged.notes, *protocol_notes(settings, first)),
             settings=plain(settings),
             claims=tuple(plain(claim) for claim in row.claims),
         )

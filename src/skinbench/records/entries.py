@@ -156,6 +156,15 @@ class AugmentEntry:
     preset: tuple[tuple[str, Options], ...] = ()
     """For a preset: (transform name, options), in order."""
     options: Options = field(default_factory=dict)
+    everywhere: bool = False
+    """Not random: the last step before a network, in training, validation and prediction. Its
+    module also has `restore(maps [B, h, w], S) -> [B, S, S]`, which puts a map of what the
+    network saw back onto the stored image."""
+    views: Callable[[Options], tuple[str, ...]] | None = None
+    """(options) -> names of a fixed number of views, drawn all alike; None for other transforms.
+    Raises UsageError."""
+    view: Callable[[npt.NDArray[np.uint8], str], npt.NDArray[np.uint8]] | None = None
+    """(images [B, S, S, 3] uint8, name of a view) -> that view of each."""
 
 
 class Replicates(Protocol):

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+
+def later(default: Any) -> Any:
+    """A field that records of earlier versions lack: left out of JSON while it has its default.
+
+    So a setting can be added to a spec without a new id for every fit that does not use it.
+    """
+    return field(default=default, metadata={"later": True})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,6 +90,8 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
                 hint = registry.suggest(option, found.options)
                 message = f"{kind.removesuffix('s')} '{name}' has no option '{option}'; {hint}"
                 raise document.error(message, (*key, "options", option))
+    for row in rows:
+        _check_views(row, document)
     for metric, class_, key in _metrics(file, rows):
         _check_class(metric, class_, key, document)
     for index, check in enumerate(file.gate):
@@ -97,6 +99,21 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
     for index, item in enumerate(file.evaluate):
         for condition in item.conditions:
             _check_condition(condition, document, ("evaluate", index, "conditions"))
+
+
+def _check_views(row: SuiteRow, document: Document) -> None:
+    """Fixed views are views that there are, and test-time views are of an image."""
+    for item in row.settings.augment:
+        entry = registry.augments.get(item.name)
+        if entry.views is not None:
+            try:
+                entry.views({**entry.options, **item.options})
+            except UsageError as error:
+                raise document.error(str(error), row.place(document, "augment")) from error
+    reads = registry.inputs.get(row.settings.input.name).uses_image
+    if row.settings.tta is not None and not reads:
+        message = f"'{row.name}' reads no image: leave `tta` out"
+        raise document.error(message, row.place(document, "tta"))
 
 
 Named = tuple[str, str, dict[str, Any], Key, str]

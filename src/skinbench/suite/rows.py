@@ -20,7 +20,7 @@ from skinbench.suite.settings import Claim, RowFile, RowSettings
 from skinbench.suite.validation import validate
 
 # Keys of a grid whose list is one value, not an axis.
-_LIST_VALUED = ("seeds", "augment", "claims")
+_LIST_VALUED = ("seeds", "augment", "claims", "tta")
 _NAME = re.compile(r"[A-Za-z0-9_./=,@-]*")
 MAX_ROWS = 10_000
 
@@ -211,6 +211,7 @@ def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         same_entry = (
             isinstance(old, dict)
             and isinstance(value, dict)
+            and ("dihedral" in old) == ("dihedral" in value)  # `augment: {dihedral: 4}` is whole
             and value.get("name", old.get("name")) == old.get("name")
         )
         merged[key] = merge(old, value) if same_entry and old else copy.deepcopy(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -86,7 +86,34 @@ class Choice(Strict):
 
 ModelField = Annotated[ModelChoice, BeforeValidator(named)]
 ChoiceField = Annotated[Choice, BeforeValidator(named)]
-AugmentField = Annotated[list[ChoiceField], BeforeValidator(listed)]
+
+
+def _viewed(value: Any) -> Any:
+    """`{dihedral: 4}` is short for `{name: dihedral, options: {views: 4}}`."""
+    if isinstance(value, dict) and set(value) == {"dihedral"}:
+        return {"name": "dihedral", "options": {"views": value["dihedral"]}}
+    return named(value)
+
+
+AugmentField = Annotated[list[Annotated[Choice, BeforeValidator(_viewed)]], BeforeValidator(listed)]
+ViewName = Literal["none", "hflip", "vflip", "rot180", "transpose", "rot90", "rot270", "transverse"]
+VIEW_NAMES: tuple[ViewName, ...] = get_args(ViewName)
+
+
+def _all_views(value: Any) -> Any:
+    """`{dihedral: 4}` is short for the names of the first four views."""
+    if not isinstance(value, dict):
+        return value
+    if set(value) != {"dihedral"} or value["dihedral"] not in (4, 8):
+        raise ValueError(
+            "expected `{dihedral: 4}`, `{dihedral: 8}`, or a list of views such as [none, hflip]"
+        )
+    return list(VIEW_NAMES[: value["dihedral"]])
+
+
+ViewsField = Annotated[
+    Annotated[list[ViewName], Field(min_length=1)] | None, BeforeValidator(_all_views)
+]
 
 
 class Claim(Strict):
@@ -114,6 +141,9 @@ class RowSettings(Strict):
     early_stopping: EarlyStopping | None = EarlyStopping()
     reduce_on_plateau: ReduceOnPlateau | None = None
     augment: AugmentField = Field(default_factory=list)
+    tta: ViewsField = Field(
+        None, description="predict the mean of these views of each image: {dihedral: 4}, or names"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     resources: Resources = Resources()
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=lambda: [0], min_length=1)
@@ -124,6 +154,13 @@ class RowSettings(Strict):
         if len(set(seeds)) < len(seeds):
             raise ValueError("names a seed twice")
         return seeds
+
+    @field_validator("tta")
+    @classmethod
+    def _each_view_once(cls, tta: list[ViewName] | None) -> list[ViewName] | None:
+        if tta is not None and len(set(tta)) < len(tta):
+            raise ValueError("names a view twice")
+        return tta
 
 
 class RowFile(RowSettings):
