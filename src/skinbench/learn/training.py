@@ -18,6 +18,7 @@ from skinbench.learn.arrays import FitArrays, Part, Sources, load_arrays
 from skinbench.learn.batches import build_augment, cut, drawn_order, epoch_order, view_names
 from skinbench.learn.checkpoint import Checkpoint, Scalars, load_checkpoint, save_checkpoint
 from skinbench.learn.features import build_features, open_features
+from skinbench.learn.losses import build_loss, build_mix, mixed_loss, sampler_of
 from skinbench.learn.network import Encoders
 from skinbench.learn.optimiser import (
     build_optimiser,
@@ -32,10 +33,9 @@ from skinbench.learn.runtime import DRAWS, derive_seed
 from skinbench.learn.saved import Weights, make_network
 from skinbench.learn.stopping import Progress, Stopping, ValScores, val_scores
 from skinbench.learn.views import FeatureView, PixelView, View, feature_rows
-from skinbench.records import EpochRecord, FitRecord, FitSpec, NamedSpec
+from skinbench.records import EpochRecord, FitRecord, FitSpec
 from skinbench.store import Store, canonical_json
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 VAL_BATCH = 256
 """Val images in one pass of a network; part of the numbers."""
 
@@ -59,7 +59,7 @@ class Shared:
         """Arrays of a fit, shared between specs that differ in what does not touch them."""
         train = spec.train
         touched: list[Any] = [spec.datasets, spec.split, spec.fold, spec.classes]
-        touched += [spec.input, spec.technique, train.image_size, train.seed]
+        touched += [spec.input, spec.techniques, train.image_size, train.seed]
         key = canonical_json(touched)
         if key not in self._arrays:
             self._arrays[key] = load_arrays(spec, self.sources)
@@ -93,7 +93,8 @@ class Training:
             spec.train.reduce_on_plateau if has_val else None,
             lower_is_better=self._stopping.lower_is_better,
         )
-        self._loss = _build_loss(spec.technique, self.arrays)
+        self._loss = build_loss(spec.techniques, self.arrays.class_counts)
+        self._mix = build_mix(spec.techniques)
         self._train_view = self._view(self.arrays.train, augmented=True)
         self._val_view = self._view(self.arrays.val, augmented=False) if has_val else None
         self._progress, self._attempts = Progress(), 1
@@ -207,10 +208,11 @@ class Training:
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         spec, arrays = self.spec, self.arrays
-        if registry.techniques.get(spec.technique.name).draw is None:
+        sampler = sampler_of(spec.techniques)
+        if registry.techniques.get(sampler.name).draw is None:
             return epoch_order(arrays.copies, spec.train.seed, epoch)
         labels, n_classes = arrays.train.labels, len(spec.classes)
-        return drawn_order(spec.technique, labels, n_classes, spec.train.seed, epoch)
+        return drawn_order(sampler, labels, n_classes, spec.train.seed, epoch)
 
     def _learn(self, order: npt.NDArray[np.int64]) -> float:
         self.network.train()
@@ -218,12 +220,18 @@ class Training:
         total = torch.zeros((), dtype=torch.float64, device=labels.device)
         for positions in cut(order, self.spec.train.batch_size):
             target = labels.index_select(0, torch.from_numpy(positions).to(labels.device))
-            loss = self._loss(self._train_view.logits(positions), target)
+            loss = self._loss_at(positions, target)
             self._optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
             total += loss.detach().double() * len(positions)
         return float(total) / len(order)
+
+    def _loss_at(self, positions: npt.NDArray[np.int64], target: torch.Tensor) -> torch.Tensor:
+        if self._mix is None:
+            return self._loss(self._train_view.logits(positions), target)
+        seen = self._train_view.mixed(positions, self._mix)
+        return mixed_loss(self._loss, seen.logits, target, seen.partner, seen.share)
 
     def _validate(self) -> ValScores | None:
         if self._val_view is None:
@@ -248,11 +256,3 @@ class Training:
             stopped_early=self._progress.stopped and self._progress.epoch < self.spec.train.epochs,
             attempts=self._attempts,
         )
-
-
-def _build_loss(technique: NamedSpec, arrays: FitArrays) -> Loss:
-    entry = registry.techniques.get(technique.name)
-    if entry.loss is None:
-        return torch.nn.functional.cross_entropy
-    loss: Loss = entry.loss(arrays.class_counts, {**entry.options, **technique.options})
-    return loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -10,13 +11,27 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from skinbench.errors import UsageError
 from skinbench.learn.arrays import FitArrays, Part
 from skinbench.learn.batches import to_unit
 from skinbench.learn.network import Network
 from skinbench.learn.runtime import VIEWS, autocast, derive_seed
 from skinbench.records import TrainSpec
+from skinbench.records.entries import Mix
 
 Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed:
+    """What a network says of a mixed batch."""
+
+    logits: torch.Tensor
+    """[B, C] float32."""
+    partner: torch.Tensor
+    """[B] position in the batch of what each image was mixed with."""
+    share: float
+    """Of each image itself."""
 
 
 class View(Protocol):
@@ -31,6 +46,10 @@ class View(Protocol):
 
     def logits(self, positions: Ints) -> torch.Tensor:
         """Logits [B, C] float32 of the network at these positions."""
+        ...
+
+    def mixed(self, positions: Ints, mix: Mix) -> Mixed:
+        """The same for a batch whose images are mixed with each other."""
         ...
 
 
@@ -74,6 +93,14 @@ class FeatureView:
         with autocast(self._train):
             logits: torch.Tensor = self._network.head(features, metadata)
         return logits.float()
+
+    def mixed(self, positions: Ints, mix: Mix) -> Mixed:
+        """Not here.
+
+        Raises:
+            UsageError: always; there is no image to mix.
+        """
+        raise UsageError("mixup and cutmix mix pixels, and this input reads none")
 
     def start_epoch(self, epoch: int) -> None:
         """Draw views from here on as this epoch does."""
@@ -122,13 +149,31 @@ class PixelView:
 
     def logits(self, positions: Ints) -> torch.Tensor:
         """Logits [B, C] float32 of the network at these positions."""
+        return self._run(self._pixels(positions), self._metadata_at(positions))
+
+    def mixed(self, positions: Ints, mix: Mix) -> Mixed:
+        """The same for mixed images; metadata are mixed in the same shares."""
+        with torch.no_grad():
+            pixels, partner, share = mix(self._pixels(positions))
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        metadata = self._metadata_at(positions)
+        if metadata is not None:
+            metadata = share * metadata + (1.0 - share) * metadata.index_select(0, partner)
+        return Mixed(logits=self._run(pixels, metadata), partner=partner, share=share)
+
+    def _pixels(self, positions: Ints) -> torch.Tensor:
         pixels = to_unit(self._arrays.gather(self._part, positions), self._device)
         if self._augment is not None:
             with torch.no_grad():
                 pixels = self._augment(pixels).contiguous(memory_format=torch.channels_last)
-        metadata = None
-        if self._metadata is not None:
-            metadata = self._metadata.index_select(0, torch.from_numpy(positions).to(self._device))
+        return pixels
+
+    def _metadata_at(self, positions: Ints) -> torch.Tensor | None:
+        if self._metadata is None:
+            return None
+        return self._metadata.index_select(0, torch.from_numpy(positions).to(self._device))
+
+    def _run(self, pixels: torch.Tensor, metadata: torch.Tensor | None) -> torch.Tensor:
         with autocast(self._train):
             logits: torch.Tensor = self._network(self._network.normalise(pixels), metadata)
         return logits.float()

@@ -102,7 +102,7 @@ class FitMaker:
         entries = [
             ("models", settings.model.name),
             ("inputs", settings.input.name),
-            ("techniques", settings.technique.name),
+            *(("techniques", item.name) for item in settings.technique.all),
             *(("augments", item.name) for item in augment),
         ]
         return FitSpec(
@@ -114,7 +114,8 @@ class FitMaker:
             input=_named("inputs", settings.input.name, settings.input.options),
             technique=_named("techniques", settings.technique.name, settings.technique.options),
             train=_train(settings, augment, seed),
-            stored_features=settings.model.frozen and uses_image and _fixed(augment),
+            also=tuple(_named("techniques", i.name, i.options) for i in settings.technique.with_),
+            stored_features=settings.model.frozen and uses_image and _fixed(settings, augment),
             versions=_versions(entries, network=settings.model.name not in PLAIN_MODELS),
         )
 
@@ -192,8 +193,10 @@ def _named(kind: str, name: str, options: Mapping[str, object]) -> NamedSpec:
     return NamedSpec(name=name, options={**entry.options, **options})
 
 
-def _fixed(augment: Sequence[NamedSpec]) -> bool:
+def _fixed(settings: RowSettings, augment: Sequence[NamedSpec]) -> bool:
     """Whether a network sees no more than a fixed number of views of each image."""
+    if any(registry.techniques.get(item.name).mix for item in settings.technique.all):
+        return False
     entries = [registry.augments.get(item.name) for item in augment]
     views = [entry for entry in entries if entry.views is not None]
     return len(views) <= 1 and all(entry.views or entry.everywhere for entry in entries)

@@ -169,7 +169,8 @@ class _Planner:
             kind="fit",
             model=model.label or model.name,
             input="-" if entry.kind == "plain" else settings.input.label or settings.input.name,
-            technique=settings.technique.label or settings.technique.name,
+            technique=settings.technique.label
+            or " + ".join(item.label or item.name for item in settings.technique.all),
             split=str(settings.split),
             label_space=judged.target.name,
             classes=judged.target.classes,

@@ -116,9 +116,19 @@ class InputEntry:
     dataset by name, and `<name>.missing` for whether a value is unknown."""
 
 
+Mix = Callable[["torch.Tensor"], tuple["torch.Tensor", "torch.Tensor", float]]
+"""Images [B, 3, H, W] -> (mixed images of the same shape, position [B] of each one's partner in
+the batch, share that each keeps of itself); draws from torch's global generator."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TechniqueEntry:
-    """A named training change: of the sampler (`copies` or `draw`), of the loss, or of both."""
+    """A named training change, of one part of training or of several.
+
+    The parts are the sampler (`copies` or `draw`), the class `weights` of cross-entropy, the
+    `smoothing` of its labels, a `loss` in its place, an `offset` of the logits while training,
+    and a `mix` of the images of a batch. Techniques of different parts go together in one row.
+    """
 
     version: int
     copies: Callable[[npt.NDArray[np.int64], int, Options, int], npt.NDArray[np.int64]] | None = (
@@ -139,10 +149,34 @@ class TechniqueEntry:
     no state: an epoch's draw depends on the fit's seed and the epoch alone, so that a restart
     repeats it."""
 
+    weights: Callable[[npt.NDArray[np.int64], Options], Floats] | None = None
+    """(class_counts [C], options) -> class weights [C] of cross-entropy, whose mean over a batch
+    is weighted: sum(w_y * nll) / sum(w_y). Counts are of the training images before `copies`."""
+    smoothing: Callable[[Options], float] | None = None
+    """(options) -> share of a label that is spread over all classes, in [0, 1)."""
+    offset: Callable[[npt.NDArray[np.int64], Options], Floats] | None = None
+    """(class_counts [C], options) -> what is added to the logits [C] while training, and not when
+    predicting."""
+    mix: Callable[[Options], Mix] | None = None
+    """(options) -> function of a batch of images in [0, 1], see `Mix`."""
+
     def __post_init__(self) -> None:
         """Refuse two samplers in one technique."""
         if self.copies is not None and self.draw is not None:
             raise ValueError("a technique has `copies` or `draw`, not both")
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Names of the parts of training that the technique changes."""
+        found = {
+            "sampler": self.copies or self.draw,
+            "weights": self.weights,
+            "smoothing": self.smoothing,
+            "loss": self.loss,
+            "offset": self.offset,
+            "mix": self.mix,
+        }
+        return frozenset(name for name, part in found.items() if part is not None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,9 +92,16 @@ class FitSpec:
     train: TrainSpec
     stored_features: bool = False
     """The head learns from stored features of a frozen encoder; no image is augmented."""
+    also: tuple[NamedSpec, ...] = later(())
+    """Techniques beside `technique`, each of another part of training."""
     versions: Mapping[str, str]
     """VERSION of each stage and catalog file involved, torch and timm major.minor; for a
     plug-in the digest of its source."""
+
+    @property
+    def techniques(self) -> tuple[NamedSpec, ...]:
+        """Every technique of the fit."""
+        return (self.technique, *self.also)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,9 @@ def suite_schema() -> dict[str, Any]:
     definitions["RowFile"] = row
     for name in ("RowSettings", "RowFile"):
         _allow_short_forms(definitions[name]["properties"])
+    beside = definitions["TechniqueChoice"]["properties"]
+    one = {"anyOf": [{"type": "string"}, beside["with"]["items"]]}
+    beside["with"] = {"anyOf": [one, {"type": "array", "items": one}]}
     _allow_lists(definitions["Derived"]["properties"], "of")
     _allow_lists(definitions["Evaluate"]["properties"], "conditions")
     definitions["Grid"] = _grid(definitions["RowFile"]["properties"])

@@ -13,6 +13,7 @@ from skinbench.suite.document import Document, Key
 from skinbench.suite.rows import SuiteRow, matching
 from skinbench.suite.schema import SuiteFile
 from skinbench.suite.settings import Claim
+from skinbench.suite.techniques import technique_problem
 
 _BEST = re.compile(r"best [1-9]\d*")
 
@@ -92,6 +93,7 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
                 raise document.error(message, (*key, "options", option))
     for row in rows:
         _check_views(row, document)
+        _check_techniques(row, document)
     for metric, class_, key in _metrics(file, rows):
         _check_class(metric, class_, key, document)
     for index, check in enumerate(file.gate):
@@ -116,6 +118,12 @@ def _check_views(row: SuiteRow, document: Document) -> None:
         raise document.error(message, row.place(document, "tta"))
 
 
+def _check_techniques(row: SuiteRow, document: Document) -> None:
+    problem = technique_problem(row.settings)
+    if problem:
+        raise document.error(problem, row.place(document, "technique"))
+
+
 Named = tuple[str, str, dict[str, Any], Key, str]
 """Kind, name, options, where the entry stands, and the field that has its name."""
 
@@ -135,8 +143,8 @@ def _row_names(rows: Sequence[SuiteRow], document: Document) -> Iterable[Named]:
         if settings.model is not None:
             key = row.place(document, "model")
             yield "models", settings.model.name, settings.model.options, key, ""
-        for kind in ("input", "technique"):
-            choice = getattr(settings, kind)
+        chosen = [("input", settings.input), *(("technique", c) for c in settings.technique.all)]
+        for kind, choice in chosen:
             yield f"{kind}s", choice.name, choice.options, row.place(document, kind), ""
         for item in settings.augment:
             yield "augments", item.name, item.options, row.place(document, "augment"), ""

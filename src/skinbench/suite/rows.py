@@ -137,6 +137,9 @@ def _label(value: Any) -> str:
     """A value's part of a row's name: `resnet50`, `none`, `patience=3,min_delta=0`."""
     if isinstance(value, dict):
         named = value.get("label") or value.get("name")
+        if named and value.get("with") and not value.get("label"):
+            beside = value["with"] if isinstance(value["with"], list) else [value["with"]]
+            named = ",".join([str(named), *(_label(item) for item in beside)])
         return str(named) if named else ",".join(f"{k}={_label(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ",".join(_label(item) for item in value)

@@ -84,6 +84,24 @@ class Choice(Strict):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class TechniqueChoice(Choice):
+    """A technique, and others beside it that change other parts of training."""
+
+    with_: Annotated[list[Annotated[Choice, BeforeValidator(named)]], BeforeValidator(listed)] = (
+        Field(
+            default_factory=list,
+            alias="with",
+            description="techniques beside it, each of another part of training",
+        )
+    )
+
+    @property
+    def all(self) -> tuple[Choice, ...]:
+        """Every technique of the row."""
+        return (self, *self.with_)
+
+
+TechniqueField = Annotated[TechniqueChoice, BeforeValidator(named)]
 ModelField = Annotated[ModelChoice, BeforeValidator(named)]
 ChoiceField = Annotated[Choice, BeforeValidator(named)]
 
@@ -132,7 +150,7 @@ class RowSettings(Strict):
 
     model: ModelField | None = None
     input: ChoiceField = Choice(name="image")
-    technique: ChoiceField = Choice(name="none")
+    technique: TechniqueField = TechniqueChoice(name="none")
     split: str | None = None
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
     epochs: Positive = 30
