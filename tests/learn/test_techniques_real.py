@@ -113,7 +113,7 @@ def heads(tmp_path_factory: pytest.TempPathFactory) -> Heads:
     root = Path(data) / "ham10000"
     manifest = read_manifest(DataRequest(name="ham", adapter="ham10000", root=root), store)
     publish_manifest(manifest, store)
-    split = grouped("l", manifest, group="lesion", test=0.2, val=0.1, seed=0)
+    split = grouped("l", manifest, group="lesion", test=0.2, val=0.1, folds=1, seed=0)
     publish_split(split, store)
     build_pixels(manifest, SIZE, store, workers=2)
     return Heads(World(store=store, manifest=manifest, split=split), file)

@@ -28,6 +28,8 @@ from skinbench.learn.optimiser import (
     plateau_state,
     restore_optimiser,
     restore_plateau,
+    scheduled_rate,
+    set_learning_rate,
 )
 from skinbench.learn.runtime import DRAWS, derive_seed
 from skinbench.learn.saved import Weights, make_network
@@ -86,6 +88,7 @@ class Training:
         self._optimiser = build_optimiser(
             spec.train.optimizer, [p for p in network.parameters() if p.requires_grad]
         )
+        self._base_rate = learning_rate_of(self._optimiser)
         has_val = len(self.arrays.val) > 0
         self._stopping = Stopping(spec.train.early_stopping, has_val=has_val)
         self._plateau = build_plateau(
@@ -178,11 +181,13 @@ class Training:
             DivergedError: a loss is not finite.
         """
         started, epoch = time.perf_counter(), self._progress.epoch + 1
-        seed, learning_rate = self.spec.train.seed, learning_rate_of(self._optimiser)
-        torch.manual_seed(derive_seed(seed, DRAWS, epoch))
+        torch.manual_seed(derive_seed(self.spec.train.seed, DRAWS, epoch))
         self._train_view.start_epoch(epoch)
         order = self._order(epoch)
-        train_loss = self._learn(order)
+        batches = cut(order, self.spec.train.batch_size)
+        self._set_rate(0, len(batches))
+        learning_rate = learning_rate_of(self._optimiser)
+        train_loss = self._learn(batches)
         scores = self._validate()
         if not math.isfinite(train_loss) or (scores and not math.isfinite(scores.log_loss)):
             raise DivergedError(
@@ -214,18 +219,27 @@ class Training:
         labels, n_classes = arrays.train.labels, len(spec.classes)
         return drawn_order(sampler, labels, n_classes, spec.train.seed, epoch)
 
-    def _learn(self, order: npt.NDArray[np.int64]) -> float:
+    def _set_rate(self, step: int, steps: int) -> None:
+        """The scheduled learning rate of a step of the epoch that follows the last one."""
+        train = self.spec.train
+        if train.schedule is not None:
+            done = self._progress.epoch + step / steps
+            rate = scheduled_rate(train.schedule, self._base_rate, train.epochs, done, 1 / steps)
+            set_learning_rate(self._optimiser, rate)
+
+    def _learn(self, batches: list[npt.NDArray[np.int64]]) -> float:
         self.network.train()
         labels = self._train_view.labels
         total = torch.zeros((), dtype=torch.float64, device=labels.device)
-        for positions in cut(order, self.spec.train.batch_size):
+        for step, positions in enumerate(batches):
+            self._set_rate(step, len(batches))
             target = labels.index_select(0, torch.from_numpy(positions).to(labels.device))
             loss = self._loss_at(positions, target)
             self._optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
             total += loss.detach().double() * len(positions)
-        return float(total) / len(order)
+        return float(total) / sum(len(positions) for positions in batches)
 
     def _loss_at(self, positions: npt.NDArray[np.int64], target: torch.Tensor) -> torch.Tensor:
         if self._mix is None:

@@ -227,12 +227,17 @@ def _train(settings: RowSettings, augment: tuple[NamedSpec, ...], seed: int) -> 
         optimizer=_optimizer(values["optimizer"]),
         early_stopping=values["early_stopping"],
         reduce_on_plateau=values["reduce_on_plateau"],
+        schedule=_schedule(values["schedule"]),
         augment=augment,
         seed=seed,
         threads=values["resources"]["cpu"],
         device="cuda" if gpu else "cpu",
         precision=precision,
     )
+
+
+def _schedule(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return {key: value for key, value in values.items() if key != "label"} if values else None
 
 
 def _optimizer(values: Mapping[str, Any]) -> NamedSpec:

@@ -70,6 +70,8 @@ class TrainSpec:
     """Intra-op threads (resources.cpu): 1 and 2 give different floats."""
     device: Literal["cpu", "cuda"]
     precision: Literal["float32", "bfloat16"]
+    schedule: Mapping[str, object] | None = later(None)
+    """name (cosine), warmup (epochs), min_lr; in place of reduce_on_plateau."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,7 @@ class EpochRecord:
     val_balanced_accuracy: float | None
     """None where the fit has no val images."""
     learning_rate: float
+    """Of its first step."""
     seconds: float
     images: int
     """Images seen in training during this epoch."""

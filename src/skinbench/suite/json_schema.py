@@ -42,7 +42,7 @@ def suite_schema() -> dict[str, Any]:
 
 def _allow_short_forms(properties: dict[str, Any]) -> None:
     """`model: resnet50` beside `model: {name: resnet50}`."""
-    for key in ("model", "input", "technique", "optimizer"):
+    for key in ("model", "input", "technique", "optimizer", "schedule"):
         properties[key] = {"anyOf": [{"type": "string"}, _bare(properties[key])]}
     item = properties["augment"]["items"]
     views = {"anyOf": [{"enum": [4, 8]}, {"type": "array", "items": {"enum": list(VIEW_NAMES)}}]}

@@ -41,6 +41,15 @@ class ReduceOnPlateau(Strict):
     min_lr: float = Field(0.0, ge=0)
 
 
+class Schedule(Strict):
+    """A learning rate that depends on the step alone, in place of `reduce_on_plateau`."""
+
+    name: Literal["cosine"] = "cosine"
+    warmup: int = Field(0, ge=0, description="epochs in which the rate rises from 0 to lr")
+    min_lr: float = Field(0.0, ge=0, description="rate at the last step")
+    label: str | None = Field(None, description="name within grid rows; default: the name")
+
+
 class Resources(Strict):
     """What one fit may use; `cpu` is also its number of threads, part of its identity."""
 
@@ -158,6 +167,7 @@ class RowSettings(Strict):
     optimizer: Annotated[Optimizer, BeforeValidator(named)] = Optimizer()
     early_stopping: EarlyStopping | None = EarlyStopping()
     reduce_on_plateau: ReduceOnPlateau | None = None
+    schedule: Annotated[Schedule | None, BeforeValidator(named)] = None
     augment: AugmentField = Field(default_factory=list)
     tta: ViewsField = Field(
         None, description="predict the mean of these views of each image: {dihedral: 4}, or names"
@@ -165,6 +175,21 @@ class RowSettings(Strict):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     resources: Resources = Resources()
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=lambda: [0], min_length=1)
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        schedule = self.schedule
+        if schedule is None:
+            return self
+        if self.reduce_on_plateau is not None:
+            raise ValueError("give `schedule` or `reduce_on_plateau`, not both (one of them null)")
+        if schedule.warmup >= self.epochs:
+            raise ValueError(
+                f"`schedule.warmup` is {schedule.warmup} of {self.epochs} epochs; make it less"
+            )
+        if schedule.min_lr >= self.optimizer.lr:
+            raise ValueError("`schedule.min_lr` must be below `optimizer.lr`")
+        return self
 
     @field_validator("seeds")
     @classmethod
