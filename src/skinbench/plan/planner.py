@@ -226,6 +226,10 @@ class _Planner:
             if (rows[member].split, rows[member].classes) != (first.split, first.classes):
                 message = f"'{member}' and '{members[0]}' differ in split or classes"
                 raise self.suite.document.error(message, ("derived", name, "of"))
+        has_val = (self.splits[first.split].table["split"] == "val").any()
+        if registry.derived.get(item.kind).learn is not None and not has_val:
+            message = f"'{item.kind}' is fitted on val, and split '{first.split}' has none"
+            raise self.suite.document.error(message, ("derived", name, "kind"))
         return Row(
             name=name,
             kind="derived",

@@ -279,10 +279,29 @@ class ConditionEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ValMembers:
+    """The members of a derived cell on the labelled val images of its fold."""
+
+    probabilities: list[npt.NDArray[np.float64]]
+    """[N, C] for each member."""
+    labels: npt.NDArray[np.int64]
+    """[N]."""
+    weights: npt.NDArray[np.float64]
+    """[N]; 1 but for a protocol that copies images before it splits."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DerivedEntry:
     """A cell made of other cells' predictions."""
 
     version: int
     combine: Callable[[list[Floats], Options], Floats]
-    """(member probabilities, each [N, C], rows aligned; options) -> [N, C] rows summing to 1."""
+    """(member probabilities, each [N, C], rows aligned; options) -> [N, C] rows summing to 1.
+    Where there is `learn`, the options have what it gave under `learnt`."""
     options: Options = field(default_factory=dict)
+    learn: Callable[[ValMembers, Options], object] | None = None
+    """(the members on val, options) -> what `combine` needs to know. It sees no test image."""
+    check: Callable[[Options], None] | None = None
+    """(options) -> None. Raises UsageError for values that cannot be, before anything is run."""
+    describe: Callable[[Any, tuple[str, ...]], str] | None = None
+    """(what `learn` gave, names of the members) -> half a sentence for the report."""

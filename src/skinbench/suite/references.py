@@ -91,6 +91,7 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
                 hint = registry.suggest(option, found.options)
                 message = f"{kind.removesuffix('s')} '{name}' has no option '{option}'; {hint}"
                 raise document.error(message, (*key, "options", option))
+    _check_derived(file, document)
     for row in rows:
         _check_views(row, document)
         _check_techniques(row, document)
@@ -116,6 +117,16 @@ def _check_views(row: SuiteRow, document: Document) -> None:
     if row.settings.tta is not None and not reads:
         message = f"'{row.name}' reads no image: leave `tta` out"
         raise document.error(message, row.place(document, "tta"))
+
+
+def _check_derived(file: SuiteFile, document: Document) -> None:
+    for name, item in file.derived.items():
+        entry = registry.derived.get(item.kind)
+        if entry.check is not None:
+            try:
+                entry.check({**entry.options, **item.options})
+            except UsageError as error:
+                raise document.error(str(error), ("derived", name, "options")) from error
 
 
 def _check_techniques(row: SuiteRow, document: Document) -> None:
