@@ -109,7 +109,7 @@ def _facts(prepared: Prepared, leaks: dict[str, str]) -> Iterator[tuple[str, str
         for note in row.notes:
             joined[note] = joined.get(note, 0) + 1
     for note, rows in joined.items():
-        yield "labels", f"{counted(rows, 'row')}: {note}", "yellow"
+        yield "note", f"{counted(rows, 'row')}: {note}", "yellow"
 
 
 def _said(finding: CleaningFinding) -> str:

@@ -5,6 +5,7 @@ A failed need blocks the fits that depend on it, by name, and nothing else.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,17 +112,17 @@ class Schedule:
         }
         if not pending:
             return "nothing to compute"
-        from skinbench.learn.features import build_features, feature_digest
+        from skinbench.learn.features import build_features, feature_digest, feature_views
 
         wanted: dict[str, list[str]] = {}
-        sources: dict[str, tuple[FitSpec, str]] = {}
+        sources: dict[str, tuple[FitSpec, str, str]] = {}
         for name, spec in pending.items():
-            for dataset in spec.datasets:
-                digest = feature_digest(spec, dataset)
+            for dataset, view in itertools.product(spec.datasets, feature_views(spec)):
+                digest = feature_digest(spec, dataset, view)
                 wanted.setdefault(digest, []).append(name)
-                sources[digest] = (spec, dataset)
+                sources[digest] = (spec, dataset, view)
         made = 0
-        for digest, (spec, dataset) in sources.items():
+        for digest, (spec, dataset, view) in sources.items():
             if self.store.has("features", digest):
                 continue
             made += 1
@@ -133,6 +134,7 @@ class Schedule:
                     weights=self.weights,
                     workers=self.cores,
                     progress=self._progress,
+                    view=view,
                 )
             except SkinbenchError as error:
                 for name in wanted[digest]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -80,10 +80,18 @@ def explain_cases(
             batch = network.normalise(to_unit(np.take(images, here, axis=0), device))
             with torch.inference_mode():
                 decided = network(batch, metadata).argmax(dim=1)
-            heat.append(
-                explainer.explain(network, layer, reshape, batch, metadata, decided.clone())
-            )
+            found = explainer.explain(network, layer, reshape, batch, metadata, decided.clone())
+            heat.append(_on_image(network, found, size))
     return np.concatenate(heat)
+
+
+def _on_image(network: Network, heat: Heat, size: int) -> Heat:
+    """Heat of what the network saw, e.g. of a crop, in its place on the stored image."""
+    if network.geometry is None:
+        return heat
+    restore = cast("Callable[[torch.Tensor, int], torch.Tensor]", network.geometry.restore)
+    placed: Heat = restore(torch.from_numpy(heat), size).numpy()
+    return placed
 
 
 def can_explain(fit: LoadedFit) -> bool:

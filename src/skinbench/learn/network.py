@@ -12,6 +12,7 @@ from torch import nn
 
 from skinbench import registry
 from skinbench.errors import UsageError
+from skinbench.learn.batches import build_geometry
 from skinbench.learn.runtime import ENCODER, HEAD, derive_seed
 from skinbench.records import FitSpec, ModelSpec, Preprocessing, WeightsSpec
 from skinbench.store import canonical_json
@@ -28,6 +29,7 @@ class Network(nn.Module):
         head: (features [B, F] or None, metadata [B, M] or None) -> logits [B, C].
         preprocessing: how pixels in [0, 1] are normalised.
         frozen: the encoder gets no gradient and stays in eval mode.
+        geometry: what is done to every image first, e.g. a crop; None for nothing.
     """
 
     mean: torch.Tensor
@@ -40,8 +42,10 @@ class Network(nn.Module):
         preprocessing: Preprocessing,
         *,
         frozen: bool,
+        geometry: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.geometry = geometry
         self.encoder, self.head, self.frozen = encoder, head, frozen
         for name in ("mean", "std"):
             values = torch.tensor(getattr(preprocessing, name)).view(1, 3, 1, 1)
@@ -60,7 +64,8 @@ class Network(nn.Module):
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pixels [B, 3, H, W] in [0, 1] as the encoder expects them."""
-        return (pixels - self.mean) / self.std
+        seen = pixels if self.geometry is None else self.geometry(pixels)
+        return (seen - self.mean) / self.std
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Encoder output [B, F] for normalised pixels.
@@ -140,6 +145,7 @@ def build_network(
         head,
         preprocessing_of(spec.model),
         frozen=spec.model.frozen and encoder is not None,
+        geometry=build_geometry(spec.train.augment),
     )
     if source is not None:
         _start_from(network, source, spec)

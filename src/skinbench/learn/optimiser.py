@@ -90,6 +90,35 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:
         group["lr"] = value
 
 
+def scheduled_rate(
+    schedule: Mapping[str, object], base: float, epochs: int, done: float, step: float
+) -> float:
+    """The learning rate of one step; a function of where the step is, so it has no state.
+
+    Rises in a line from 0 at the start to `base` at the end of `warmup` epochs, then falls to
+    `min_lr` at the end of the last epoch as half a cosine (Loshchilov and Hutter 2017).
+
+    Args:
+        schedule: name, warmup and min_lr.
+        base: the optimiser's learning rate.
+        epochs: of the fit.
+        done: epochs done before the step, with its part of the present one.
+        step: part of an epoch that a step is; while it rises, a step has the rate of its end,
+            since at its start the first one would learn nothing.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    if schedule.get("name") != "cosine":
+        raise UsageError(f"schedule '{schedule.get('name')}' is unknown; expected cosine")
+    warmup = int(cast(int, schedule.get("warmup", 0)))
+    lowest = float(cast(float, schedule.get("min_lr", 0.0)))
+    if done < warmup:
+        return base * min((done + step) / warmup, 1.0)
+    share = min((done - warmup) / max(epochs - warmup, 1), 1.0)
+    return lowest + (base - lowest) * 0.5 * (1.0 + math.cos(math.pi * share))
+
+
 def build_plateau(
     optimiser: torch.optim.Optimizer, options: Mapping[str, object] | None, *, lower_is_better: bool
 ) -> ReduceLROnPlateau | None:

@@ -34,6 +34,7 @@ def predict(
                 dataset=by_name[str(dataset)].digest,
                 image_ids=tuple(dict.fromkeys(part["image_id"])),
                 condition=item.condition,
+                views=item.views,
             )
             parts.setdefault(item.cell, []).append((order, part))
     engine = choose_engine(inference.engine, session)

@@ -102,7 +102,7 @@ class FitMaker:
         entries = [
             ("models", settings.model.name),
             ("inputs", settings.input.name),
-            ("techniques", settings.technique.name),
+            *(("techniques", item.name) for item in settings.technique.all),
             *(("augments", item.name) for item in augment),
         ]
         return FitSpec(
@@ -114,7 +114,8 @@ class FitMaker:
             input=_named("inputs", settings.input.name, settings.input.options),
             technique=_named("techniques", settings.technique.name, settings.technique.options),
             train=_train(settings, augment, seed),
-            stored_features=settings.model.frozen and not augment and uses_image,
+            also=tuple(_named("techniques", i.name, i.options) for i in settings.technique.with_),
+            stored_features=settings.model.frozen and uses_image and _fixed(settings, augment),
             versions=_versions(entries, network=settings.model.name not in PLAIN_MODELS),
         )
 
@@ -192,6 +193,15 @@ def _named(kind: str, name: str, options: Mapping[str, object]) -> NamedSpec:
     return NamedSpec(name=name, options={**entry.options, **options})
 
 
+def _fixed(settings: RowSettings, augment: Sequence[NamedSpec]) -> bool:
+    """Whether a network sees no more than a fixed number of views of each image."""
+    if any(registry.techniques.get(item.name).mix for item in settings.technique.all):
+        return False
+    entries = [registry.augments.get(item.name) for item in augment]
+    views = [entry for entry in entries if entry.views is not None]
+    return len(views) <= 1 and all(entry.views or entry.everywhere for entry in entries)
+
+
 def _augments(choices: Sequence[Choice]) -> tuple[NamedSpec, ...]:
     """Presets are written out, so that a change of a preset is a change of the spec."""
     found: list[NamedSpec] = []
@@ -217,12 +227,17 @@ def _train(settings: RowSettings, augment: tuple[NamedSpec, ...], seed: int) -> 
         optimizer=_optimizer(values["optimizer"]),
         early_stopping=values["early_stopping"],
         reduce_on_plateau=values["reduce_on_plateau"],
+        schedule=_schedule(values["schedule"]),
         augment=augment,
         seed=seed,
         threads=values["resources"]["cpu"],
         device="cuda" if gpu else "cpu",
         precision=precision,
     )
+
+
+def _schedule(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return {key: value for key, value in values.items() if key != "label"} if values else None
 
 
 def _optimizer(values: Mapping[str, Any]) -> NamedSpec:
@@ -232,6 +247,11 @@ def _optimizer(values: Mapping[str, Any]) -> NamedSpec:
     return NamedSpec(name=values["name"], options=options)
 
 
+def _uses_kornia(name: str) -> bool:
+    entry = registry.augments.get(name)
+    return entry.views is None and not entry.everywhere
+
+
 def _versions(entries: Sequence[tuple[str, str]], *, network: bool) -> dict[str, str]:
     found = {stage: str(version) for stage, version in STAGE_VERSIONS.items()}
     for kind, name in entries:
@@ -239,7 +259,7 @@ def _versions(entries: Sequence[tuple[str, str]], *, network: bool) -> dict[str,
         source = registry.KINDS[kind].source_digest(name)
         found[f"{kind}/{name}"] = source or str(entry.version)
     packages = ["torch", "timm"] if network else ["scikit-learn"]
-    if any(kind == "augments" for kind, _ in entries):
+    if any(kind == "augments" and _uses_kornia(name) for kind, name in entries):
         packages.append("kornia")
     for package in packages:
         try:

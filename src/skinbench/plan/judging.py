@@ -130,7 +130,7 @@ class Judging:
             label_space=name,
             classes=maps[0].target.classes,
             claims=(),
-            notes=maps[0].notes,
+            notes=(*maps[0].notes, *_other_notes(row, self.own(row.split))),
         )
 
     def _derived(
@@ -175,9 +175,15 @@ class Judging:
         places = self.places(base).get(row.label_space if row.of else "", {})
         if not row.of:
             places = {(own, row.split, "none"): False, **places}
+        views = _views(row)
         found = [
             Evaluation(
-                cell=cell, dataset=dataset, split=split, condition=condition, balanced=balanced
+                cell=cell,
+                dataset=dataset,
+                split=split,
+                condition=condition,
+                balanced=balanced,
+                views=views,
             )
             for (dataset, split, condition), balanced in places.items()
         ]
@@ -185,9 +191,28 @@ class Judging:
             file = self.suite.file.splits[row.split]
             train = str(file.train or file.data)
             found.append(
-                Evaluation(cell=cell, dataset=train, split=row.split, condition="none", only="val")
+                Evaluation(
+                    cell=cell,
+                    dataset=train,
+                    split=row.split,
+                    condition="none",
+                    only="val",
+                    views=views,
+                )
             )
         return found
+
+
+def _views(row: Row) -> tuple[str, ...]:
+    """The row's test-time augmentation; one view as stored is none."""
+    asked = row.settings.get("tta")
+    views = tuple(str(name) for name in asked) if isinstance(asked, list | tuple) else ()
+    return () if views == ("none",) else views
+
+
+def _other_notes(row: Row, own: SpaceMap) -> tuple[str, ...]:
+    """What a row's notes say beside how its own labels were joined."""
+    return tuple(note for note in row.notes if note not in own.notes)
 
 
 def twin_name(row: str, space: str) -> str:

@@ -16,6 +16,7 @@ from skinbench.errors import UsageError, counted
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
+from skinbench.plan.remarks import protocol_notes
 from skinbench.records import (
     Cell,
     DerivedCell,
@@ -162,16 +163,18 @@ class _Planner:
         entry = registry.models.get(model.name)
         judged = self.judging.own(str(settings.split), row)
         self._check_settings(row, entry)
+        first = self.maker.fits[self.maker.fit(row.name, 0, settings.seeds[0])]
         return Row(
             name=row.name,
             kind="fit",
             model=model.label or model.name,
             input="-" if entry.kind == "plain" else settings.input.label or settings.input.name,
-            technique=settings.technique.label or settings.technique.name,
+            technique=settings.technique.label
+            or " + ".join(item.label or item.name for item in settings.technique.all),
             split=str(settings.split),
             label_space=judged.target.name,
             classes=judged.target.classes,
-            notes=judged.notes,
+            notes=(*judged.notes, *protocol_notes(settings, first)),
             settings=plain(settings),
             claims=tuple(plain(claim) for claim in row.claims),
         )
@@ -223,6 +226,10 @@ class _Planner:
             if (rows[member].split, rows[member].classes) != (first.split, first.classes):
                 message = f"'{member}' and '{members[0]}' differ in split or classes"
                 raise self.suite.document.error(message, ("derived", name, "of"))
+        has_val = (self.splits[first.split].table["split"] == "val").any()
+        if registry.derived.get(item.kind).learn is not None and not has_val:
+            message = f"'{item.kind}' is fitted on val, and split '{first.split}' has none"
+            raise self.suite.document.error(message, ("derived", name, "kind"))
         return Row(
             name=name,
             kind="derived",

@@ -116,9 +116,19 @@ class InputEntry:
     dataset by name, and `<name>.missing` for whether a value is unknown."""
 
 
+Mix = Callable[["torch.Tensor"], tuple["torch.Tensor", "torch.Tensor", float]]
+"""Images [B, 3, H, W] -> (mixed images of the same shape, position [B] of each one's partner in
+the batch, share that each keeps of itself); draws from torch's global generator."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TechniqueEntry:
-    """A named training change: of the sampler (`copies` or `draw`), of the loss, or of both."""
+    """A named training change, of one part of training or of several.
+
+    The parts are the sampler (`copies` or `draw`), the class `weights` of cross-entropy, the
+    `smoothing` of its labels, a `loss` in its place, an `offset` of the logits while training,
+    and a `mix` of the images of a batch. Techniques of different parts go together in one row.
+    """
 
     version: int
     copies: Callable[[npt.NDArray[np.int64], int, Options, int], npt.NDArray[np.int64]] | None = (
@@ -139,10 +149,34 @@ class TechniqueEntry:
     no state: an epoch's draw depends on the fit's seed and the epoch alone, so that a restart
     repeats it."""
 
+    weights: Callable[[npt.NDArray[np.int64], Options], Floats] | None = None
+    """(class_counts [C], options) -> class weights [C] of cross-entropy, whose mean over a batch
+    is weighted: sum(w_y * nll) / sum(w_y). Counts are of the training images before `copies`."""
+    smoothing: Callable[[Options], float] | None = None
+    """(options) -> share of a label that is spread over all classes, in [0, 1)."""
+    offset: Callable[[npt.NDArray[np.int64], Options], Floats] | None = None
+    """(class_counts [C], options) -> what is added to the logits [C] while training, and not when
+    predicting."""
+    mix: Callable[[Options], Mix] | None = None
+    """(options) -> function of a batch of images in [0, 1], see `Mix`."""
+
     def __post_init__(self) -> None:
         """Refuse two samplers in one technique."""
         if self.copies is not None and self.draw is not None:
             raise ValueError("a technique has `copies` or `draw`, not both")
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Names of the parts of training that the technique changes."""
+        found = {
+            "sampler": self.copies or self.draw,
+            "weights": self.weights,
+            "smoothing": self.smoothing,
+            "loss": self.loss,
+            "offset": self.offset,
+            "mix": self.mix,
+        }
+        return frozenset(name for name, part in found.items() if part is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +190,15 @@ class AugmentEntry:
     preset: tuple[tuple[str, Options], ...] = ()
     """For a preset: (transform name, options), in order."""
     options: Options = field(default_factory=dict)
+    everywhere: bool = False
+    """Not random: the last step before a network, in training, validation and prediction. Its
+    module also has `restore(maps [B, h, w], S) -> [B, S, S]`, which puts a map of what the
+    network saw back onto the stored image."""
+    views: Callable[[Options], tuple[str, ...]] | None = None
+    """(options) -> names of a fixed number of views, drawn all alike; None for other transforms.
+    Raises UsageError."""
+    view: Callable[[npt.NDArray[np.uint8], str], npt.NDArray[np.uint8]] | None = None
+    """(images [B, S, S, 3] uint8, name of a view) -> that view of each."""
 
 
 class Replicates(Protocol):
@@ -236,10 +279,29 @@ class ConditionEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ValMembers:
+    """The members of a derived cell on the labelled val images of its fold."""
+
+    probabilities: list[npt.NDArray[np.float64]]
+    """[N, C] for each member."""
+    labels: npt.NDArray[np.int64]
+    """[N]."""
+    weights: npt.NDArray[np.float64]
+    """[N]; 1 but for a protocol that copies images before it splits."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DerivedEntry:
     """A cell made of other cells' predictions."""
 
     version: int
     combine: Callable[[list[Floats], Options], Floats]
-    """(member probabilities, each [N, C], rows aligned; options) -> [N, C] rows summing to 1."""
+    """(member probabilities, each [N, C], rows aligned; options) -> [N, C] rows summing to 1.
+    Where there is `learn`, the options have what it gave under `learnt`."""
     options: Options = field(default_factory=dict)
+    learn: Callable[[ValMembers, Options], object] | None = None
+    """(the members on val, options) -> what `combine` needs to know. It sees no test image."""
+    check: Callable[[Options], None] | None = None
+    """(options) -> None. Raises UsageError for values that cannot be, before anything is run."""
+    describe: Callable[[Any, tuple[str, ...]], str] | None = None
+    """(what `learn` gave, names of the members) -> half a sentence for the report."""

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+
+def later(default: Any) -> Any:
+    """A field that records of earlier versions lack: left out of JSON while it has its default.
+
+    So a setting can be added to a spec without a new id for every fit that does not use it.
+    """
+    return field(default=default, metadata={"later": True})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +70,8 @@ class TrainSpec:
     """Intra-op threads (resources.cpu): 1 and 2 give different floats."""
     device: Literal["cpu", "cuda"]
     precision: Literal["float32", "bfloat16"]
+    schedule: Mapping[str, object] | None = later(None)
+    """name (cosine), warmup (epochs), min_lr; in place of reduce_on_plateau."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +94,16 @@ class FitSpec:
     train: TrainSpec
     stored_features: bool = False
     """The head learns from stored features of a frozen encoder; no image is augmented."""
+    also: tuple[NamedSpec, ...] = later(())
+    """Techniques beside `technique`, each of another part of training."""
     versions: Mapping[str, str]
     """VERSION of each stage and catalog file involved, torch and timm major.minor; for a
     plug-in the digest of its source."""
+
+    @property
+    def techniques(self) -> tuple[NamedSpec, ...]:
+        """Every technique of the fit."""
+        return (self.technique, *self.also)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +118,7 @@ class EpochRecord:
     val_balanced_accuracy: float | None
     """None where the fit has no val images."""
     learning_rate: float
+    """Of its first step."""
     seconds: float
     images: int
     """Images seen in training during this epoch."""

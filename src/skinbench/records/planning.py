@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from skinbench.records.learning import FitSpec
+from skinbench.records.learning import FitSpec, later
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,8 @@ class Evaluation:
     """Scored a second time, with every class of the test set weighing the same."""
     only: Literal["", "val"] = ""
     """`val`: the split's test is not predicted again."""
+    views: tuple[str, ...] = later(())
+    """Views of each image whose probabilities are averaged; empty: the image as it is stored."""
 
 
 @dataclass(frozen=True, kw_only=True)

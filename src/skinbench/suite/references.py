@@ -13,6 +13,7 @@ from skinbench.suite.document import Document, Key
 from skinbench.suite.rows import SuiteRow, matching
 from skinbench.suite.schema import SuiteFile
 from skinbench.suite.settings import Claim
+from skinbench.suite.techniques import technique_problem
 
 _BEST = re.compile(r"best [1-9]\d*")
 
@@ -90,6 +91,10 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
                 hint = registry.suggest(option, found.options)
                 message = f"{kind.removesuffix('s')} '{name}' has no option '{option}'; {hint}"
                 raise document.error(message, (*key, "options", option))
+    _check_derived(file, document)
+    for row in rows:
+        _check_views(row, document)
+        _check_techniques(row, document)
     for metric, class_, key in _metrics(file, rows):
         _check_class(metric, class_, key, document)
     for index, check in enumerate(file.gate):
@@ -97,6 +102,37 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
     for index, item in enumerate(file.evaluate):
         for condition in item.conditions:
             _check_condition(condition, document, ("evaluate", index, "conditions"))
+
+
+def _check_views(row: SuiteRow, document: Document) -> None:
+    """Fixed views are views that there are, and test-time views are of an image."""
+    for item in row.settings.augment:
+        entry = registry.augments.get(item.name)
+        if entry.views is not None:
+            try:
+                entry.views({**entry.options, **item.options})
+            except UsageError as error:
+                raise document.error(str(error), row.place(document, "augment")) from error
+    reads = registry.inputs.get(row.settings.input.name).uses_image
+    if row.settings.tta is not None and not reads:
+        message = f"'{row.name}' reads no image: leave `tta` out"
+        raise document.error(message, row.place(document, "tta"))
+
+
+def _check_derived(file: SuiteFile, document: Document) -> None:
+    for name, item in file.derived.items():
+        entry = registry.derived.get(item.kind)
+        if entry.check is not None:
+            try:
+                entry.check({**entry.options, **item.options})
+            except UsageError as error:
+                raise document.error(str(error), ("derived", name, "options")) from error
+
+
+def _check_techniques(row: SuiteRow, document: Document) -> None:
+    problem = technique_problem(row.settings)
+    if problem:
+        raise document.error(problem, row.place(document, "technique"))
 
 
 Named = tuple[str, str, dict[str, Any], Key, str]
@@ -118,8 +154,8 @@ def _row_names(rows: Sequence[SuiteRow], document: Document) -> Iterable[Named]:
         if settings.model is not None:
             key = row.place(document, "model")
             yield "models", settings.model.name, settings.model.options, key, ""
-        for kind in ("input", "technique"):
-            choice = getattr(settings, kind)
+        chosen = [("input", settings.input), *(("technique", c) for c in settings.technique.all)]
+        for kind, choice in chosen:
             yield f"{kind}s", choice.name, choice.options, row.place(document, kind), ""
         for item in settings.augment:
             yield "augments", item.name, item.options, row.place(document, "augment"), ""

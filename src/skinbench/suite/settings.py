@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -39,6 +39,15 @@ class ReduceOnPlateau(Strict):
     factor: float = Field(0.5, gt=0, lt=1)
     patience: Positive = 4
     min_lr: float = Field(0.0, ge=0)
+
+
+class Schedule(Strict):
+    """A learning rate that depends on the step alone, in place of `reduce_on_plateau`."""
+
+    name: Literal["cosine"] = "cosine"
+    warmup: int = Field(0, ge=0, description="epochs in which the rate rises from 0 to lr")
+    min_lr: float = Field(0.0, ge=0, description="rate at the last step")
+    label: str | None = Field(None, description="name within grid rows; default: the name")
 
 
 class Resources(Strict):
@@ -84,9 +93,54 @@ class Choice(Strict):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class TechniqueChoice(Choice):
+    """A technique, and others beside it that change other parts of training."""
+
+    with_: Annotated[list[Annotated[Choice, BeforeValidator(named)]], BeforeValidator(listed)] = (
+        Field(
+            default_factory=list,
+            alias="with",
+            description="techniques beside it, each of another part of training",
+        )
+    )
+
+    @property
+    def all(self) -> tuple[Choice, ...]:
+        """Every technique of the row."""
+        return (self, *self.with_)
+
+
+TechniqueField = Annotated[TechniqueChoice, BeforeValidator(named)]
 ModelField = Annotated[ModelChoice, BeforeValidator(named)]
 ChoiceField = Annotated[Choice, BeforeValidator(named)]
-AugmentField = Annotated[list[ChoiceField], BeforeValidator(listed)]
+
+
+def _viewed(value: Any) -> Any:
+    """`{dihedral: 4}` is short for `{name: dihedral, options: {views: 4}}`."""
+    if isinstance(value, dict) and set(value) == {"dihedral"}:
+        return {"name": "dihedral", "options": {"views": value["dihedral"]}}
+    return named(value)
+
+
+AugmentField = Annotated[list[Annotated[Choice, BeforeValidator(_viewed)]], BeforeValidator(listed)]
+ViewName = Literal["none", "hflip", "vflip", "rot180", "transpose", "rot90", "rot270", "transverse"]
+VIEW_NAMES: tuple[ViewName, ...] = get_args(ViewName)
+
+
+def _all_views(value: Any) -> Any:
+    """`{dihedral: 4}` is short for the names of the first four views."""
+    if not isinstance(value, dict):
+        return value
+    if set(value) != {"dihedral"} or value["dihedral"] not in (4, 8):
+        raise ValueError(
+            "expected `{dihedral: 4}`, `{dihedral: 8}`, or a list of views such as [none, hflip]"
+        )
+    return list(VIEW_NAMES[: value["dihedral"]])
+
+
+ViewsField = Annotated[
+    Annotated[list[ViewName], Field(min_length=1)] | None, BeforeValidator(_all_views)
+]
 
 
 class Claim(Strict):
@@ -105,7 +159,7 @@ class RowSettings(Strict):
 
     model: ModelField | None = None
     input: ChoiceField = Choice(name="image")
-    technique: ChoiceField = Choice(name="none")
+    technique: TechniqueField = TechniqueChoice(name="none")
     split: str | None = None
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
     epochs: Positive = 30
@@ -113,10 +167,29 @@ class RowSettings(Strict):
     optimizer: Annotated[Optimizer, BeforeValidator(named)] = Optimizer()
     early_stopping: EarlyStopping | None = EarlyStopping()
     reduce_on_plateau: ReduceOnPlateau | None = None
+    schedule: Annotated[Schedule | None, BeforeValidator(named)] = None
     augment: AugmentField = Field(default_factory=list)
+    tta: ViewsField = Field(
+        None, description="predict the mean of these views of each image: {dihedral: 4}, or names"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     resources: Resources = Resources()
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=lambda: [0], min_length=1)
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        schedule = self.schedule
+        if schedule is None:
+            return self
+        if self.reduce_on_plateau is not None:
+            raise ValueError("give `schedule` or `reduce_on_plateau`, not both (one of them null)")
+        if schedule.warmup >= self.epochs:
+            raise ValueError(
+                f"`schedule.warmup` is {schedule.warmup} of {self.epochs} epochs; make it less"
+            )
+        if schedule.min_lr >= self.optimizer.lr:
+            raise ValueError("`schedule.min_lr` must be below `optimizer.lr`")
+        return self
 
     @field_validator("seeds")
     @classmethod
@@ -124,6 +197,13 @@ class RowSettings(Strict):
         if len(set(seeds)) < len(seeds):
             raise ValueError("names a seed twice")
         return seeds
+
+    @field_validator("tta")
+    @classmethod
+    def _each_view_once(cls, tta: list[ViewName] | None) -> list[ViewName] | None:
+        if tta is not None and len(set(tta)) < len(tta):
+            raise ValueError("names a view twice")
+        return tta
 
 
 class RowFile(RowSettings):
