@@ -18,11 +18,16 @@ T = TypeVar("T")
 
 
 def to_plain(value: object) -> Any:
-    """Records, mappings, tuples, paths and NumPy scalars as JSON values; NaN becomes None."""
+    """Records, mappings, tuples, paths and NumPy scalars as JSON values; NaN becomes None.
+
+    A field marked by `records.learning.later` is left out where it has its default: what was
+    named by content before there was such a field keeps its name.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             item.name.rstrip("_"): to_plain(getattr(value, item.name))
             for item in dataclasses.fields(value)
+            if "later" not in item.metadata or getattr(value, item.name) != item.default
         }
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 OPTIONS: Mapping[str, object] = {"drop_rate": 0.0, "drop_path_rate": 0.0}
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)?")
 _REGISTERED = re.compile(r"^@register_model\s*\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
+_UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 _TAGGED = re.compile(r"""["']([a-z]\w*)\.(\w+)["']\s*:""")
 
 
@@ -130,21 +131,35 @@ def build(
 
 
 def _construct(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
-    import timm
-
     try:
-        return cast("torch.nn.Module", timm.create_model(name, pretrained=False, **arguments))
+        return _create(name, arguments, pretrained=False)
     except (TypeError, AssertionError, RuntimeError, ValueError) as error:
         raise UsageError(f"model {name}: timm cannot build it: {_one_line(error)}") from error
 
 
-def _from_hub(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
+def _create(name: str, arguments: Mapping[str, Any], *, pretrained: bool) -> torch.nn.Module:
+    """Call timm's constructor; an option at 0 that a family does not have is left out.
+
+    0 is stated because some families have another default (Swin drops paths at 0.1), but
+    others know no such option at all (inception_v3, densenet121, legacy_seresnet101).
+    """
     import timm
 
+    try:
+        return cast("torch.nn.Module", timm.create_model(name, pretrained=pretrained, **arguments))
+    except TypeError as error:
+        unknown = _UNEXPECTED.search(str(error))
+        if unknown is None or unknown[1] not in OPTIONS or arguments.get(unknown[1]):
+            raise
+        left = {key: value for key, value in arguments.items() if key != unknown[1]}
+        return _create(name, left, pretrained=pretrained)
+
+
+def _from_hub(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
     offline = unreachable()
     try:
         with only_cached() if offline else contextlib.nullcontext():
-            return cast("torch.nn.Module", timm.create_model(name, pretrained=True, **arguments))
+            return _create(name, arguments, pretrained=True)
     except Exception as error:  # hub clients raise many kinds: HTTP, sockets, cache, files
         why = offline or f"{type(error).__name__}: {_one_line(error)}"
         raise WeightsUnavailableError(
