@@ -57,6 +57,7 @@ from skinbench.records.learning import (
     NamedSpec,
     TrainSpec,
     WeightsSpec,
+    later,
 )
 from skinbench.records.planning import (
     Cell,
@@ -140,6 +141,7 @@ __all__ = [
     "TrainSpec",
     "Verdict",
     "WeightsSpec",
+    "later",
     "predictions_schema",
     "silent",
     "DatasetSize",

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
-
-T = TypeVar("T")
+from typing import Any, Literal
 
 
-def later(default: T) -> T:
-    """A field that joined a record after fits had been named by its content.
+def later(default: Any) -> Any:
+    """A field that records of earlier versions lack: left out of JSON while it has its default.
 
-    Where it has its default it is left out of JSON, so that no fit made before gets a new id.
+    So a setting can be added to a spec without a new id for every fit that does not use it.
     """
     return field(default=default, metadata={"later": True})
 

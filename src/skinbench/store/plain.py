@@ -20,14 +20,13 @@ T = TypeVar("T")
 def to_plain(value: object) -> Any:
     """Records, mappings, tuples, paths and NumPy scalars as JSON values; NaN becomes None.
 
-    A field marked by `records.learning.later` is left out where it has its default: what was
-    named by content before there was such a field keeps its name.
+    A field made by `records.later` is left out while it has its default.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             item.name.rstrip("_"): to_plain(getattr(value, item.name))
             for item in dataclasses.fields(value)
-            if "later" not in item.metadata or getattr(value, item.name) != item.default
+            if not (item.metadata.get("later") and getattr(value, item.name) == item.default)
         }
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
