@@ -11,6 +11,7 @@ from skinbench import registry
 from skinbench.records import (
     STAGE_VERSIONS,
     FitSpec,
+    HeadSpec,
     Manifest,
     ModelSpec,
     NamedSpec,
@@ -21,7 +22,7 @@ from skinbench.records import (
 from skinbench.store import content_digest
 from skinbench.suite import RowSettings, Suite, SuiteRow
 from skinbench.suite.rows import plain
-from skinbench.suite.settings import Choice
+from skinbench.suite.settings import Choice, HeadChoice
 
 PLAIN_MODELS = ("majority", "metadata_only", "nearest_neighbour")
 """Baselines without a network, beside every split of every suite."""
@@ -99,6 +100,7 @@ class FitMaker:
         used = sorted(set(split.table["dataset"].unique()))
         augment = _augments(settings.augment)
         uses_image = registry.inputs.get(settings.input.name).uses_image
+        network = registry.models.get(settings.model.name).kind == "network"
         entries = [
             ("models", settings.model.name),
             ("inputs", settings.input.name),
@@ -116,6 +118,7 @@ class FitMaker:
             train=_train(settings, augment, seed),
             stored_features=settings.model.frozen and not augment and uses_image,
             versions=_versions(entries, network=settings.model.name not in PLAIN_MODELS),
+            output=settings.output if network else "softmax",
         )
 
     def _model(self, row: SuiteRow, fold: int, seed: int) -> ModelSpec:
@@ -140,6 +143,8 @@ class FitMaker:
             options={**entry.options, **model.options},
             weights=weights,
             frozen=model.frozen,
+            train_last=model.train_last,
+            head=_head(model.head),
         )
 
     def _check_start(self, row: SuiteRow, start: str, fold: int) -> None:
@@ -225,8 +230,16 @@ def _train(settings: RowSettings, augment: tuple[NamedSpec, ...], seed: int) -> 
     )
 
 
+def _head(chosen: HeadChoice | None) -> HeadSpec | None:
+    if chosen is None:
+        return None
+    return HeadSpec(dense=tuple(chosen.dense), dropout=chosen.dropout)
+
+
 def _optimizer(values: Mapping[str, Any]) -> NamedSpec:
     options = {"lr": values["lr"], "weight_decay": values["weight_decay"]}
+    if values["layer_decay"] is not None:
+        options["layer_decay"] = values["layer_decay"]
     if values["name"] == "sgd":
         options["momentum"] = 0.9 if values["momentum"] is None else values["momentum"]
     return NamedSpec(name=values["name"], options=options)

@@ -16,6 +16,7 @@ from skinbench.errors import UsageError, counted
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
+from skinbench.plan.networks import network_problem
 from skinbench.records import (
     Cell,
     DerivedCell,
@@ -177,17 +178,14 @@ class _Planner:
         )
 
     def _check_settings(self, row: SuiteRow, entry: ModelEntry) -> None:
-        settings, model = row.settings, row.settings.model
-        assert model is not None
-        problem = None
-        if model.pretrained and model.weights is not None:
-            problem = "give `pretrained: true` or `weights`, not both"
-        elif entry.kind == "plain" and (model.frozen or model.pretrained or model.weights):
-            problem = f"'{model.name}' has no network: leave frozen, pretrained and weights out"
-        elif model.pretrained and not entry.has_weights:
-            problem = f"'{model.name}' has no pretrained weights; use `weights: {{file: ...}}`"
-        if problem:
-            raise self.suite.document.error(problem, row.place(self.suite.document, "model"))
+        settings = row.settings
+        assert settings.model is not None
+        learnt = self.maker.train_manifest(str(settings.split)).label_space
+        place = network_problem(settings, settings.model, entry, learnt)
+        if place is not None:
+            raise self.suite.document.error(
+                place.problem, row.place(self.suite.document, *place.key)
+            )
         input_ = registry.inputs.get(settings.input.name)
         fields = {**input_.options, **settings.input.options}.get("fields")
         if input_.uses_metadata and fields is not None:

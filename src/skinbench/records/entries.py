@@ -7,7 +7,7 @@ whenever the numbers that an entry produces change: it is part of every fit's id
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -99,6 +99,10 @@ class ModelEntry:
     options: Options = field(default_factory=dict)
     has_weights: bool = False
     """Pretrained weights exist at the hub."""
+    layers: Callable[[torch.nn.Module, bool], Sequence[Sequence[str]]] | None = None
+    """(encoder, coarse) -> names of its parameters by layer, from the image to the features, each
+    once: whole stages where `coarse` (`train_last: n` trains the last n), else as finely as the
+    model can tell them apart (`layer_decay`). None: it is trained whole or frozen whole."""
 
 
 @dataclass(frozen=True, kw_only=True)

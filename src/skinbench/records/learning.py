@@ -38,6 +38,16 @@ class WeightsSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeadSpec:
+    """Layers between an encoder's features and the input's own last layer."""
+
+    dense: tuple[int, ...] = ()
+    """Widths of dense layers with ReLU, in order."""
+    dropout: float = 0.0
+    """Share dropped behind them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """A network (or a baseline without one) before training."""
 
@@ -46,6 +56,9 @@ class ModelSpec:
     weights: WeightsSpec
     frozen: bool = False
     """The backbone is not trained; its features are computed once and stored."""
+    train_last: int | None = later(None)
+    """The last so many stages of the encoder are trained, the others are frozen; None: all."""
+    head: HeadSpec | None = later(None)  # noqa: RUF009 -- it gives a field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +71,8 @@ class TrainSpec:
     """At most this many."""
     batch_size: int
     optimizer: NamedSpec
-    """adam, adamw or sgd, with lr, weight_decay, momentum."""
+    """adam, adamw or sgd, with lr, weight_decay, momentum and, where it is asked for,
+    layer_decay."""
     early_stopping: Mapping[str, object] | None
     """monitor (val_log_loss, val_accuracy, val_balanced_accuracy), patience, min_delta."""
     reduce_on_plateau: Mapping[str, object] | None
@@ -95,6 +109,8 @@ class FitSpec:
     versions: Mapping[str, str]
     """VERSION of each stage and catalog file involved, torch and timm major.minor; for a
     plug-in the digest of its source."""
+    output: Literal["softmax", "sigmoid"] = later("softmax")
+    """`sigmoid`: one number, the probability of the second of two classes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,12 @@ class Optimizer(Strict):
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     momentum: float | None = Field(None, ge=0, lt=1, description="sgd only; 0.9 by default")
+    layer_decay: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="learning rate of each layer of the encoder, as a multiple of the next one's",
+    )
     label: str | None = Field(None, description="name within grid rows; default: the name")
 
     @model_validator(mode="after")
@@ -65,6 +71,21 @@ class Weights(Strict):
         return self
 
 
+class HeadChoice(Strict):
+    """Layers between the encoder's features and the last layer."""
+
+    dense: Annotated[list[Positive], BeforeValidator(listed)] = Field(
+        default_factory=list, description="width of a dense layer with ReLU, or a list of them"
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, description="share dropped behind them")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.dense and not self.dropout:
+            raise ValueError("needs `dense` or `dropout`; without a head leave it out")
+        return self
+
+
 class ModelChoice(Strict):
     """A network, or a baseline without one."""
 
@@ -72,8 +93,20 @@ class ModelChoice(Strict):
     pretrained: bool = False
     weights: Weights | None = None
     frozen: bool = Field(False, description="train the head only, on stored features")
+    train_last: Positive | None = Field(
+        None, description="train the encoder's last n stages and the head, freeze the rest"
+    )
+    head: HeadChoice | None = Field(
+        None, description="{dense, dropout} in front of the last layer; default: that layer alone"
+    )
     label: str | None = Field(None, description="name within grid rows; default: the name")
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _frozen_once(self) -> Self:
+        if self.frozen and self.train_last is not None:
+            raise ValueError("give `frozen: true` (no stage is trained) or `train_last`, not both")
+        return self
 
 
 class Choice(Strict):
@@ -106,6 +139,9 @@ class RowSettings(Strict):
     model: ModelField | None = None
     input: ChoiceField = Choice(name="image")
     technique: ChoiceField = Choice(name="none")
+    output: Literal["softmax", "sigmoid"] = Field(
+        "softmax", description="sigmoid: one number with binary cross-entropy, for two classes"
+    )
     split: str | None = None
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
     epochs: Positive = 30

@@ -85,10 +85,19 @@ def target_layer(
     return cast("torch.nn.Sequential", blocks[len(CHANNELS) - 1])[-2], None
 
 
+def layers(encoder: torch.nn.Module, coarse: bool) -> list[list[str]]:  # noqa: ARG001
+    """The three blocks; there is nothing finer."""
+    names = [name for name, _ in encoder.named_parameters()]
+    return [
+        [name for name in names if name.startswith(f"{index}.")] for index in range(len(CHANNELS))
+    ]
+
+
 ENTRY = ModelEntry(
     version=1,
     build=build,
     preprocessing=preprocessing,
     target_layer=target_layer,
+    layers=layers,
     options={"dropout": 0.0, "batch_norm": False},
 )

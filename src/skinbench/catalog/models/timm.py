@@ -89,6 +89,7 @@ def _entry(name: str, *, has_weights: bool) -> ModelEntry:
         target_layer=target_layer,
         options=OPTIONS,
         has_weights=has_weights,
+        layers=layers,
     )
 
 
@@ -241,6 +242,33 @@ def preprocessing(name: str, options: Mapping[str, object]) -> Preprocessing:  #
     if config is None:
         return Preprocessing()
     return Preprocessing(mean=tuple(config.mean), std=tuple(config.std))
+
+
+# --- layers ----------------------------------------------------------------------------------
+
+
+def layers(encoder: torch.nn.Module, coarse: bool) -> list[list[str]]:
+    """Parameter names by timm's own groups, from stem to last stage.
+
+    A group of norms alone (the last one of Swin, DenseNet and ConvNeXt) goes with the stage
+    before it: to train only that is no stage.
+
+    Raises:
+        UsageError: timm names no groups for this family.
+    """
+    from timm.models import group_parameters
+
+    matcher = getattr(encoder, "group_matcher", None)
+    if matcher is None:
+        raise UsageError(f"{type(encoder).__name__}: timm names no layers of it")
+    ranks = {name: parameter.ndim for name, parameter in encoder.named_parameters()}
+    found: list[list[str]] = []
+    for _, names in sorted(group_parameters(encoder, matcher(coarse=coarse)).items()):
+        if found and all(ranks[name] < 2 for name in names):
+            found[-1] += names
+        else:
+            found.append(list(names))
+    return found
 
 
 # --- Grad-CAM ------------------------------------------------------------------------------
