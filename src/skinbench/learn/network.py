@@ -15,7 +15,8 @@ from skinbench.errors import UsageError
 from skinbench.learn.heads import build_head
 from skinbench.learn.layers import still_modules, trained_parameters
 from skinbench.learn.runtime import ENCODER, HEAD, derive_seed
-from skinbench.records import FitSpec, ModelSpec, Preprocessing, WeightsSpec
+from skinbench.learn.trained import Outputs, build_whole
+from skinbench.records import FitSpec, ModelSpec, Preprocessing, TrainedSpec, WeightsSpec
 from skinbench.store import canonical_json
 
 Encoders = dict[str, nn.Module]
@@ -136,6 +137,8 @@ def build_network(
     Raises:
         UsageError: weights are missing or do not fit; the model or an option is impossible.
     """
+    if spec.model.trained is not None:
+        return _trained_elsewhere(spec, spec.model.trained)
     uses_image = registry.inputs.get(spec.input.name).uses_image
     encoder = _encoder(spec, weights_path, encoders) if uses_image else None
     torch.manual_seed(derive_seed(spec.train.seed, HEAD))
@@ -152,6 +155,15 @@ def build_network(
     if encoder is not None:
         network = network.to(memory_format=torch.channels_last)
     return network
+
+
+def _trained_elsewhere(spec: FitSpec, trained: TrainedSpec) -> Network:
+    """The whole model in the encoder's place, from random weights; its file fills it."""
+    head = Outputs(
+        probabilities=trained.outputs == "probabilities", sigmoid=spec.output == "sigmoid"
+    )
+    network = Network(build_whole(spec), head, preprocessing_of(spec.model), frozen=False)
+    return network.to(memory_format=torch.channels_last)
 
 
 def _encoder(spec: FitSpec, weights_path: Path | None, encoders: Encoders | None) -> nn.Module:

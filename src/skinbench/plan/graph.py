@@ -21,6 +21,9 @@ def make_nodes(
     nodes: dict[str, Node] = {}
     images = {split.digest: len(split.table) // split.folds for split in splits.values()}
     for name, spec in fits.items():
+        if spec.model.trained is not None:
+            nodes[f"fit:{name}"] = Node(name=f"fit:{name}", kind="trained")
+            continue
         needs = []
         for digest in spec.datasets.values():
             pixels = f"pixels:{pixel_digest(digest, spec.train.image_size)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skinbench import registry
+from skinbench.plan.elsewhere import own_space
 from skinbench.records import LabelSpace, ModelEntry
 from skinbench.suite.settings import ModelChoice, RowSettings
 
@@ -28,8 +29,8 @@ def network_problem(
         entry: the model's catalog entry.
         learnt: label space of what the row trains on.
     """
-    problem = _weights_problem(model, entry)
-    if problem is not None or entry.kind == "plain":
+    problem = _weights_problem(model, entry) or _trained_problem(settings, model, entry)
+    if problem is not None or entry.kind == "plain" or model.trained is not None:
         return problem
     return _parts_problem(settings, model, entry) or _output_problem(settings, learnt)
 
@@ -47,6 +48,27 @@ def _weights_problem(model: ModelChoice, entry: ModelEntry) -> Problem | None:
     if model.pretrained and not entry.has_weights:
         message = f"'{model.name}' has no pretrained weights; use `weights: {{file: ...}}`"
         return Problem(problem=message)
+    return None
+
+
+def _trained_problem(
+    settings: RowSettings, model: ModelChoice, entry: ModelEntry
+) -> Problem | None:
+    if model.trained is None:
+        if entry.kind == "file":
+            message = f"'{model.name}' is a file: give `trained: {{file, labels, size, mean, std}}`"
+            return Problem(problem=message)
+        return None
+    if entry.kind == "plain":
+        return Problem(problem=f"'{model.name}' has no network: leave trained out")
+    read = registry.inputs.get(settings.input.name)
+    if read.uses_metadata or not read.uses_image:
+        message = f"a model trained elsewhere reads the image alone, not '{settings.input.name}'"
+        return Problem(problem=message, key=("input",))
+    labels = own_space(model.trained).classes
+    if settings.output == "sigmoid" and len(labels) != 2:
+        message = f"one sigmoid is for two classes, and `trained` lists {len(labels)}"
+        return Problem(problem=message, key=("output",))
     return None
 
 

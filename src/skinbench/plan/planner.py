@@ -13,6 +13,7 @@ from pathlib import Path
 from skinbench import registry
 from skinbench.data.fields import check_fields_of
 from skinbench.errors import UsageError, counted
+from skinbench.plan.elsewhere import elsewhere_note
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
@@ -161,18 +162,24 @@ class _Planner:
         model = settings.model
         assert model is not None
         entry = registry.models.get(model.name)
-        judged = self.judging.own(str(settings.split), row)
         self._check_settings(row, entry)
+        judged = self.judging.own(str(settings.split), row)
+        notes: tuple[str, ...] = ()
+        if model.trained is not None:
+            fit = self.maker.fits[self.maker.fit(row.name, 0, 0)]
+            notes = (elsewhere_note(model.trained, fit.model.weights.digest),)
         return Row(
             name=row.name,
             kind="fit",
             model=model.label or model.name,
             input="-" if entry.kind == "plain" else settings.input.label or settings.input.name,
-            technique=settings.technique.label or settings.technique.name,
+            technique="-"
+            if model.trained is not None
+            else settings.technique.label or settings.technique.name,
             split=str(settings.split),
             label_space=judged.target.name,
             classes=judged.target.classes,
-            notes=judged.notes,
+            notes=(*judged.notes, *notes),
             settings=plain(settings),
             claims=tuple(plain(claim) for claim in row.claims),
         )
@@ -181,7 +188,11 @@ class _Planner:
         settings = row.settings
         assert settings.model is not None
         learnt = self.maker.train_manifest(str(settings.split)).label_space
-        place = network_problem(settings, settings.model, entry, learnt)
+        try:
+            place = network_problem(settings, settings.model, entry, learnt)
+        except UsageError as error:  # the labels of a model trained elsewhere
+            key = row.place(self.suite.document, "model", "trained", "labels")
+            raise self.suite.document.error(str(error), key) from error
         if place is not None:
             raise self.suite.document.error(
                 place.problem, row.place(self.suite.document, *place.key)
@@ -236,6 +247,9 @@ class _Planner:
         )
 
     def _seeds(self, row: Row) -> list[int]:
+        model = row.settings.get("model")
+        if isinstance(model, Mapping) and model.get("trained") is not None:
+            return [0]  # the same fit, whatever the seed
         return [int(str(seed)) for seed in listed(row.settings["seeds"])]
 
 

@@ -48,6 +48,13 @@ class HeadSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainedSpec:
+    """A model trained elsewhere: `weights` names its file, `FitSpec.classes` its outputs."""
+
+    outputs: Literal["logits", "probabilities"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """A network (or a baseline without one) before training."""
 
@@ -59,6 +66,8 @@ class ModelSpec:
     train_last: int | None = later(None)
     """The last so many stages of the encoder are trained, the others are frozen; None: all."""
     head: HeadSpec | None = later(None)  # noqa: RUF009 -- it gives a field
+    trained: TrainedSpec | None = later(None)  # noqa: RUF009
+    """Nothing is learnt: the fit is the file, and depends on no dataset, split or seed."""
 
 
 @dataclass(frozen=True, kw_only=True)

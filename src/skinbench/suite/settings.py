@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PositiveFloat, field_validator, model_validator
 
 from skinbench.suite.strict import Channels, Positive, Strict, listed, named
 
@@ -86,6 +86,26 @@ class HeadChoice(Strict):
         return self
 
 
+ImageSize = Annotated[int, Field(ge=16, le=1024)]
+Spread = Annotated[tuple[PositiveFloat, PositiveFloat, PositiveFloat], Field(strict=False)]
+
+
+class Trained(Strict):
+    """A model trained elsewhere: its file, and what has to be known to use it."""
+
+    file: str = Field(
+        description="tensors (.safetensors, .pth, .pt, .bin) or .onnx; ${SKINBENCH_WEIGHTS} is "
+        "expanded"
+    )
+    labels: list[str] | str = Field(
+        description="class codes in the order of the outputs, or a label space by name"
+    )
+    size: ImageSize = Field(description="side of the square image that it takes, in pixels")
+    mean: Channels = Field(description="of pixels in [0, 1], by channel")
+    std: Spread = Field(description="of pixels in [0, 1], by channel")
+    outputs: Literal["logits", "probabilities"] = "logits"
+
+
 class ModelChoice(Strict):
     """A network, or a baseline without one."""
 
@@ -99,8 +119,22 @@ class ModelChoice(Strict):
     head: HeadChoice | None = Field(
         None, description="{dense, dropout} in front of the last layer; default: that layer alone"
     )
+    trained: Trained | None = Field(
+        None, description="score a model that was trained elsewhere, as it is"
+    )
     label: str | None = Field(None, description="name within grid rows; default: the name")
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _nothing_is_learnt(self) -> Self:
+        given = [
+            key
+            for key in ("pretrained", "weights", "frozen", "train_last", "head")
+            if getattr(self, key)
+        ]
+        if self.trained is not None and given:
+            raise ValueError(f"`trained` is scored as it is: leave {', '.join(given)} out")
+        return self
 
     @model_validator(mode="after")
     def _frozen_once(self) -> Self:
@@ -143,7 +177,7 @@ class RowSettings(Strict):
         "softmax", description="sigmoid: one number with binary cross-entropy, for two classes"
     )
     split: str | None = None
-    image_size: Annotated[int, Field(ge=16, le=1024)] = 128
+    image_size: ImageSize = 128
     epochs: Positive = 30
     batch_size: Positive = 32
     optimizer: Annotated[Optimizer, BeforeValidator(named)] = Optimizer()

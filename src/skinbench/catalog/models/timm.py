@@ -90,6 +90,7 @@ def _entry(name: str, *, has_weights: bool) -> ModelEntry:
         options=OPTIONS,
         has_weights=has_weights,
         layers=layers,
+        whole=functools.partial(whole, name),
     )
 
 
@@ -128,6 +129,24 @@ def build(
     if weights_path is not None:
         load_weights(model, weights_path, name)
     model.num_features = _output_width(model, image_size, name)  # type: ignore[assignment]
+    return model
+
+
+def whole(
+    name: str, options: Mapping[str, object], n_outputs: int, image_size: int
+) -> torch.nn.Module:
+    """A timm model with its classifier: normalised [B, 3, S, S] -> [B, n_outputs].
+
+    Raises:
+        UsageError: timm refuses an option or the size.
+    """
+    import timm
+
+    arguments = {**OPTIONS, **options, "num_classes": n_outputs}
+    if timm.models.get_pretrained_cfg_value(name, "fixed_input_size"):
+        arguments["img_size"] = image_size
+    model = _construct(name, arguments)
+    _output_width(model, image_size, name)
     return model
 
 
