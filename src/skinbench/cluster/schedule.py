@@ -143,6 +143,7 @@ class Schedule:
 
     def train(self, *, max_concurrent: int | None, fail_fast: bool) -> dict[str, FitRecord]:
         """Train what is pending, in waves; a record for every fit of the plan."""
+        self._take_over()
         needs = {node.name: node.needs for node in self.plan.nodes}
         if all(self._done(f"fit:{name}") for name in self.plan.fits):
             exist = (
@@ -162,6 +163,28 @@ class Schedule:
                 break
             self._wave(ready, max_concurrent=max_concurrent, fail_fast=fail_fast)
         return {name: self.records[name] for name in self.plan.fits}
+
+    def _take_over(self) -> None:
+        """Models trained elsewhere, from their files: seconds each, in this process."""
+        there = {n: spec for n, spec in self.pending.items() if spec.model.trained is not None}
+        if not there:
+            return
+        from skinbench.learn.fit import train_fits
+
+        for record in train_fits(
+            there, self.store, weights=self.weights, on_epoch=lambda *_: None
+        ).values():
+            self.records[record.fit_id] = record
+            self.listener(
+                Event(
+                    kind="fit",
+                    name=self.titles[record.fit_id],
+                    fit=record.fit_id,
+                    status=record.status,
+                    detail=record.error,
+                    seconds=record.seconds,
+                )
+            )
 
     def _wave(
         self, ready: Mapping[str, FitSpec], *, max_concurrent: int | None, fail_fast: bool

@@ -11,7 +11,7 @@ from skinbench.learn.allocator import release_pages
 from skinbench.learn.checkpoint import remove_checkpoint
 from skinbench.learn.plain import fit_plain
 from skinbench.learn.runtime import torch_session
-from skinbench.learn.saved import Weights, publish_fit, read_fit_record
+from skinbench.learn.saved import Weights, publish_fit, read_fit_record, take_over
 from skinbench.learn.training import Shared, Training
 from skinbench.records import EpochRecord, FitRecord, FitSpec
 from skinbench.store import Store
@@ -92,7 +92,10 @@ def _failure(fit_id: str, error: Exception) -> FitRecord:
 
 def _epochs(fit_id: str, spec: FitSpec, shared: Shared) -> Epochs:
     """Train one fit, giving control back after each epoch."""
-    if registry.models.get(spec.model.name).kind == "plain":
+    if spec.model.trained is not None:
+        with torch_session(spec.train):
+            return take_over(fit_id, spec, shared.store, shared.weights)
+    if registry.models.get(spec.model.name).kind != "network":
         with torch_session(spec.train):
             return fit_plain(fit_id, spec, shared.sources)
     with torch_session(spec.train) as device:

@@ -18,6 +18,7 @@ from skinbench.learn.arrays import FitArrays, Part, Sources, load_arrays
 from skinbench.learn.batches import build_augment, cut, drawn_order, epoch_order, view_names
 from skinbench.learn.checkpoint import Checkpoint, Scalars, load_checkpoint, save_checkpoint
 from skinbench.learn.features import build_features, open_features
+from skinbench.learn.layers import parameter_groups
 from skinbench.learn.losses import build_loss, build_mix, mixed_loss, sampler_of
 from skinbench.learn.network import Encoders
 from skinbench.learn.optimiser import (
@@ -86,7 +87,7 @@ class Training:
         network = make_network(spec, n_metadata, shared.store, shared.weights, shared.encoders)
         self.network = network.to(device)
         self._optimiser = build_optimiser(
-            spec.train.optimizer, [p for p in network.parameters() if p.requires_grad]
+            spec.train.optimizer, parameter_groups(spec, network.encoder, network)
         )
         self._base_rate = learning_rate_of(self._optimiser)
         has_val = len(self.arrays.val) > 0
@@ -207,6 +208,8 @@ class Training:
         watched = self._stopping.watched(record)
         if self._plateau is not None and watched is not None:
             self._plateau.step(watched)
+            # From the first group's rate, as after a restart, so that both round alike.
+            set_learning_rate(self._optimiser, learning_rate_of(self._optimiser))
         self._progress = self._stopping.after(record, self._progress)
         self._history = (*self._history, record)
         return record

@@ -1,5 +1,6 @@
 """Suite and data to a plan: rows, cells, fits, what each needs, and exclusions with reasons."""
 
+from skinbench.plan.elsewhere import learnt_space
 from skinbench.plan.fits import PLAIN_MODELS, fit_id
 from skinbench.plan.graph import cost, spec_key
 from skinbench.plan.planner import Planned, make_plan
@@ -12,6 +13,7 @@ __all__ = [
     "decided_pairs",
     "fit_id",
     "join_lesions",
+    "learnt_space",
     "make_plan",
     "read_manifests",
     "spec_key",

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from skinbench import registry
+from skinbench.plan.elsewhere import own_space, packages_of, suffixes
 from skinbench.records import (
     STAGE_VERSIONS,
     FitSpec,
+    HeadSpec,
     Manifest,
     ModelSpec,
     NamedSpec,
     SplitTable,
+    TrainedSpec,
     TrainSpec,
     WeightsSpec,
 )
 from skinbench.store import content_digest
 from skinbench.suite import RowSettings, Suite, SuiteRow
 from skinbench.suite.rows import plain
-from skinbench.suite.settings import Choice
+from skinbench.suite.settings import Choice, HeadChoice, ModelChoice, Trained
 
 PLAIN_MODELS = ("majority", "metadata_only", "nearest_neighbour")
 """Baselines without a network, beside every split of every suite."""
@@ -84,7 +88,10 @@ class FitMaker:
 
     def _spec(self, row: str, fold: int, seed: int) -> FitSpec:
         if row in self._settings:
-            return self._network_spec(self._settings[row], fold, seed)
+            found = self._settings[row]
+            if found.settings.model is not None and found.settings.model.trained is not None:
+                return self._trained_spec(found, found.settings.model, found.settings.model.trained)
+            return self._network_spec(found, fold, seed)
         _, split, model = row.split("/", 2)
         settings = next(r.settings for r in self.suite.rows if r.settings.split == split)
         choices = {"model": {"name": model}, "seeds": [0], "epochs": 1, "split": split}
@@ -93,12 +100,63 @@ class FitMaker:
             SuiteRow(name=row, settings=bare, claims=(), key=("baselines",)), fold, seed
         )
 
+    def _trained_spec(self, row: SuiteRow, model: ModelChoice, trained: Trained) -> FitSpec:
+        """A model trained elsewhere: the same fit on every dataset, split, fold and seed."""
+        kept = {"resources": row.settings.resources, "precision": row.settings.precision}
+        train = dataclasses.replace(
+            _train(type(row.settings).model_validate(kept), (), 0),
+            image_size=trained.size,
+            epochs=0,
+            batch_size=1,
+            optimizer=NamedSpec(name="none"),
+            early_stopping=None,
+        )
+        entry = registry.models.get(model.name)
+        weights = WeightsSpec(
+            kind="file", digest=self._trained_digest(row), mean=trained.mean, std=trained.std
+        )
+        return FitSpec(
+            datasets={},
+            split="",
+            fold=0,
+            classes=own_space(trained).classes,
+            model=ModelSpec(
+                name=model.name,
+                options={**entry.options, **model.options},
+                weights=weights,
+                trained=TrainedSpec(outputs=trained.outputs),
+            ),
+            input=NamedSpec(name="image"),
+            technique=NamedSpec(name="none"),
+            train=train,
+            versions=_versions([("models", model.name)], packages=packages_of(entry)),
+            output=row.settings.output,
+        )
+
+    def _trained_digest(self, row: SuiteRow) -> str:
+        """sha256 of a row's `trained.file`, which is noted."""
+        model, document = row.settings.model, self.suite.document
+        assert model is not None
+        assert model.trained is not None
+        key = row.place(document, "model", "trained", "file")
+        path = self.suite.expand_path(model.trained.file, key)
+        if not path.is_file():
+            raise document.error(f"no file at {path}", key)
+        wanted = suffixes(registry.models.get(model.name))
+        if path.suffix not in wanted:
+            message = f"{path.name}: a file of '{model.name}' ends in {', '.join(wanted)}"
+            raise document.error(message, key)
+        digest = self.digest_of(path)
+        self.weights[digest] = path
+        return digest
+
     def _network_spec(self, row: SuiteRow, fold: int, seed: int) -> FitSpec:
         settings, split = row.settings, self.splits[str(row.settings.split)]
         assert settings.model is not None
         used = sorted(set(split.table["dataset"].unique()))
         augment = _augments(settings.augment)
         uses_image = registry.inputs.get(settings.input.name).uses_image
+        network = registry.models.get(settings.model.name).kind == "network"
         entries = [
             ("models", settings.model.name),
             ("inputs", settings.input.name),
@@ -116,7 +174,10 @@ class FitMaker:
             train=_train(settings, augment, seed),
             also=tuple(_named("techniques", i.name, i.options) for i in settings.technique.with_),
             stored_features=settings.model.frozen and uses_image and _fixed(settings, augment),
-            versions=_versions(entries, network=settings.model.name not in PLAIN_MODELS),
+            versions=_versions(
+                entries, packages=packages_of(registry.models.get(settings.model.name))
+            ),
+            output=settings.output if network else "softmax",
         )
 
     def _model(self, row: SuiteRow, fold: int, seed: int) -> ModelSpec:
@@ -141,6 +202,8 @@ class FitMaker:
             options={**entry.options, **model.options},
             weights=weights,
             frozen=model.frozen,
+            train_last=model.train_last,
+            head=_head(model.head),
         )
 
     def _check_start(self, row: SuiteRow, start: str, fold: int) -> None:
@@ -149,7 +212,9 @@ class FitMaker:
         assert ours.model is not None
         assert theirs.model is not None
         problem = None
-        if theirs.model.name != ours.model.name:
+        if theirs.model.trained is not None:
+            problem = "was trained elsewhere; start from its file by `weights: {file: ...}`"
+        elif theirs.model.name != ours.model.name:
             problem = f"is a {theirs.model.name}, not a {ours.model.name}"
         elif theirs.split != ours.split:
             seen = self._images(str(theirs.split), fold, ("train", "val"))
@@ -240,8 +305,16 @@ def _schedule(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {key: value for key, value in values.items() if key != "label"} if values else None
 
 
+def _head(chosen: HeadChoice | None) -> HeadSpec | None:
+    if chosen is None:
+        return None
+    return HeadSpec(dense=tuple(chosen.dense), dropout=chosen.dropout)
+
+
 def _optimizer(values: Mapping[str, Any]) -> NamedSpec:
     options = {"lr": values["lr"], "weight_decay": values["weight_decay"]}
+    if values["layer_decay"] is not None:
+        options["layer_decay"] = values["layer_decay"]
     if values["name"] == "sgd":
         options["momentum"] = 0.9 if values["momentum"] is None else values["momentum"]
     return NamedSpec(name=values["name"], options=options)
@@ -252,13 +325,13 @@ def _uses_kornia(name: str) -> bool:
     return entry.views is None and not entry.everywhere
 
 
-def _versions(entries: Sequence[tuple[str, str]], *, network: bool) -> dict[str, str]:
+def _versions(entries: Sequence[tuple[str, str]], *, packages: Sequence[str]) -> dict[str, str]:
     found = {stage: str(version) for stage, version in STAGE_VERSIONS.items()}
     for kind, name in entries:
         entry: Any = registry.KINDS[kind].get(name)
         source = registry.KINDS[kind].source_digest(name)
         found[f"{kind}/{name}"] = source or str(entry.version)
-    packages = ["torch", "timm"] if network else ["scikit-learn"]
+    packages = list(packages)
     if any(kind == "augments" and _uses_kornia(name) for kind, name in entries):
         packages.append("kornia")
     for package in packages:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from skinbench import registry
 from skinbench.data.pixels import pixel_digest
-from skinbench.records import Cell, DerivedCell, FitSpec, Node, SplitTable
+from skinbench.records import Cell, DerivedCell, FitSpec, ModelSpec, Node, SplitTable
 from skinbench.store import canonical_json, content_digest
 
 
@@ -20,13 +21,18 @@ def make_nodes(
     nodes: dict[str, Node] = {}
     images = {split.digest: len(split.table) // split.folds for split in splits.values()}
     for name, spec in fits.items():
+        if spec.model.trained is not None:
+            nodes[f"fit:{name}"] = Node(name=f"fit:{name}", kind="trained")
+            continue
         needs = []
         for digest in spec.datasets.values():
             pixels = f"pixels:{pixel_digest(digest, spec.train.image_size)}"
             nodes.setdefault(pixels, Node(name=pixels, kind="pixels"))
             needs.append(pixels)
             if spec.stored_features:
-                named = content_digest([spec.model, pixels, spec.train.threads, spec.train.device])
+                named = content_digest(
+                    [_encoder(spec), pixels, spec.train.threads, spec.train.device]
+                )
                 features = f"features:{named}"
                 nodes.setdefault(features, Node(name=features, kind="features", needs=(pixels,)))
                 needs.append(features)
@@ -47,6 +53,11 @@ def make_nodes(
     return list(nodes.values())
 
 
+def _encoder(spec: FitSpec) -> ModelSpec:
+    """The part of a model that stored features come from."""
+    return dataclasses.replace(spec.model, head=None)
+
+
 def cost(spec: FitSpec, images: int) -> float:
     """Relative cost of a fit, for starting heavy ones first: image passes at 128 px."""
     if registry.models.get(spec.model.name).kind == "plain":
@@ -58,7 +69,7 @@ def cost(spec: FitSpec, images: int) -> float:
 
 def spec_key(spec: FitSpec) -> str:
     """What fits must share to be packed into one trial: data, pixels, features, resources."""
-    model = spec.model if spec.stored_features else None
+    model = _encoder(spec) if spec.stored_features else None
     return canonical_json(
         [spec.datasets, spec.train.image_size, model, spec.train.threads, spec.train.device]
     )

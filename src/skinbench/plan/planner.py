@@ -13,9 +13,11 @@ from pathlib import Path
 from skinbench import registry
 from skinbench.data.fields import check_fields_of
 from skinbench.errors import UsageError, counted
+from skinbench.plan.elsewhere import elsewhere_note
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
+from skinbench.plan.networks import network_problem
 from skinbench.plan.remarks import protocol_notes
 from skinbench.records import (
     Cell,
@@ -28,7 +30,7 @@ from skinbench.records import (
     Row,
     SplitTable,
 )
-from skinbench.suite import Suite, SuiteRow, derived_members
+from skinbench.suite import RowSettings, Suite, SuiteRow, derived_members
 from skinbench.suite.rows import plain
 
 
@@ -161,36 +163,41 @@ class _Planner:
         model = settings.model
         assert model is not None
         entry = registry.models.get(model.name)
-        judged = self.judging.own(str(settings.split), row)
         self._check_settings(row, entry)
-        first = self.maker.fits[self.maker.fit(row.name, 0, settings.seeds[0])]
+        judged = self.judging.own(str(settings.split), row)
+        first = self.maker.fits[
+            self.maker.fit(row.name, 0, 0 if model.trained else settings.seeds[0])
+        ]
+        notes: tuple[str, ...] = ()
+        if model.trained is not None:
+            notes = (elsewhere_note(model.trained, first.model.weights.digest),)
         return Row(
             name=row.name,
             kind="fit",
             model=model.label or model.name,
             input="-" if entry.kind == "plain" else settings.input.label or settings.input.name,
-            technique=settings.technique.label
-            or " + ".join(item.label or item.name for item in settings.technique.all),
+            technique=_technique(settings),
             split=str(settings.split),
             label_space=judged.target.name,
             classes=judged.target.classes,
-            notes=(*judged.notes, *protocol_notes(settings, first)),
+            notes=(*judged.notes, *notes, *protocol_notes(settings, first)),
             settings=plain(settings),
             claims=tuple(plain(claim) for claim in row.claims),
         )
 
     def _check_settings(self, row: SuiteRow, entry: ModelEntry) -> None:
-        settings, model = row.settings, row.settings.model
-        assert model is not None
-        problem = None
-        if model.pretrained and model.weights is not None:
-            problem = "give `pretrained: true` or `weights`, not both"
-        elif entry.kind == "plain" and (model.frozen or model.pretrained or model.weights):
-            problem = f"'{model.name}' has no network: leave frozen, pretrained and weights out"
-        elif model.pretrained and not entry.has_weights:
-            problem = f"'{model.name}' has no pretrained weights; use `weights: {{file: ...}}`"
-        if problem:
-            raise self.suite.document.error(problem, row.place(self.suite.document, "model"))
+        settings = row.settings
+        assert settings.model is not None
+        learnt = self.maker.train_manifest(str(settings.split)).label_space
+        try:
+            place = network_problem(settings, settings.model, entry, learnt)
+        except UsageError as error:  # the labels of a model trained elsewhere
+            key = row.place(self.suite.document, "model", "trained", "labels")
+            raise self.suite.document.error(str(error), key) from error
+        if place is not None:
+            raise self.suite.document.error(
+                place.problem, row.place(self.suite.document, *place.key)
+            )
         input_ = registry.inputs.get(settings.input.name)
         fields = {**input_.options, **settings.input.options}.get("fields")
         if input_.uses_metadata and fields is not None:
@@ -245,7 +252,17 @@ class _Planner:
         )
 
     def _seeds(self, row: Row) -> list[int]:
+        model = row.settings.get("model")
+        if isinstance(model, Mapping) and model.get("trained") is not None:
+            return [0]  # the same fit, whatever the seed
         return [int(str(seed)) for seed in listed(row.settings["seeds"])]
+
+
+def _technique(settings: RowSettings) -> str:
+    chosen = settings.technique
+    if settings.model is not None and settings.model.trained is not None:
+        return "-"
+    return chosen.label or " + ".join(item.label or item.name for item in chosen.all)
 
 
 def _check_classes(suite: Suite, plan: Plan) -> None:

@@ -7,7 +7,7 @@ whenever the numbers that an entry produces change: it is part of every fit's id
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -20,6 +20,8 @@ from skinbench.records.data import DatasetInfo, RawDataset
 if TYPE_CHECKING:
     import pandas as pd
     import torch
+
+    from skinbench.records.learning import FitSpec
 
 Options = Mapping[str, object]
 Progress = Callable[[str, int, int], None]
@@ -80,12 +82,26 @@ class PlainModel(Protocol):
         ...
 
 
+class FileModel(PlainModel, Protocol):
+    """A model that is nothing but a file; it cannot be fitted, only taken over."""
+
+    def adopt(self, file: Path, spec: FitSpec) -> dict[str, npt.NDArray[Any]]:
+        """State for `predict` from the file of a spec with `model.trained`. Raises UsageError."""
+        ...
+
+    def outputs(
+        self, state: Mapping[str, npt.NDArray[Any]], pixels: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.float32]:
+        """What the model itself gives for pixels [N, H, W, 3]: [N, its number of outputs]."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelEntry:
-    """A network's image encoder, or a baseline without a network."""
+    """A network's image encoder, a baseline without a network, or a model that is only a file."""
 
     version: int
-    kind: Literal["network", "plain"] = "network"
+    kind: Literal["network", "plain", "file"] = "network"
     build: Callable[..., torch.nn.Module] | None = None
     """(options, weights_path: Path | None, pretrained: bool, image_size: int) -> encoder that
     maps [B, 3, H, W] float32 to [B, F]. It has an attribute `num_features: int` (F)."""
@@ -96,9 +112,18 @@ class ModelEntry:
     ) = None
     """(encoder) -> (layer whose activations Grad-CAM reads, reshape to NCHW or None)."""
     plain: Callable[[], PlainModel] | None = None
+    """For a baseline; for a model that is only a file, a FileModel."""
+    whole: Callable[..., torch.nn.Module] | None = None
+    """(options, n_outputs, image_size) -> the model with its own last layer: normalised
+    [B, 3, S, S] -> [B, n_outputs]. Its tensors are those that a file under `trained:` holds.
+    None: a file holds `encoder.*` and `head.classifier.*`, as a fit of skinbench does."""
     options: Options = field(default_factory=dict)
     has_weights: bool = False
     """Pretrained weights exist at the hub."""
+    layers: Callable[[torch.nn.Module, bool], Sequence[Sequence[str]]] | None = None
+    """(encoder, coarse) -> names of its parameters by layer, from the image to the features, each
+    once: whole stages where `coarse` (`train_last: n` trains the last n), else as finely as the
+    model can tell them apart (`layer_decay`). None: it is trained whole or frozen whole."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,6 +38,23 @@ class WeightsSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeadSpec:
+    """Layers between an encoder's features and the input's own last layer."""
+
+    dense: tuple[int, ...] = ()
+    """Widths of dense layers with ReLU, in order."""
+    dropout: float = 0.0
+    """Share dropped behind them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedSpec:
+    """A model trained elsewhere: `weights` names its file, `FitSpec.classes` its outputs."""
+
+    outputs: Literal["logits", "probabilities"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """A network (or a baseline without one) before training."""
 
@@ -46,6 +63,11 @@ class ModelSpec:
     weights: WeightsSpec
     frozen: bool = False
     """The backbone is not trained; its features are computed once and stored."""
+    train_last: int | None = later(None)
+    """The last so many stages of the encoder are trained, the others are frozen; None: all."""
+    head: HeadSpec | None = later(None)  # noqa: RUF009 -- it gives a field
+    trained: TrainedSpec | None = later(None)  # noqa: RUF009
+    """Nothing is learnt: the fit is the file, and depends on no dataset, split or seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +80,8 @@ class TrainSpec:
     """At most this many."""
     batch_size: int
     optimizer: NamedSpec
-    """adam, adamw or sgd, with lr, weight_decay, momentum."""
+    """adam, adamw or sgd, with lr, weight_decay, momentum and, where it is asked for,
+    layer_decay."""
     early_stopping: Mapping[str, object] | None
     """monitor (val_log_loss, val_accuracy, val_balanced_accuracy), patience, min_delta."""
     reduce_on_plateau: Mapping[str, object] | None
@@ -99,6 +122,8 @@ class FitSpec:
     versions: Mapping[str, str]
     """VERSION of each stage and catalog file involved, torch and timm major.minor; for a
     plug-in the digest of its source."""
+    output: Literal["softmax", "sigmoid"] = later("softmax")
+    """`sigmoid`: one number, the probability of the second of two classes."""
 
     @property
     def techniques(self) -> tuple[NamedSpec, ...]:

@@ -94,7 +94,8 @@ class Node:
 
     name: str
     """`pixels:<digest>`, `features:<digest>`, `fit:<id>`, `predict:<cell>`, `derive:<cell>`."""
-    kind: Literal["pixels", "features", "fit", "predict", "derive"]
+    kind: Literal["pixels", "features", "fit", "trained", "predict", "derive"]
+    """`trained`: a fit that is taken over from a file, and not trained here."""
     needs: tuple[str, ...] = ()
     weight: float = 0.0
     """Relative cost; heavier nodes start first."""

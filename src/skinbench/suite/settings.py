@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PositiveFloat, field_validator, model_validator
 
 from skinbench.suite.strict import Channels, Positive, Strict, listed, named
 
@@ -16,6 +16,12 @@ class Optimizer(Strict):
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     momentum: float | None = Field(None, ge=0, lt=1, description="sgd only; 0.9 by default")
+    layer_decay: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="learning rate of each layer of the encoder, as a multiple of the next one's",
+    )
     label: str | None = Field(None, description="name within grid rows; default: the name")
 
     @model_validator(mode="after")
@@ -74,6 +80,41 @@ class Weights(Strict):
         return self
 
 
+class HeadChoice(Strict):
+    """Layers between the encoder's features and the last layer."""
+
+    dense: Annotated[list[Positive], BeforeValidator(listed)] = Field(
+        default_factory=list, description="width of a dense layer with ReLU, or a list of them"
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, description="share dropped behind them")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.dense and not self.dropout:
+            raise ValueError("needs `dense` or `dropout`; without a head leave it out")
+        return self
+
+
+ImageSize = Annotated[int, Field(ge=16, le=1024)]
+Spread = Annotated[tuple[PositiveFloat, PositiveFloat, PositiveFloat], Field(strict=False)]
+
+
+class Trained(Strict):
+    """A model trained elsewhere: its file, and what has to be known to use it."""
+
+    file: str = Field(
+        description="tensors (.safetensors, .pth, .pt, .bin) or .onnx; ${SKINBENCH_WEIGHTS} is "
+        "expanded"
+    )
+    labels: list[str] | str = Field(
+        description="class codes in the order of the outputs, or a label space by name"
+    )
+    size: ImageSize = Field(description="side of the square image that it takes, in pixels")
+    mean: Channels = Field(description="of pixels in [0, 1], by channel")
+    std: Spread = Field(description="of pixels in [0, 1], by channel")
+    outputs: Literal["logits", "probabilities"] = "logits"
+
+
 class ModelChoice(Strict):
     """A network, or a baseline without one."""
 
@@ -81,8 +122,34 @@ class ModelChoice(Strict):
     pretrained: bool = False
     weights: Weights | None = None
     frozen: bool = Field(False, description="train the head only, on stored features")
+    train_last: Positive | None = Field(
+        None, description="train the encoder's last n stages and the head, freeze the rest"
+    )
+    head: HeadChoice | None = Field(
+        None, description="{dense, dropout} in front of the last layer; default: that layer alone"
+    )
+    trained: Trained | None = Field(
+        None, description="score a model that was trained elsewhere, as it is"
+    )
     label: str | None = Field(None, description="name within grid rows; default: the name")
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _nothing_is_learnt(self) -> Self:
+        given = [
+            key
+            for key in ("pretrained", "weights", "frozen", "train_last", "head")
+            if getattr(self, key)
+        ]
+        if self.trained is not None and given:
+            raise ValueError(f"`trained` is scored as it is: leave {', '.join(given)} out")
+        return self
+
+    @model_validator(mode="after")
+    def _frozen_once(self) -> Self:
+        if self.frozen and self.train_last is not None:
+            raise ValueError("give `frozen: true` (no stage is trained) or `train_last`, not both")
+        return self
 
 
 class Choice(Strict):
@@ -160,8 +227,11 @@ class RowSettings(Strict):
     model: ModelField | None = None
     input: ChoiceField = Choice(name="image")
     technique: TechniqueField = TechniqueChoice(name="none")
+    output: Literal["softmax", "sigmoid"] = Field(
+        "softmax", description="sigmoid: one number with binary cross-entropy, for two classes"
+    )
     split: str | None = None
-    image_size: Annotated[int, Field(ge=16, le=1024)] = 128
+    image_size: ImageSize = 128
     epochs: Positive = 30
     batch_size: Positive = 32
     optimizer: Annotated[Optimizer, BeforeValidator(named)] = Optimizer()
