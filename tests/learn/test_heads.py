@@ -14,6 +14,7 @@ from skinbench.errors import UsageError
 from skinbench.learn.fit import train_fits
 from skinbench.learn.heads import Head, build_head
 from skinbench.learn.infer import PredictRequest, predict_fits
+from skinbench.learn.losses import build_loss
 from skinbench.learn.network import build_network
 from skinbench.records import HeadSpec, ModelSpec, NamedSpec, WeightsSpec
 from tests.learn.world import NO_WEIGHTS, fit_id, make_world, no_epochs
@@ -124,7 +125,7 @@ def test_class_weights_and_focal_are_their_binary_forms(pairs):
     counts = np.array([90, 10])
     weight = torch.tensor(class_weights(counts), dtype=torch.float32)[labels]
     bce = functional.binary_cross_entropy_with_logits(z[:, 0], labels.float(), reduction="none")
-    weighted = registry.techniques.get("class_weights").loss(counts, {})(paired(z), labels)
+    weighted = build_loss([NamedSpec(name="class_weights", options={})], counts)(paired(z), labels)
     assert weighted.item() == pytest.approx(((weight * bce).sum() / weight.sum()).item(), rel=1e-5)
     p = torch.sigmoid(z[:, 0])
     right = torch.where(labels == 1, p, 1 - p)
