@@ -96,9 +96,9 @@ class FitMaker:
     def _spec(self, row: str, fold: int, seed: int) -> FitSpec:
         if row in self._settings:
             stated, values = self._settings[row], self.chosen.get((row, fold))
-            if stated.settings.model is not None and stated.settings.model.trained is not None:
-                model = stated.settings.model
-                return self._trained_spec(stated, model, stated.settings.model.trained)
+            chosen = stated.settings.model
+            if chosen is not None and chosen.trained is not None:
+                return self._trained_spec(stated, chosen, chosen.trained)
             if values:
                 settings = searched_settings(stated.settings, values)
                 stated = dataclasses.replace(stated, settings=settings)
