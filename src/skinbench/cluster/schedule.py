@@ -39,6 +39,8 @@ class Schedule:
     session: Session
     listener: Listener
     workers: int | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Fits that are not to be trained, with the reason."""
     records: dict[str, FitRecord] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -57,6 +59,8 @@ class Schedule:
             if self.store.has("fits", name):
                 path = self.store.open("fits", name) / "record.json"
                 self.records[name] = read_record(path, FitRecord)
+        for name, reason in self.refused.items():
+            self._fail(name, reason)
 
     @property
     def cores(self) -> int:

@@ -4,6 +4,7 @@ from skinbench.plan.elsewhere import learnt_space
 from skinbench.plan.fits import PLAIN_MODELS, fit_id
 from skinbench.plan.graph import cost, spec_key
 from skinbench.plan.planner import Planned, make_plan
+from skinbench.plan.searching import read_search, trial_spec
 from skinbench.plan.sources import decided_pairs, join_lesions, read_manifests, split_and_audit
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "learnt_space",
     "make_plan",
     "read_manifests",
+    "read_search",
     "spec_key",
     "split_and_audit",
+    "trial_spec",
 ]

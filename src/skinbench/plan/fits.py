@@ -25,6 +25,7 @@ from skinbench.records import (
 from skinbench.store import content_digest
 from skinbench.suite import RowSettings, Suite, SuiteRow
 from skinbench.suite.rows import plain
+from skinbench.suite.searched import searched_settings
 from skinbench.suite.settings import Choice, HeadChoice, ModelChoice, Trained
 
 PLAIN_MODELS = ("majority", "metadata_only", "nearest_neighbour")
@@ -58,6 +59,8 @@ class FitMaker:
         self.fits: dict[str, FitSpec] = {}
         self.weights: dict[str, Path] = {}
         self._settings = {row.name: row for row in suite.rows}
+        self.chosen: dict[tuple[str, int], Mapping[str, object]] = {}
+        """(row, fold) to the values that a search of its settings chose."""
         self._ids: dict[tuple[str, int, int], str] = {}
         self._open: list[str] = []
 
@@ -86,12 +89,20 @@ class FitMaker:
             self.fits[self._ids[key]] = spec
         return self._ids[key]
 
+    def base_spec(self, row: str, fold: int, seed: int) -> FitSpec:
+        """The fit of a row as it states its settings, whatever a search chose."""
+        return self._network_spec(self._settings[row], fold, seed)
+
     def _spec(self, row: str, fold: int, seed: int) -> FitSpec:
         if row in self._settings:
-            found = self._settings[row]
-            if found.settings.model is not None and found.settings.model.trained is not None:
-                return self._trained_spec(found, found.settings.model, found.settings.model.trained)
-            return self._network_spec(found, fold, seed)
+            stated, values = self._settings[row], self.chosen.get((row, fold))
+            chosen = stated.settings.model
+            if chosen is not None and chosen.trained is not None:
+                return self._trained_spec(stated, chosen, chosen.trained)
+            if values:
+                settings = searched_settings(stated.settings, values)
+                stated = dataclasses.replace(stated, settings=settings)
+            return self._network_spec(stated, fold, seed)
         _, split, model = row.split("/", 2)
         settings = next(r.settings for r in self.suite.rows if r.settings.split == split)
         choices = {"model": {"name": model}, "seeds": [0], "epochs": 1, "split": split}
@@ -246,6 +257,26 @@ class FitMaker:
         digest = self.digest_of(path)
         self.weights[digest] = path
         return digest
+
+
+def respec(base: FitSpec, settings: RowSettings) -> FitSpec:
+    """The same fit trained with other settings: of technique, augmentation and optimiser."""
+    augment = _augments(settings.augment)
+    entries = [
+        *(("techniques", item.name) for item in settings.technique.all),
+        *(("augments", item.name) for item in augment),
+    ]
+    replaced = ("techniques/", "augments/", "kornia")
+    kept = {k: v for k, v in base.versions.items() if not k.startswith(replaced)}
+    uses_image = registry.inputs.get(settings.input.name).uses_image
+    return dataclasses.replace(
+        base,
+        technique=_named("techniques", settings.technique.name, settings.technique.options),
+        also=tuple(_named("techniques", i.name, i.options) for i in settings.technique.with_),
+        train=_train(settings, augment, base.train.seed),
+        stored_features=base.model.frozen and uses_image and _fixed(settings, augment),
+        versions={**kept, **_versions(entries, packages=())},
+    )
 
 
 def listed(value: object) -> list[object]:

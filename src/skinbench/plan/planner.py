@@ -19,6 +19,7 @@ from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
 from skinbench.plan.networks import network_problem
 from skinbench.plan.remarks import protocol_notes
+from skinbench.plan.searching import search_note, search_task
 from skinbench.records import (
     Cell,
     DerivedCell,
@@ -28,6 +29,8 @@ from skinbench.records import (
     ModelEntry,
     Plan,
     Row,
+    SearchResult,
+    SearchTask,
     SplitTable,
 )
 from skinbench.suite import RowSettings, Suite, SuiteRow, derived_members
@@ -41,6 +44,14 @@ class Planned:
     plan: Plan
     weights: Mapping[str, Path] = field(default_factory=dict)
     """sha256 to file."""
+    searches: tuple[tuple[SearchTask, SearchResult | None], ...] = ()
+    """Searches of settings, with what they found where they were run. Until then a row's fits
+    have the settings that it states."""
+
+    @property
+    def unsearched(self) -> tuple[SearchTask, ...]:
+        """Searches that are still to be run."""
+        return tuple(task for task, result in self.searches if result is None)
 
 
 def make_plan(
@@ -48,6 +59,7 @@ def make_plan(
     manifests: Mapping[str, Manifest],
     splits: Mapping[str, SplitTable],
     digest_of: Callable[[Path], str],
+    found: Callable[[str], SearchResult | None] = lambda _: None,
 ) -> Planned:
     """Lay out everything that a suite amounts to.
 
@@ -57,6 +69,7 @@ def make_plan(
         splits: by key under `splits:`, after the leak policy; `<split>@<dataset>` for each
             further test set under `evaluate:`.
         digest_of: sha256 of a weights file.
+        found: what a search of settings found, by its digest; None where it was not run.
 
     Raises:
         SuiteError: a row cannot be: its labels cannot be judged on its test, its input asks
@@ -64,6 +77,7 @@ def make_plan(
     """
     maker = FitMaker(suite, manifests, splits, digest_of)
     planner = _Planner(suite, manifests, splits, maker)
+    searches = planner.searches(found)
     rows = planner.rows()
     cells = planner.cells(rows)
     derived = planner.derived_cells(rows, cells)
@@ -78,7 +92,7 @@ def make_plan(
         exclusions=tuple(Exclusion(row=item.name, reason=item.reason) for item in suite.excluded),
     )
     _check_classes(suite, plan)
-    return Planned(plan=plan, weights=maker.weights)
+    return Planned(plan=plan, weights=maker.weights, searches=tuple(searches))
 
 
 class _Planner:
@@ -93,6 +107,44 @@ class _Planner:
     ) -> None:
         self.suite, self.manifests, self.splits, self.maker = suite, manifests, splits, maker
         self.judging = Judging(suite, manifests)
+        self._searches: list[tuple[SearchTask, SearchResult | None]] = []
+
+    def searches(
+        self, found: Callable[[str], SearchResult | None]
+    ) -> list[tuple[SearchTask, SearchResult | None]]:
+        """Each search of settings; what it chose is taken for the row's fits of that fold."""
+        for row in self.suite.rows:
+            if row.settings.search is None:
+                continue
+            self._check_search(row)
+            for fold in range(self.splits[str(row.settings.split)].folds):
+                task = search_task(self.maker, row, fold)
+                result = found(task.digest)
+                self._searches.append((task, result))
+                if result is not None:
+                    values = result.trials[result.chosen].values
+                    self.maker.chosen[row.name, fold] = values
+        return self._searches
+
+    def _check_search(self, row: SuiteRow) -> None:
+        assert row.settings.model is not None
+        split, problem = self.splits[str(row.settings.split)], ""
+        entry = registry.models.get(row.settings.model.name)
+        self._check_settings(row, entry)
+        if entry.kind == "plain" or row.settings.model.trained is not None:
+            problem = f"'{row.settings.model.name}' is not trained: leave `search` out"
+        elif not (split.table["split"] == "val").any():
+            problem = f"a search chooses by val, and split '{split.name}' has none"
+        if problem:
+            raise self.suite.document.error(problem, row.place(self.suite.document, "search"))
+
+    def _search_notes(self, row: SuiteRow) -> list[str]:
+        folds = self.splits[str(row.settings.split)].folds
+        return [
+            search_note(task, result, folds)
+            for task, result in self._searches
+            if task.row == row.name
+        ]
 
     def rows(self) -> list[Row]:
         """Declared rows, the baselines of each split in use, derived rows, and their twins."""
@@ -180,7 +232,12 @@ class _Planner:
             split=str(settings.split),
             label_space=judged.target.name,
             classes=judged.target.classes,
-            notes=(*judged.notes, *notes, *protocol_notes(settings, first)),
+            notes=(
+                *judged.notes,
+                *notes,
+                *protocol_notes(settings, first),
+                *self._search_notes(row),
+            ),
             settings=plain(settings),
             claims=tuple(plain(claim) for claim in row.claims),
         )

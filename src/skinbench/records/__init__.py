@@ -70,6 +70,9 @@ from skinbench.records.planning import (
     Node,
     Plan,
     Row,
+    SearchResult,
+    SearchTask,
+    SearchTrial,
 )
 from skinbench.records.scoring import (
     Case,
@@ -141,6 +144,9 @@ __all__ = [
     "Row",
     "Score",
     "Scorecard",
+    "SearchResult",
+    "SearchTask",
+    "SearchTrial",
     "SplitTable",
     "TechniqueEntry",
     "TrainSpec",

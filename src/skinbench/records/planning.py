@@ -81,6 +81,51 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchTask:
+    """A search of settings of one row within one fold."""
+
+    digest: str
+    """Content name of its result in the store."""
+    row: str
+    fold: int
+    spec: FitSpec
+    """The row's fit with the settings that it states; a trial replaces some of them."""
+    settings: Mapping[str, object]
+    """Of the row, with `search`."""
+    budget: str
+    """Trials, sampler and what is searched, in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchTrial:
+    """One set of values that a search tried."""
+
+    values: Mapping[str, object]
+    """Dotted setting to value."""
+    fit: str
+    status: Literal["done", "stopped", "failed"]
+    """`stopped`: by ASHA, before its end."""
+    value: float | None = None
+    """The monitor at the kept epoch; None for a failed trial."""
+    epochs: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """What a search tried and chose."""
+
+    trials: tuple[SearchTrial, ...]
+    """In the order in which they were proposed."""
+    chosen: int
+    """Position of the chosen trial, which is done."""
+    rule: str
+    """How it was chosen, half a sentence."""
+    versions: Mapping[str, str]
+    """Of the packages that proposed the trials."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Exclusion:
     """A combination of a grid that is not run, and why."""
 

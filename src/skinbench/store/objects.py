@@ -31,6 +31,7 @@ KINDS = (
     "pixels",
     "features",
     "fits",
+    "searches",
     "predictions",
     "datasets",
     "duplicates",

@@ -12,6 +12,7 @@ from skinbench.records.scoring import SLICES
 from skinbench.suite.document import Document, Key
 from skinbench.suite.rows import SuiteRow, matching
 from skinbench.suite.schema import SuiteFile
+from skinbench.suite.searched import search_problem, trial_rows
 from skinbench.suite.settings import Claim
 from skinbench.suite.techniques import technique_problem
 
@@ -81,7 +82,8 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
     Raises:
         SuiteError: with the line of the first that is not.
     """
-    for kind, name, options, key, field in [*_file_names(file), *_row_names(rows, document)]:
+    tried = [*rows, *(trial for row in rows for trial in trial_rows(row, document))]
+    for kind, name, options, key, field in [*_file_names(file), *_row_names(tried, document)]:
         try:
             found: Any = registry.KINDS[kind].get(name)
         except UsageError as error:
@@ -92,7 +94,7 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
                 message = f"{kind.removesuffix('s')} '{name}' has no option '{option}'; {hint}"
                 raise document.error(message, (*key, "options", option))
     _check_derived(file, document)
-    for row in rows:
+    for row in tried:
         _check_views(row, document)
         _check_techniques(row, document)
     for metric, class_, key in _metrics(file, rows):
@@ -133,6 +135,9 @@ def _check_techniques(row: SuiteRow, document: Document) -> None:
     problem = technique_problem(row.settings)
     if problem:
         raise document.error(problem, row.place(document, "technique"))
+    problem = search_problem(row)
+    if problem:
+        raise document.error(problem, row.place(document, "search"))
 
 
 Named = tuple[str, str, dict[str, Any], Key, str]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, PositiveFloat, field_validator, model_validator
 
+from skinbench.suite.search import Search
 from skinbench.suite.strict import Channels, Positive, Strict, listed, named
 
 
@@ -242,6 +243,7 @@ class RowSettings(Strict):
     tta: ViewsField = Field(
         None, description="predict the mean of these views of each image: {dihedral: 4}, or names"
     )
+    search: Search | None = Field(None, description="choose settings among trials, by val alone")
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     resources: Resources = Resources()
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=lambda: [0], min_length=1)

@@ -94,5 +94,5 @@ ENTRY = DerivedEntry(
     learn=learn,
     check=check,
     describe=describe,
-    options={"bias": False, "penalty": 1e-4},
+    options={"bias": False, "penalty": 1e-3},
 )
