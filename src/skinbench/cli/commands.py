@@ -19,6 +19,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Look around": {
         "list": "Names that a suite can use.",
+        "verify": "Try a model on one batch before hours are spent on it.",
         "data": "Check datasets on this machine, or download them.",
         "doctor": "What this machine has, and what to do about what it lacks.",
         "schema": "JSON Schema of the suite file, for editors.",

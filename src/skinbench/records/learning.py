@@ -169,6 +169,44 @@ class FitRecord:
     traceback: str = ""
 
 
+StepStatus = Literal["ok", "failed", "skipped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOutcome:
+    """One step of a model's verification."""
+
+    name: str
+    """build, forward, backward, save, load, explain."""
+    status: StepStatus
+    seconds: float
+    detail: str = ""
+    """What was found, in a line."""
+    advice: str = ""
+    """For a failed step: what to do next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What came of pushing one batch through a model."""
+
+    model: str
+    options: Mapping[str, object]
+    image_size: int
+    ok: bool
+    """No step failed."""
+    steps: tuple[StepOutcome, ...]
+    parameters: int
+    """With the head."""
+    trainable_parameters: int
+    stages: Mapping[str, int]
+    """Parameters by stage of the encoder, as `train_last` counts them; empty where it has none."""
+    peak_bytes: int
+    """Most memory of the process so far, libraries included."""
+    bytes_before: int
+    """Memory of the process before the model was built."""
+
+
 STAGE_VERSIONS: Mapping[str, int] = {
     "pixels": 1,
     "metadata": 1,
