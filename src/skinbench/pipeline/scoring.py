@@ -22,7 +22,7 @@ from skinbench.records import (
     Verdict,
 )
 from skinbench.score.balance import balanced_places
-from skinbench.score.claims import check_claims
+from skinbench.score.claims import Circumstances, Tolerances, check_claims
 from skinbench.score.compare import compare_rows
 from skinbench.score.derive import derive_predictions
 from skinbench.score.predictions import Predictions, read_predictions, write_predictions
@@ -128,7 +128,18 @@ def _score(
             level=bootstrap.level,
             seed=bootstrap.seed,
         ),
-        claims=check_claims(plan.rows, scores, reduced=reduced),
+        claims=check_claims(
+            plan.rows,
+            scores,
+            Circumstances(
+                reduced=reduced,
+                stamps=stamps(audit),
+                level=bootstrap.level,
+                tolerances=Tolerances(
+                    overall=suite.claims.tolerance, per_class=suite.claims.class_tolerance
+                ),
+            ),
+        ),
         stamps=stamps(audit),
     )
     write_scorecard(card, folder)

@@ -30,7 +30,15 @@ from skinbench.records import (
     Row,
     SplitTable,
 )
-from skinbench.suite import RowSettings, Suite, SuiteRow, derived_members
+from skinbench.suite import (
+    RowSettings,
+    Suite,
+    SuiteRow,
+    derived_members,
+    differences,
+    each_claim,
+    paper_of,
+)
 from skinbench.suite.rows import plain
 
 
@@ -183,7 +191,17 @@ class _Planner:
             notes=(*judged.notes, *notes, *protocol_notes(settings, first)),
             settings=plain(settings),
             claims=tuple(plain(claim) for claim in row.claims),
+            paper=row.paper,
+            differences=self._differences(row),
         )
+
+    def _differences(self, row: SuiteRow) -> tuple[str, ...]:
+        """What stands between the row and its source: derived where it can be, else stated."""
+        derived: tuple[str, ...] = ()
+        if row.protocol is not None:
+            split = self.suite.file.splits[str(row.settings.split)]
+            derived = differences(row.settings, split, row.protocol)
+        return (*derived, *row.stated)
 
     def _check_settings(self, row: SuiteRow, entry: ModelEntry) -> None:
         settings = row.settings
@@ -237,6 +255,7 @@ class _Planner:
         if registry.derived.get(item.kind).learn is not None and not has_val:
             message = f"'{item.kind}' is fitted on val, and split '{first.split}' has none"
             raise self.suite.document.error(message, ("derived", name, "kind"))
+        inherited = [text for member in members for text in rows[member].differences]
         return Row(
             name=name,
             kind="derived",
@@ -248,7 +267,9 @@ class _Planner:
             classes=first.classes,
             notes=first.notes,
             settings={"of": members, "kind": item.kind, "options": item.options},
-            claims=tuple(plain(claim) for claim in item.claims),
+            claims=tuple(plain(claim) for _, claim in each_claim(item.claims)),
+            paper=paper_of(self.suite.file, name),
+            differences=tuple(dict.fromkeys([*inherited, *item.differences])),
         )
 
     def _seeds(self, row: Row) -> list[int]:

@@ -20,6 +20,9 @@ UNIT_METRICS = frozenset(
         "macro_f1",
         "weighted_f1",
         "macro_auroc",
+        "macro_precision",
+        "macro_specificity",
+        "weighted_precision",
     }
 )
 """Metrics between 0 and 1, whose intervals can be drawn on one scale."""
