@@ -94,10 +94,8 @@ def test_the_resolved_suite_says_the_same_claims(tmp_path):
     ],
 )
 def test_a_wrong_claim_is_one_line_with_its_place(tmp_path, claim, key, words):
-    text = (
-        HEAD
-        + f"rows:\n  a:\n    model: baseline_cnn\n    split: by_lesion\n    claims:\n      - {claim}\n"
-    )
+    row = "rows:\n  a:\n    model: baseline_cnn\n    split: by_lesion\n    claims:\n      - "
+    text = f"{HEAD}{row}{claim}\n"
     error = fails(tmp_path, text)
     assert error.key == f"rows.a.{key}"
     assert error.line == 12

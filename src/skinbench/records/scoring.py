@@ -177,6 +177,21 @@ class ClaimResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClaimCheck:
+    """What arithmetic alone says about a published number."""
+
+    row: str
+    metric: str
+    class_: str | None
+    printed: str
+    """As in print: `0.80`, or `0.96 ± 0.25`."""
+    source: str
+    verdict: Literal["impossible", "contradictory", "consistent"]
+    reason: str
+    """One line; for `consistent`, what was checked."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scorecard:
     """All scores of a run. Holds no times, so that two runs compare byte by byte."""
 

@@ -107,7 +107,7 @@ def _measure(
         metric=claim.metric,
         class_=claim.class_,
         claimed=value,
-        printed=claim.value.text + (f" \u00b1 {claim.sd.text}" if claim.sd else ""),
+        printed=claim.in_print,
         source=claim.source,
         measured=None,
         verdict="cannot tell",

@@ -54,6 +54,11 @@ class PublishedScore:
         return (self.metric, self.class_, self.dataset)
 
     @property
+    def in_print(self) -> str:
+        """`0.80`, or `0.96 ± 0.25`."""
+        return self.value.text + (f" ± {self.sd.text}" if self.sd else "")
+
+    @property
     def support(self) -> int | None:
         """Images of the class, where the claim says so."""
         if self.n_positive is not None or self.class_ is None:

@@ -1,4 +1,4 @@
-"""Mean precision over classes, each weighted by its number of images; 0 for one never decided for."""
+"""Mean precision over classes, weighted by their number of images; 0 for one never decided for."""
 
 from __future__ import annotations
 
