@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +99,10 @@ def _check_metric(metric: str, known: Collection[str]) -> str:
 
 
 def _read_yaml(document: Document, known: Collection[str]) -> Iterator[tuple[str, Claim]]:
-    for key in document.values:
-        if key != "claims":
-            raise document.error(
-                f"unknown key '{key}'; a file of claims has `claims` alone", (key,)
-            )
+    for name in document.values:
+        if name != "claims":
+            message = f"unknown key '{name}'; a file of claims has `claims` alone"
+            raise document.error(message, (name,))
     raw = document.values["claims"]
     if not raw:
         raise document.error("needs a claim or more", ("claims",))
@@ -209,6 +207,9 @@ def _of_suite(path: Path) -> tuple[PublishedRow, ...]:
 
 def _shared_name(names: list[str]) -> str:
     """`p1/cnn` of `p1/cnn/by_image` and `p1/cnn/by_lesion`."""
-    if len(names) == 1:
-        return names[0]
-    return commonpath(names).rpartition("/")[0] or names[0]
+    shared = []
+    for parts in zip(*(name.split("/") for name in names), strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return "/".join(shared) or names[0]
