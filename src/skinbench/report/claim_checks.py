@@ -16,7 +16,7 @@ def checks_table(checks: Sequence[ClaimCheck]) -> Table:
     rows = tuple(
         (
             words(check.row),
-            words(numbers.metric_title(check.metric, check.class_)),
+            words(numbers.short_title(check.metric, check.class_)),
             words(check.printed),
             words(check.source),
             Entry(text=check.verdict, tone=TONES[check.verdict]),

@@ -191,7 +191,8 @@ def _of_suite(path: Path) -> tuple[PublishedRow, ...]:
     found: dict[tuple[str, tuple[Claim, ...]], list[str]] = {}
     for row in suite.rows:
         if row.claims:
-            found.setdefault((row.paper, row.claims), []).append(row.name)
+            name = row.name.removesuffix(f"/{row.settings.split}")
+            found.setdefault((row.paper, row.claims), []).append(name)
     for name, derived in suite.file.derived.items():
         claims = tuple(claim for _, claim in each_claim(derived.claims))
         if claims:
