@@ -177,6 +177,16 @@ class ClaimResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Paper:
+    """A source of claims."""
+
+    title: str
+    citation: str = ""
+    notes: tuple[str, ...] = ()
+    """What a reader of its claims must know."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClaimCheck:
     """What arithmetic alone says about a published number."""
 
@@ -211,6 +221,10 @@ class Scorecard:
     confusions: tuple[Confusion, ...]
     comparisons: tuple[Comparison, ...] = ()
     claims: tuple[ClaimResult, ...] = ()
+    papers: Mapping[str, Paper] = field(default_factory=dict)
+    """Sources of the claims, by key under `papers:`."""
+    smoke: Mapping[str, str] = field(default_factory=dict)
+    """Row that was run on too little to stand in a table, to why."""
     stamps: Mapping[str, str] = field(default_factory=dict)
     """Split name to the leak stamp printed in every table that it touches."""
 
