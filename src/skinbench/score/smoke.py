@@ -55,7 +55,7 @@ def _too_few(images: int | None) -> str:
 
 
 def _too_short(cells: Sequence[Cell], records: Mapping[str, FitRecord]) -> str:
-    """What is wrong with the first fit that was too short or did not learn; not with failed ones."""
+    """Why the first of its fits was too short, or did not learn; failed ones say so elsewhere."""
     for cell in cells:
         record = records.get(str(cell.fit))
         if record is None or record.status != "done" or record.best_epoch is None:
