@@ -56,7 +56,7 @@ def paper_parts(scorecard: Scorecard) -> tuple[PaperPart, ...]:
 
 def summary(claims: Sequence[ClaimResult]) -> str:
     """`12 claims: 3 reproduced, 9 not comparable`."""
-    found = Counter(claim.verdict for claim in claims)
+    found = Counter[str](claim.verdict for claim in claims)
     said = ", ".join(f"{found[verdict]:,} {verdict}" for verdict in _ORDER if found[verdict])
     return f"{numbers.counted(len(claims), 'claim')}: {said}"
 
