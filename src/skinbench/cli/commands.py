@@ -16,6 +16,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Judge": {
         "report": "Leaderboard over one or several runs.",
         "gate": "Compare a run with a baseline, for CI.",
+        "claims": "Hold a paper's numbers against each other, by arithmetic alone.",
     },
     "Look around": {
         "list": "Names that a suite can use.",

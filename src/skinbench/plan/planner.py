@@ -33,7 +33,15 @@ from skinbench.records import (
     SearchTask,
     SplitTable,
 )
-from skinbench.suite import RowSettings, Suite, SuiteRow, derived_members
+from skinbench.suite import (
+    RowSettings,
+    Suite,
+    SuiteRow,
+    derived_members,
+    differences,
+    each_claim,
+    paper_of,
+)
 from skinbench.suite.rows import plain
 
 
@@ -240,7 +248,17 @@ class _Planner:
             ),
             settings=plain(settings),
             claims=tuple(plain(claim) for claim in row.claims),
+            paper=row.paper,
+            differences=self._differences(row),
         )
+
+    def _differences(self, row: SuiteRow) -> tuple[str, ...]:
+        """What stands between the row and its source: derived where it can be, else stated."""
+        derived: tuple[str, ...] = ()
+        if row.protocol is not None:
+            split = self.suite.file.splits[str(row.settings.split)]
+            derived = differences(row.settings, split, row.protocol)
+        return (*derived, *row.stated)
 
     def _check_settings(self, row: SuiteRow, entry: ModelEntry) -> None:
         settings = row.settings
@@ -294,6 +312,7 @@ class _Planner:
         if registry.derived.get(item.kind).learn is not None and not has_val:
             message = f"'{item.kind}' is fitted on val, and split '{first.split}' has none"
             raise self.suite.document.error(message, ("derived", name, "kind"))
+        inherited = [text for member in members for text in rows[member].differences]
         return Row(
             name=name,
             kind="derived",
@@ -305,7 +324,9 @@ class _Planner:
             classes=first.classes,
             notes=first.notes,
             settings={"of": members, "kind": item.kind, "options": item.options},
-            claims=tuple(plain(claim) for claim in item.claims),
+            claims=tuple(plain(claim) for _, claim in each_claim(item.claims)),
+            paper=paper_of(self.suite.file, name),
+            differences=tuple(dict.fromkeys([*inherited, *item.differences])),
         )
 
     def _seeds(self, row: Row) -> list[int]:

@@ -1,5 +1,7 @@
 """The suite file: what to compare. YAML in, a checked `Suite` out, errors with their line."""
 
+from skinbench.suite.claims import Claim, each_claim
+from skinbench.suite.differences import differences
 from skinbench.suite.document import Document, read_document
 from skinbench.suite.loader import (
     Suite,
@@ -9,9 +11,15 @@ from skinbench.suite.loader import (
     stated_suite,
     suite_to_yaml,
 )
-from skinbench.suite.rows import SuiteRow, derived_members, evaluated_rows, expand_rows
+from skinbench.suite.rows import (
+    SuiteRow,
+    derived_members,
+    evaluated_rows,
+    expand_rows,
+    paper_of,
+)
 from skinbench.suite.schema import Check, Derived, Evaluate, SuiteFile
-from skinbench.suite.settings import Claim, RowSettings
+from skinbench.suite.settings import RowSettings
 from skinbench.suite.source import DataSource
 from skinbench.suite.split import Split
 
@@ -28,8 +36,11 @@ __all__ = [
     "SuiteFile",
     "SuiteRow",
     "derived_members",
+    "differences",
+    "each_claim",
     "evaluated_rows",
     "expand_rows",
+    "paper_of",
     "load_suite",
     "read_document",
     "resolve_name",

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, PositiveFloat, field_validator, model_validator
 
+from skinbench.suite.claims import ClaimItem
+from skinbench.suite.papers import Protocol
 from skinbench.suite.search import Search
 from skinbench.suite.strict import Channels, Positive, Strict, listed, named
 
@@ -211,17 +213,6 @@ ViewsField = Annotated[
 ]
 
 
-class Claim(Strict):
-    """A published number that the row is to reproduce."""
-
-    metric: str
-    class_: str | None = Field(None, alias="class")
-    value: float
-    n: Positive | None = None
-    sd: float | None = Field(None, ge=0)
-    source: str
-
-
 class RowSettings(Strict):
     """Settings of a row; `defaults` gives those that a row leaves out."""
 
@@ -281,4 +272,10 @@ class RowSettings(Strict):
 class RowFile(RowSettings):
     """One row."""
 
-    claims: list[Claim] = Field(default_factory=list)
+    claims: list[ClaimItem] = Field(default_factory=list)
+    protocol: Protocol | None = Field(
+        None, description="how the source made this row, over what `papers:` says of all its rows"
+    )
+    differences: list[str] = Field(
+        default_factory=list, description="what this row does otherwise, in words"
+    )
