@@ -26,9 +26,10 @@ def differences(settings: RowSettings, split: Split, protocol: Protocol) -> tupl
 
 def less_than(settings: RowSettings, protocol: Protocol) -> Iterator[str]:
     """What a row has less of than its source: its numbers are then not comparable."""
-    model = settings.model
-    if protocol.weights == "imagenet" and model is not None and _starts_at_random(settings):
+    if protocol.weights == "imagenet" and _starts_at_random(settings):
         yield "random first weights instead of pretrained ones"
+    if settings.model is not None and settings.model.trained is not None:
+        return  # not trained here, so there are no epochs, and its own image size
     for field in ("image_size", "epochs"):
         asked, own = getattr(protocol, field), getattr(settings, field)
         if asked is not None and own < asked:
@@ -37,7 +38,9 @@ def less_than(settings: RowSettings, protocol: Protocol) -> Iterator[str]:
 
 def _starts_at_random(settings: RowSettings) -> bool:
     model = settings.model
-    return model is not None and not model.pretrained and model.weights is None
+    if model is None or model.trained is not None:
+        return False
+    return not model.pretrained and model.weights is None
 
 
 def _split(split: Split, protocol: Protocol) -> Iterator[str]:

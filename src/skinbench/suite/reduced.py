@@ -44,7 +44,8 @@ def reductions(
 
 
 def _less_than_file(now: RowSettings, before: RowSettings) -> Iterator[str]:
-    for field in ("image_size", "epochs"):
+    elsewhere = now.model is not None and now.model.trained is not None
+    for field in () if elsewhere else ("image_size", "epochs"):
         here, there = getattr(now, field), getattr(before, field)
         if here != there:
             yield f"{field} {here} instead of {there}"
@@ -63,7 +64,7 @@ def _less_of_a_model(now: ModelChoice, before: ModelChoice) -> Iterator[str]:
 
 
 def _starts_somewhere(model: ModelChoice) -> bool:
-    return model.pretrained or model.weights is not None
+    return model.pretrained or model.weights is not None or model.trained is not None
 
 
 def _sampled(
