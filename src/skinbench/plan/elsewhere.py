@@ -48,6 +48,11 @@ def learnt_space(
     return manifests[str(file.train or file.data)].label_space
 
 
+def stored_size(trained: Trained) -> int:
+    """Side in pixels of the square that images become, before any crop."""
+    return trained.size if trained.crop is None else round(trained.size / trained.crop)
+
+
 def suffixes(entry: ModelEntry) -> tuple[str, ...]:
     """How the names of the files end that a model can be taken from."""
     return (".onnx",) if entry.kind == "file" else TENSOR_FILES
