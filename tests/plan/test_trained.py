@@ -44,6 +44,9 @@ def test_a_file_is_one_fit_whatever_the_split_fold_and_seed(tmp_path):
     assert [cell.name for cell in found.plan.cells] == ["a@0.0", "b@0.0", "b@1.0", "b@2.0"]
     (node,) = [node for node in found.plan.nodes if node.name.startswith("fit:")]
     assert (node.kind, node.needs, node.weight) == ("trained", (), 0.0)
+    assert [node.kind for node in found.plan.nodes].count("pixels") == 1
+    judged = next(node for node in found.plan.nodes if node.name == "predict:b@2.0")
+    assert [need.partition(":")[0] for need in judged.needs] == ["fit", "pixels"]
     (spec,) = found.plan.fits.values()
     assert (spec.train.image_size, spec.train.epochs, spec.classes) == (48, 0, tuple(HAM7))
     assert list(found.weights.values()) == [tmp_path / "x.pth"]
