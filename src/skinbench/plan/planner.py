@@ -13,7 +13,7 @@ from pathlib import Path
 from skinbench import registry
 from skinbench.data.fields import check_fields_of
 from skinbench.errors import UsageError, counted
-from skinbench.plan.elsewhere import elsewhere_note
+from skinbench.plan.elsewhere import elsewhere_note, with_judged_pixels
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
@@ -89,14 +89,16 @@ def make_plan(
     rows = planner.rows()
     cells = planner.cells(rows)
     derived = planner.derived_cells(rows, cells)
+    evaluations = tuple(planner.evaluations(rows, cells))
+    nodes = make_nodes(maker.fits, cells, derived, splits)
     plan = Plan(
         suite=suite.name,
         rows=tuple(rows),
         cells=tuple(cells),
         derived=tuple(derived),
         fits=maker.fits,
-        evaluations=tuple(planner.evaluations(rows, cells)),
-        nodes=tuple(make_nodes(maker.fits, cells, derived, splits)),
+        evaluations=evaluations,
+        nodes=with_judged_pixels(nodes, maker.fits, cells, evaluations, manifests),
         exclusions=tuple(Exclusion(row=item.name, reason=item.reason) for item in suite.excluded),
     )
     _check_classes(suite, plan)

@@ -52,6 +52,9 @@ class TrainedSpec:
     """A model trained elsewhere: `weights` names its file, `FitSpec.classes` its outputs."""
 
     outputs: Literal["logits", "probabilities"]
+    seen: int | None = later(None)
+    """Pixels of a side of the centre that the model sees of images of `train.image_size`; None:
+    the whole images."""
 
 
 @dataclass(frozen=True, kw_only=True)

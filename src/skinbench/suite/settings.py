@@ -113,6 +113,13 @@ class Trained(Strict):
         description="class codes in the order of the outputs, or a label space by name"
     )
     size: ImageSize = Field(description="side of the square image that it takes, in pixels")
+    crop: float | None = Field(
+        None,
+        ge=0.25,
+        lt=1,
+        description="images become squares of size / crop, of which it sees the centre; default: "
+        "squares of `size`, seen whole",
+    )
     mean: Channels = Field(description="of pixels in [0, 1], by channel")
     std: Spread = Field(description="of pixels in [0, 1], by channel")
     outputs: Literal["logits", "probabilities"] = "logits"
