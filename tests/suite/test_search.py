@@ -78,6 +78,7 @@ def test_values_replace_settings_and_nothing_else(tmp_path):
         ({}, "is required"),
         ({"space": {}}, "at least 1"),
         ({"space": {"image_size": [64, 128]}}, "'image_size' cannot be searched"),
+        ({"space": {"epochs": [2, 3]}}, "'epochs' cannot be searched"),
         ({"space": {"split": ["by_lesion", "x"]}}, "'split' cannot be searched"),
         ({"space": {"optimizer.lr": [0.1]}}, "two values or more"),
         ({"space": {"optimizer.lr": {"log": [0.1, 0.01]}}}, "below the second"),

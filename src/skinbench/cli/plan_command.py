@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from skinbench.pipeline import Prepared
-    from skinbench.records import CleaningFinding, Plan, Row
+    from skinbench.records import CleaningFinding, Plan, Row, SearchResult, SearchTask
     from skinbench.store import Store
 
 _NAMED = 5
@@ -40,7 +40,8 @@ def command(
     Reads and cleans the data, splits and audits it, and lists the cells, what each needs, what
     is excluded and why, and what is done already. Needs neither torch nor Ray.
 
-    JSON: {plan: Plan, done: [fit id], audit: AuditReport, leaks: {split: text}}.
+    JSON: {plan: Plan, done: [fit id], audit: AuditReport, leaks: {split: text},
+    searches: [{row, fold, digest, budget, chosen: {setting: value} or null}]}.
     """
     from skinbench.data.audit import leaks
     from skinbench.pipeline import Options, prepare
@@ -53,9 +54,28 @@ def command(
     done = sorted(name for name in prepared.plan.fits if opened.has("fits", name))
     found = leaks(prepared.audit)
     if as_json:
-        print_json({"plan": prepared.plan, "done": done, "audit": prepared.audit, "leaks": found})
+        searches = [_search(task, result) for task, result in prepared.planned.searches]
+        print_json(
+            {
+                "plan": prepared.plan,
+                "done": done,
+                "audit": prepared.audit,
+                "leaks": found,
+                "searches": searches,
+            }
+        )
         return
     _print_plan(prepared, set(done), found, opened)
+
+
+def _search(task: SearchTask, result: SearchResult | None) -> dict[str, object]:
+    return {
+        "row": task.row,
+        "fold": task.fold,
+        "digest": task.digest,
+        "budget": task.budget,
+        "chosen": None if result is None else result.trials[result.chosen].values,
+    }
 
 
 def _print_plan(prepared: Prepared, done: set[str], leaks: dict[str, str], store: Store) -> None:

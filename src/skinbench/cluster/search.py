@@ -81,6 +81,9 @@ def run_search(
         shutil.rmtree(scratch, ignore_errors=True)
     result = conclude(trials, search)
     store.publish("searches", task.digest, lambda folder: write_json(folder / FILE, result))
+    for trial in trials:
+        if trial.status == "stopped":  # its checkpoint is of no use once the choice is made
+            shutil.rmtree(store.work_path("fits", trial.fit), ignore_errors=True)
     return result
 
 

@@ -220,8 +220,8 @@ class AugmentEntry:
     module also has `restore(maps [B, h, w], S) -> [B, S, S]`, which puts a map of what the
     network saw back onto the stored image."""
     views: Callable[[Options], tuple[str, ...]] | None = None
-    """(options) -> names of a fixed number of views, drawn all alike; None for other transforms.
-    Raises UsageError."""
+    """(options) -> names of some of the views of `dihedral`, drawn all alike; None for other
+    transforms. Raises UsageError."""
     view: Callable[[npt.NDArray[np.uint8], str], npt.NDArray[np.uint8]] | None = None
     """(images [B, S, S, 3] uint8, name of a view) -> that view of each."""
 

@@ -18,7 +18,6 @@ from skinbench.suite.validation import validate
 SEARCHABLE = (
     "optimizer",
     "batch_size",
-    "epochs",
     "technique",
     "augment",
     "schedule",
