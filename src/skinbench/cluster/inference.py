@@ -184,9 +184,12 @@ def _ensure_features(
     group: Sequence[PredictRequest], store: Store, weights: Mapping[str, Path]
 ) -> None:
     """Stored features of frozen encoders exist before actors look for them."""
+    from skinbench.learn.conditions import alters_pixels
     from skinbench.learn.features import build_features
 
-    for fit in sorted({request.fit_id for request in group if request.condition == "none"}):
+    if alters_pixels(group[0].condition):
+        return
+    for fit in sorted({request.fit_id for request in group}):
         spec = read_record(store.open("fits", fit) / "spec.json", FitSpec)
         if spec.stored_features:
             build_features(spec, group[0].dataset, store, weights=weights)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skinbench.errors import UsageError
+from skinbench.learn.conditions import alters_pixels
 from skinbench.learn.features import build_features
 from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import SPEC, Weights
@@ -30,7 +31,7 @@ class PredictRequest:
     """Manifest digest."""
     image_ids: tuple[str, ...]
     condition: str = "none"
-    """`none`, or e.g. `blur@3`."""
+    """`none`, or e.g. `blur@3` or `metadata_missing`."""
 
 
 def predict_fits(
@@ -179,7 +180,7 @@ class _GroupRun:
 
         Encoding just the images asked for would give other bits than the stored batches do.
         """
-        if self._condition != "none":
+        if alters_pixels(self._condition):
             return
         for spec in self._specs.values():
             if spec.stored_features:

@@ -16,6 +16,7 @@ from skinbench import registry
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import PixelRows, Sources
 from skinbench.learn.batches import to_unit
+from skinbench.learn.conditions import alters_pixels, entry_of, parse_condition
 from skinbench.learn.features import feature_digest, open_features
 from skinbench.learn.network import Encoders, Network
 from skinbench.learn.runtime import autocast, device_of, set_threads
@@ -26,22 +27,6 @@ from skinbench.store import Store
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
-
-
-def parse_condition(text: str) -> tuple[str, int] | None:
-    """`blur@3` as (name, strength 1 to 5); `none` as None.
-
-    Raises:
-        UsageError: the text has another form.
-        UnknownNameError: no such condition.
-    """
-    if text == "none":
-        return None
-    name, _, strength = text.partition("@")
-    if strength not in tuple("12345"):
-        raise UsageError(f"condition '{text}': expected `none` or NAME@1 to NAME@5")
-    registry.conditions.get(name)
-    return name, int(strength)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +46,13 @@ class Scorer:
     Made of plain values, so that an actor on another machine can construct it: for Ray Data,
     `map_batches(Scorer, fn_constructor_args=(store_root, fit_ids), fn_constructor_kwargs={...})`.
     It sets torch's threads for its process. Its frozen encoders read stored features where the
-    condition is `none` and they exist; otherwise they run.
+    condition leaves pixels alone and they exist; otherwise they run.
 
     Args:
         store_root: folder of the store.
         fit_ids: fits with one image size, device and number of threads.
         dataset: manifest digest.
-        condition: `none`, or e.g. `blur@3`.
+        condition: `none`, or e.g. `blur@3` or `metadata_missing`.
         weights: weights files by their sha256, for frozen encoders.
 
     Raises:
@@ -86,7 +71,9 @@ class Scorer:
     ) -> None:
         self._store = Store(Path(store_root))
         self._sources, self._dataset = Sources(self._store), dataset
-        self._condition = parse_condition(condition)
+        self._condition, self._alters_pixels = parse_condition(condition), alters_pixels(condition)
+        table, blank = self._sources.manifest(dataset).table, entry_of(condition).metadata
+        self._table = table if blank is None else blank(table)
         files = {digest: Path(path) for digest, path in (weights or {}).items()}
         encoders: Encoders = {}
         fits = [load_fit(fit_id, self._store, files, encoders) for fit_id in fit_ids]
@@ -98,10 +85,9 @@ class Scorer:
         self._lock = threading.Lock()
 
     def _member(self, fit: LoadedFit) -> _Member:
-        table = self._sources.manifest(self._dataset).table
         metadata, key = None, fit.fit_id
         if fit.encoder is not None:
-            metadata = torch.tensor(fit.encoder.transform(table), device=self._device)
+            metadata = torch.tensor(fit.encoder.transform(self._table), device=self._device)
         if fit.network is not None:
             network = fit.network.to(self._device).eval()
             if network.frozen and network.encoder is not None:
@@ -109,7 +95,7 @@ class Scorer:
         return _Member(fit=fit, metadata=metadata, key=key)
 
     def _stored_features(self) -> dict[str, torch.Tensor]:
-        if self._condition is not None:
+        if self._alters_pixels:
             return {}
         return {
             member.key: open_features(self._store, member.key)
@@ -164,14 +150,15 @@ class Scorer:
         if self._condition is None:
             return pixels
         name, strength = self._condition
-        return registry.conditions.get(name).apply(pixels, strength)
+        apply = registry.conditions.get(name).apply
+        return pixels if apply is None else apply(pixels, strength)
 
     def _score(
         self, member: _Member, rows: Ints, batch: _Batch, encoded: dict[str, torch.Tensor]
     ) -> Probabilities:
         fit = member.fit
         if fit.plain is not None and fit.state is not None:
-            table = self._sources.manifest(self._dataset).table.iloc[rows]
+            table = self._table.iloc[rows]
             lazy = PixelRows(batch.some, len(rows), self._train.image_size)
             return fit.plain.predict(fit.state, cast(Bytes, lazy), table)
         network = cast(Network, fit.network)

@@ -6,6 +6,7 @@ import dataclasses
 import fnmatch
 from collections.abc import Mapping, Sequence
 
+from skinbench import registry
 from skinbench.data.spaces import SpaceMap, space_map
 from skinbench.errors import UsageError
 from skinbench.records import Evaluation, LabelSpace, Manifest, Row
@@ -87,6 +88,8 @@ class Judging:
                 name = "" if _alike(space, own) else space.name
                 there = found.setdefault(name, {})
                 for condition in item.conditions:
+                    if row.kind == "plain" and not _concerns(condition, row):
+                        continue
                     place = (dataset, split, condition)
                     there[place] = there.get(place, False) or item.weighting is not None
         return found
@@ -193,6 +196,13 @@ class Judging:
 def twin_name(row: str, space: str) -> str:
     """`<row>@<space>`, in the letters that row names have."""
     return f"{row}@{space.replace('+', ',')}"
+
+
+def _concerns(condition: str, row: Row) -> bool:
+    """Whether a condition can change what a baseline says; missing metadata only where read."""
+    if condition == "none" or registry.conditions.get(condition.partition("@")[0]).metadata is None:
+        return True
+    return registry.models.get(row.model).reads_metadata
 
 
 def _alike(left: LabelSpace, right: LabelSpace) -> bool:

@@ -99,6 +99,8 @@ class ModelEntry:
     options: Options = field(default_factory=dict)
     has_weights: bool = False
     """Pretrained weights exist at the hub."""
+    reads_metadata: bool = False
+    """Of a baseline without a network: it reads age, sex and site from the table's rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,11 +230,16 @@ class ExplainerEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionEntry:
-    """A change of test images before prediction, at a strength 1 to 5."""
+    """A change of test images before prediction, at a strength 1 to 5, or of their metadata."""
 
     version: int
-    apply: Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]]
+    apply: Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]] | None = None
     """(images [B, H, W, 3] uint8, strength) -> the same shape; deterministic."""
+    metadata: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    """(manifest rows) -> the same rows with other metadata; has no strength, and is only for rows
+    that read metadata."""
+    note: str = ""
+    """What a reader of its numbers must know; printed below the tables."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from skinbench import registry
 from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records.scoring import SLICES
 from skinbench.suite.document import Document, Key
-from skinbench.suite.rows import SuiteRow, matching
+from skinbench.suite.rows import SuiteRow, evaluated_rows, matching
 from skinbench.suite.schema import SuiteFile
 from skinbench.suite.settings import Claim
 
@@ -97,6 +97,7 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
     for index, item in enumerate(file.evaluate):
         for condition in item.conditions:
             _check_condition(condition, document, ("evaluate", index, "conditions"))
+            _check_metadata(condition, index, file, rows, document)
 
 
 Named = tuple[str, str, dict[str, Any], Key, str]
@@ -168,9 +169,40 @@ def _check_slice(text: str | None, document: Document, key: Key) -> None:
 def _check_condition(condition: str, document: Document, key: Key) -> None:
     if condition == "none":
         return
-    name, _, strength = condition.partition("@")
+    name, at, strength = condition.partition("@")
     if name not in registry.conditions.names():
         hint = registry.suggest(name, ["none", *registry.conditions.names()])
         raise document.error(f"no condition '{name}'; {hint}", key)
+    if registry.conditions.get(name).apply is None:
+        if at:
+            raise document.error(f"'{condition}': {name} has no strength; write {name}", key)
+        return
     if strength not in ("1", "2", "3", "4", "5"):
         raise document.error(f"'{condition}' needs a strength, e.g. {name}@3 (1 to 5)", key)
+
+
+def _check_metadata(
+    condition: str, index: int, file: SuiteFile, rows: Sequence[SuiteRow], document: Document
+) -> None:
+    """Metadata can only be missing where a row reads it: each row named, one of a derived one."""
+    if condition == "none" or registry.conditions.get(condition.partition("@")[0]).metadata is None:
+        return
+    item, by_name = file.evaluate[index], {row.name: row for row in rows}
+    for name in matching([*by_name, *file.derived], item.rows):
+        asked = item.model_copy(update={"rows": name})
+        members = evaluated_rows(file, list(by_name), asked)
+        if not any(_reads_metadata(by_name[member]) for member in members):
+            row = by_name.get(name)
+            what = f"input '{row.settings.input.name}' reads" if row else "members read"
+            message = (
+                f"condition '{condition}' cannot be asked of '{name}': its {what} no metadata, "
+                f"so none can be missing; name rows that read metadata"
+            )
+            raise document.error(message, ("evaluate", index, "rows"))
+
+
+def _reads_metadata(row: SuiteRow) -> bool:
+    model = row.settings.model
+    if model is not None and registry.models.get(model.name).kind == "plain":
+        return registry.models.get(model.name).reads_metadata
+    return registry.inputs.get(row.settings.input.name).uses_metadata
