@@ -65,7 +65,7 @@ def test_names_are_known_without_importing_timm_or_torch():
         "for kind in registry.KINDS.values():\n"
         "    for name in kind.names():\n"
         "        kind.describe(name)\n"
-        "for name in ('models', 'inputs', 'techniques', 'augments', 'explainers', 'conditions'):\n"
+        "for name in ('models', 'inputs', 'techniques', 'augments', 'explainers', 'conditions', 'pixels'):\n"
         "    [registry.KINDS[name].get(entry) for entry in registry.KINDS[name].names()]\n"
         "loaded = {'torch', 'timm', 'kornia', 'sklearn', 'pytorch_grad_cam'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"

@@ -155,6 +155,8 @@ def _needs_of(plan: Plan, row: Row) -> str:
     spec = plan.fits[next(str(cell.fit) for cell in plan.cells if cell.row == row.name)]
     start = next((c.row for c in plan.cells if c.fit == spec.model.weights.digest), "")
     needs = "features" if spec.stored_features else "pixels"
+    if spec.pixels is not None:
+        start = next((c.row for c in plan.cells if c.fit == spec.pixels.fit), start)
     return f"{needs} {spec.train.image_size} px" + (f", {start}" if start else "")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from skinbench.cluster.session import Session
 from skinbench.cluster.sizing import local_cores
 from skinbench.cluster.trials import TrialRequest, run_trials
+from skinbench.data.made_pixels import sizes_read
 from skinbench.data.pixels import build_pixels, pixel_digest
 from skinbench.errors import SkinbenchError, counted
 from skinbench.records import (
@@ -73,12 +74,12 @@ class Schedule:
         digests = {item.digest: name for name, item in self.manifests.items()}
         for spec in self.plan.fits.values():
             for digest in spec.datasets.values():
-                size = spec.train.image_size
-                wanted[pixel_digest(digest, size)] = (digests[digest], size)
+                for size in sizes_read(spec):
+                    wanted[pixel_digest(digest, size)] = (digests[digest], size)
         for evaluation in self.plan.evaluations:
-            size = self._size_of(evaluation.cell)
             manifest = self.manifests[evaluation.dataset]
-            wanted[pixel_digest(manifest.digest, size)] = (evaluation.dataset, size)
+            for size in self._sizes_of(evaluation.cell):
+                wanted[pixel_digest(manifest.digest, size)] = (evaluation.dataset, size)
         made = 0
         for digest, (name, size) in wanted.items():
             if not self.store.has("pixels", digest):
@@ -92,10 +93,10 @@ class Schedule:
                 )
         return f"{counted(len(wanted), 'store')}, {made} built"
 
-    def _size_of(self, cell: str) -> int:
+    def _sizes_of(self, cell: str) -> tuple[int, ...]:
         if not hasattr(self, "_sizes"):
             self._sizes = {
-                item.name: self.plan.fits[item.fit].train.image_size
+                item.name: sizes_read(self.plan.fits[item.fit])
                 for item in self.plan.cells
                 if item.fit is not None
             }
@@ -103,11 +104,11 @@ class Schedule:
 
     def make_features(self) -> str:
         """Features of frozen backbones, once for all fits that share them."""
-        # A frozen encoder that starts from another fit is encoded when that fit exists.
+        # What starts from another fit, or sees what it makes, is encoded when that fit exists.
         pending = {
             name: spec
             for name, spec in self.pending.items()
-            if spec.stored_features and spec.model.weights.kind != "fit"
+            if spec.stored_features and spec.model.weights.kind != "fit" and spec.pixels is None
         }
         if not pending:
             return "nothing to compute"
@@ -158,12 +159,31 @@ class Schedule:
             }
             if not ready:
                 break
+            ready = self._with_pixels(ready)
             self._wave(ready, max_concurrent=max_concurrent, fail_fast=fail_fast)
         return {name: self.records[name] for name in self.plan.fits}
+
+    def _with_pixels(self, ready: Mapping[str, FitSpec]) -> dict[str, FitSpec]:
+        """Fits whose pixels exist, those made first that other fits take part in."""
+        if all(spec.pixels is None for spec in ready.values()):
+            return dict(ready)
+        from skinbench.learn.made import build_seen
+
+        for name, spec in ready.items():
+            try:
+                for digest in spec.datasets.values():
+                    build_seen(
+                        spec, digest, self.store, weights=self.weights, progress=self._progress
+                    )
+            except SkinbenchError as error:
+                self._fail(name, f"pixels of {self.titles[name]}: {error}")
+        return {name: spec for name, spec in ready.items() if name not in self.records}
 
     def _wave(
         self, ready: Mapping[str, FitSpec], *, max_concurrent: int | None, fail_fast: bool
     ) -> None:
+        if not ready:
+            return
         for name, spec in ready.items():
             event = Event(kind="queued", name=self.titles[name], fit=name, epochs=spec.train.epochs)
             self.listener(event)

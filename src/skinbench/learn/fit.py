@@ -9,6 +9,7 @@ from skinbench import registry
 from skinbench.errors import CorruptObjectError, SkinbenchError, StoreError
 from skinbench.learn.allocator import release_pages
 from skinbench.learn.checkpoint import remove_checkpoint
+from skinbench.learn.made import build_seen
 from skinbench.learn.plain import fit_plain
 from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import Weights, publish_fit, read_fit_record
@@ -92,6 +93,8 @@ def _failure(fit_id: str, error: Exception) -> FitRecord:
 
 def _epochs(fit_id: str, spec: FitSpec, shared: Shared) -> Epochs:
     """Train one fit, giving control back after each epoch."""
+    for dataset in spec.datasets.values():
+        build_seen(spec, dataset, shared.store, weights=shared.weights)
     if registry.models.get(spec.model.name).kind == "plain":
         with torch_session(spec.train):
             return fit_plain(fit_id, spec, shared.sources)

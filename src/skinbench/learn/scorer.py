@@ -18,10 +18,11 @@ from skinbench.learn.arrays import PixelRows, Sources
 from skinbench.learn.batches import to_unit
 from skinbench.learn.conditions import alters_pixels, entry_of, parse_condition
 from skinbench.learn.features import feature_digest, open_features
+from skinbench.learn.made import Maker
 from skinbench.learn.network import Encoders, Network
 from skinbench.learn.runtime import autocast, device_of, set_threads
 from skinbench.learn.saved import LoadedFit, load_fit
-from skinbench.records import TrainSpec
+from skinbench.records import MadePixels, TrainSpec
 from skinbench.store import Store
 
 Ints = npt.NDArray[np.int64]
@@ -77,12 +78,16 @@ class Scorer:
         files = {digest: Path(path) for digest, path in (weights or {}).items()}
         encoders: Encoders = {}
         fits = [load_fit(fit_id, self._store, files, encoders) for fit_id in fit_ids]
-        self._train = _common_settings(fits)
+        self._train, self._made = _common_settings(fits)
         self._device = device_of(self._train)
         set_threads(self._train)
         self._members = [self._member(fit) for fit in fits]
         self._features = self._stored_features()
         self._lock = threading.Lock()
+        self._maker = None
+        if self._made is not None and self._alters_pixels:
+            # Nothing is stored of altered images: what is made of them is made here.
+            self._maker = Maker(self._made, self._train.image_size, self._store, files)
 
     def _member(self, fit: LoadedFit) -> _Member:
         metadata, key = None, fit.fit_id
@@ -144,8 +149,15 @@ class Scorer:
             }
 
     def _read(self, rows: Ints) -> Bytes:
+        if self._maker is None or self._made is None:
+            return self._altered(rows, self._train.image_size, self._made)
+        source = self._altered(rows, self._made.source_size, None)
+        small = self._altered(rows, self._made.fit_size, None)
+        return self._maker.make(source, small, self._device)[0]
+
+    def _altered(self, rows: Ints, size: int, made: MadePixels | None) -> Bytes:
         with self._lock:  # the memory map is opened once
-            store = self._sources.pixels(self._dataset, self._train.image_size)
+            store = self._sources.seen(self._dataset, size, made)
         pixels = np.take(store.images, rows, axis=0)
         if self._condition is None:
             return pixels
@@ -200,19 +212,20 @@ class _Batch:
         return self.all()[positions]
 
 
-def _common_settings(fits: Sequence[LoadedFit]) -> TrainSpec:
+def _common_settings(fits: Sequence[LoadedFit]) -> tuple[TrainSpec, MadePixels | None]:
     if not fits:
         raise UsageError("a scorer needs one fit or more")
-    train = fits[0].spec.train
+    train, made = fits[0].spec.train, fits[0].spec.pixels
     for fit in fits[1:]:
         other = fit.spec.train
-        if (other.image_size, other.device, other.threads) != (
+        if (other.image_size, other.device, other.threads, fit.spec.pixels) != (
             train.image_size,
             train.device,
             train.threads,
+            made,
         ):
             raise UsageError(
-                f"fits {fits[0].fit_id} and {fit.fit_id} differ in image_size, device or "
+                f"fits {fits[0].fit_id} and {fit.fit_id} differ in image_size, pixels, device or "
                 f"threads, so one scorer cannot hold both; give each its own"
             )
-    return train
+    return train, made

@@ -59,7 +59,7 @@ class Shared:
         """Arrays of a fit, shared between specs that differ in what does not touch them."""
         train = spec.train
         touched: list[Any] = [spec.datasets, spec.split, spec.fold, spec.classes]
-        touched += [spec.input, spec.technique, train.image_size, train.seed]
+        touched += [spec.input, spec.technique, train.image_size, train.seed, spec.pixels]
         key = canonical_json(touched)
         if key not in self._arrays:
             self._arrays[key] = load_arrays(spec, self.sources)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from skinbench import registry
+from skinbench.plan.made import entry_version, made_pixels
 from skinbench.records import (
     STAGE_VERSIONS,
     FitSpec,
@@ -18,7 +19,7 @@ from skinbench.records import (
     TrainSpec,
     WeightsSpec,
 )
-from skinbench.store import content_digest
+from skinbench.store import content_digest, to_plain
 from skinbench.suite import RowSettings, Suite, SuiteRow
 from skinbench.suite.rows import plain
 from skinbench.suite.settings import Choice
@@ -29,7 +30,10 @@ PLAIN_MODELS = ("majority", "metadata_only", "nearest_neighbour")
 
 def fit_id(spec: FitSpec) -> str:
     """The content hash that names a fit, 32 hex digits."""
-    return content_digest(spec)
+    values = to_plain(spec)
+    if spec.pixels is None:
+        del values["pixels"]  # as it was before fits could see made pixels
+    return content_digest(values)
 
 
 class FitMaker:
@@ -53,7 +57,7 @@ class FitMaker:
         self.digest_of = digest_of
         self.fits: dict[str, FitSpec] = {}
         self.weights: dict[str, Path] = {}
-        self._settings = {row.name: row for row in suite.rows}
+        self.rows = {row.name: row for row in suite.rows}
         self._ids: dict[tuple[str, int, int], str] = {}
         self._open: list[str] = []
 
@@ -66,15 +70,17 @@ class FitMaker:
         """Id of a row's fit at one fold and seed.
 
         Raises:
-            SuiteError: a weights file is missing, or warm starts form a circle.
+            SuiteError: a weights file is missing, or rows need each other in a circle.
         """
         key = (row, fold, seed)
         if key not in self._ids:
             if row in self._open:
                 circle = " -> ".join([*self._open, row])
                 document = self.suite.document
-                place = self._settings[row].place(document, "model", "weights", "row")
-                raise document.error(f"warm starts form a circle: {circle}", place)
+                made = self.rows[row].settings.pixels is not None
+                where = ("pixels", "row") if made else ("model", "weights", "row")
+                place = self.rows[row].place(document, *where)
+                raise document.error(f"rows need each other in a circle: {circle}", place)
             self._open.append(row)
             spec = self._spec(row, fold, seed)
             self._open.pop()
@@ -83,8 +89,8 @@ class FitMaker:
         return self._ids[key]
 
     def _spec(self, row: str, fold: int, seed: int) -> FitSpec:
-        if row in self._settings:
-            return self._network_spec(self._settings[row], fold, seed)
+        if row in self.rows:
+            return self._network_spec(self.rows[row], fold, seed)
         _, split, model = row.split("/", 2)
         settings = next(r.settings for r in self.suite.rows if r.settings.split == split)
         choices = {"model": {"name": model}, "seeds": [0], "epochs": 1, "split": split}
@@ -99,6 +105,7 @@ class FitMaker:
         used = sorted(set(split.table["dataset"].unique()))
         augment = _augments(settings.augment)
         uses_image = registry.inputs.get(settings.input.name).uses_image
+        made = made_pixels(self, row, fold, seed)
         entries = [
             ("models", settings.model.name),
             ("inputs", settings.input.name),
@@ -115,6 +122,7 @@ class FitMaker:
             technique=_named("techniques", settings.technique.name, settings.technique.options),
             train=_train(settings, augment, seed),
             stored_features=settings.model.frozen and not augment and uses_image,
+            pixels=made,
             versions=_versions(entries, network=settings.model.name not in PLAIN_MODELS),
         )
 
@@ -144,21 +152,28 @@ class FitMaker:
 
     def _check_start(self, row: SuiteRow, start: str, fold: int) -> None:
         """A warm start is the same network, and has not seen what the row is judged on."""
-        ours, theirs = row.settings, self._settings[start].settings
+        ours, theirs = row.settings, self.rows[start].settings
         assert ours.model is not None
         assert theirs.model is not None
-        problem = None
         if theirs.model.name != ours.model.name:
             problem = f"is a {theirs.model.name}, not a {ours.model.name}"
-        elif theirs.split != ours.split:
-            seen = self._images(str(theirs.split), fold, ("train", "val"))
-            if not seen:
-                problem = f"has no fold {fold}: its split '{theirs.split}' differs"
-            elif seen & self._images(str(ours.split), fold, ("test",)):
-                problem = f"has seen test images (or their lesions) of split '{ours.split}'"
+        else:
+            problem = self.seen_by(row, start, fold, ("test",))
         if problem:
             key = row.place(self.suite.document, "model", "weights", "row")
             raise self.suite.document.error(f"'{start}' {problem}", key)
+
+    def seen_by(self, row: SuiteRow, other: str, fold: int, parts: tuple[str, ...]) -> str:
+        """What another row's fit of a fold has seen of this row's own parts; "" for nothing."""
+        ours, theirs = str(row.settings.split), str(self.rows[other].settings.split)
+        if ours == theirs:
+            return ""
+        seen = self._images(theirs, fold, ("train", "val"))
+        if not seen:
+            return f"has no fold {fold}: its split '{theirs}' differs"
+        if seen & self._images(ours, fold, parts):
+            return f"has seen {' or '.join(parts)} images (or their lesions) of split '{ours}'"
+        return ""
 
     def _images(self, split: str, fold: int, parts: tuple[str, ...]) -> set[str]:
         """Image ids and lesion ids of some parts of a fold."""
@@ -234,10 +249,7 @@ def _optimizer(values: Mapping[str, Any]) -> NamedSpec:
 
 def _versions(entries: Sequence[tuple[str, str]], *, network: bool) -> dict[str, str]:
     found = {stage: str(version) for stage, version in STAGE_VERSIONS.items()}
-    for kind, name in entries:
-        entry: Any = registry.KINDS[kind].get(name)
-        source = registry.KINDS[kind].source_digest(name)
-        found[f"{kind}/{name}"] = source or str(entry.version)
+    found.update(entry_version(kind, name) for kind, name in entries)
     packages = ["torch", "timm"] if network else ["scikit-learn"]
     if any(kind == "augments" for kind, _ in entries):
         packages.append("kornia")

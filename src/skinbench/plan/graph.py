@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from skinbench import registry
+from skinbench.data.made_pixels import seen_digest, sizes_read
 from skinbench.data.pixels import pixel_digest
 from skinbench.records import Cell, DerivedCell, FitSpec, Node, SplitTable
 from skinbench.store import canonical_json, content_digest
@@ -20,10 +21,9 @@ def make_nodes(
     nodes: dict[str, Node] = {}
     images = {split.digest: len(split.table) // split.folds for split in splits.values()}
     for name, spec in fits.items():
-        needs = []
+        needs = [f"fit:{spec.pixels.fit}"] if spec.pixels is not None else []
         for digest in spec.datasets.values():
-            pixels = f"pixels:{pixel_digest(digest, spec.train.image_size)}"
-            nodes.setdefault(pixels, Node(name=pixels, kind="pixels"))
+            pixels = _pixels(nodes, spec, digest)
             needs.append(pixels)
             if spec.stored_features:
                 named = content_digest([spec.model, pixels, spec.train.threads, spec.train.device])
@@ -45,6 +45,19 @@ def make_nodes(
         name = f"derive:{item.cell.name}"
         nodes[name] = Node(name=name, kind="derive", needs=tuple(needs))
     return list(nodes.values())
+
+
+def _pixels(nodes: dict[str, Node], spec: FitSpec, dataset: str) -> str:
+    """The node of what a fit sees of a dataset, added with what it is made of."""
+    originals = [f"pixels:{pixel_digest(dataset, size)}" for size in sizes_read(spec)]
+    for name in originals:
+        nodes.setdefault(name, Node(name=name, kind="pixels"))
+    if spec.pixels is None:
+        return originals[0]
+    seen = f"pixels:{seen_digest(spec.pixels, dataset, spec.train.image_size)}"
+    needs = (*originals, f"fit:{spec.pixels.fit}")
+    nodes.setdefault(seen, Node(name=seen, kind="pixels", needs=needs))
+    return seen
 
 
 def cost(spec: FitSpec, images: int) -> float:

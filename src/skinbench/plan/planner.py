@@ -27,7 +27,7 @@ from skinbench.records import (
     Row,
     SplitTable,
 )
-from skinbench.suite import Suite, SuiteRow, derived_members
+from skinbench.suite import RowSettings, Suite, SuiteRow, derived_members
 from skinbench.suite.rows import plain
 
 
@@ -166,7 +166,7 @@ class _Planner:
             name=row.name,
             kind="fit",
             model=model.label or model.name,
-            input="-" if entry.kind == "plain" else settings.input.label or settings.input.name,
+            input=_input_name(settings, entry),
             technique=settings.technique.label or settings.technique.name,
             split=str(settings.split),
             label_space=judged.target.name,
@@ -239,6 +239,13 @@ class _Planner:
 
     def _seeds(self, row: Row) -> list[int]:
         return [int(str(seed)) for seed in listed(row.settings["seeds"])]
+
+
+def _input_name(settings: RowSettings, entry: ModelEntry) -> str:
+    """`image`, or with what it is made of: `image, cam_overlay`."""
+    name = "-" if entry.kind == "plain" else settings.input.label or settings.input.name
+    made = settings.pixels
+    return name if made is None else f"{name}, {made.label or made.name}"
 
 
 def _check_classes(suite: Suite, plan: Plan) -> None:

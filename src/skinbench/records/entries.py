@@ -243,6 +243,22 @@ class ConditionEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PixelsEntry:
+    """What networks see of an image, made of it and of a map that another row's fit gives."""
+
+    version: int
+    map: Literal["heatmap", "mask"]
+    """What the other fit gives: how much each pixel spoke for the class that it decides, by the
+    explainer `options["method"]`; or how likely each pixel is lesion, by a segmentation."""
+    make: Callable[..., tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]
+    """(images [B, H, H, 3] uint8, maps [B, h, h] float32 in [0, 1], size, options) -> pixels
+    [B, size, size, 3] uint8, and which of the images gave no use of their map and stand as they
+    are [B]; deterministic, each image on its own."""
+    options: Options = field(default_factory=dict)
+    """`source_size` where images of another size than the fit's own are wanted; None: its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DerivedEntry:
     """A cell made of other cells' predictions."""
 

@@ -65,6 +65,24 @@ class TrainSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MadePixels:
+    """What a fit sees instead of the images themselves: pixels that another fit takes part in."""
+
+    name: str
+    """In the registry `pixels`."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """JSON values only, defaults written out."""
+    fit: str
+    """Id of the fit whose maps are used, which has seen no test image of this one."""
+    fit_size: int
+    """Pixels of a side of the images that this other fit reads."""
+    source_size: int
+    """Pixels of a side of the images that its maps are joined with."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """As FitSpec.versions, of the entries that take part."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FitSpec:
     """One training. Its id is a hash of every field: equal specs are one fit.
 
@@ -84,6 +102,8 @@ class FitSpec:
     train: TrainSpec
     stored_features: bool = False
     """The head learns from stored features of a frozen encoder; no image is augmented."""
+    pixels: MadePixels | None = None
+    """None: the images themselves. Left out of the fit's id then."""
     versions: Mapping[str, str]
     """VERSION of each stage and catalog file involved, torch and timm major.minor; for a
     plug-in the digest of its source."""

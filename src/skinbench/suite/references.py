@@ -40,6 +40,10 @@ def check_references(file: SuiteFile, rows: Sequence[SuiteRow], document: Docume
         if weights is not None and weights.row is not None:
             key = row.place(document, "model", "weights", "row")
             _known(weights.row, [n for n in names if n != row.name], "row", key, document)
+        if row.settings.pixels is not None:
+            key = row.place(document, "pixels", "row")
+            others = [name for name in names if name != row.name]
+            _known(row.settings.pixels.row, others, "row", key, document)
     _check_patterns(file, names, document)
 
 
@@ -88,7 +92,8 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
         for option in options:
             if option not in found.options:
                 hint = registry.suggest(option, found.options)
-                message = f"{kind.removesuffix('s')} '{name}' has no option '{option}'; {hint}"
+                noun = kind if kind == "pixels" else kind.removesuffix("s")
+                message = f"{noun} '{name}' has no option '{option}'; {hint}"
                 raise document.error(message, (*key, "options", option))
     for metric, class_, key in _metrics(file, rows):
         _check_class(metric, class_, key, document)
@@ -122,6 +127,12 @@ def _row_names(rows: Sequence[SuiteRow], document: Document) -> Iterable[Named]:
         for kind in ("input", "technique"):
             choice = getattr(settings, kind)
             yield f"{kind}s", choice.name, choice.options, row.place(document, kind), ""
+        if settings.pixels is not None:
+            choice = settings.pixels
+            key = row.place(document, "pixels")
+            yield "pixels", choice.name, choice.options, key, "name"
+            if "method" in choice.options:
+                yield "explainers", str(choice.options["method"]), {}, (*key, "options"), "method"
         for item in settings.augment:
             yield "augments", item.name, item.options, row.place(document, "augment"), ""
 

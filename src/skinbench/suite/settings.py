@@ -84,6 +84,15 @@ class Choice(Strict):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class PixelsChoice(Strict):
+    """What the network sees of an image, made with the maps of another row's network."""
+
+    name: str = Field(description="name from `skinbench list pixels`")
+    row: str = Field(description="the row whose fit of the same fold (and seed, if it has it) maps")
+    label: str | None = Field(None, description="name within grid rows; default: the name")
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
 ModelField = Annotated[ModelChoice, BeforeValidator(named)]
 ChoiceField = Annotated[Choice, BeforeValidator(named)]
 AugmentField = Annotated[list[ChoiceField], BeforeValidator(listed)]
@@ -105,6 +114,7 @@ class RowSettings(Strict):
 
     model: ModelField | None = None
     input: ChoiceField = Choice(name="image")
+    pixels: PixelsChoice | None = None
     technique: ChoiceField = Choice(name="none")
     split: str | None = None
     image_size: Annotated[int, Field(ge=16, le=1024)] = 128
