@@ -12,6 +12,7 @@ from pathlib import Path
 from skinbench.cluster.session import Session
 from skinbench.cluster.sizing import local_cores
 from skinbench.cluster.trials import TrialRequest, run_trials
+from skinbench.data.lesion_masks import build_masks
 from skinbench.data.made_pixels import sizes_read
 from skinbench.data.pixels import build_pixels, pixel_digest
 from skinbench.errors import SkinbenchError, counted
@@ -45,8 +46,8 @@ class Schedule:
         """Finished fits are known from the store; everything else is pending."""
         self.titles: dict[str, str] = {}
         self.gpu: dict[str, float] = {}
-        rows = {row.name: row for row in self.plan.rows}
-        for cell in self.plan.cells:
+        rows = {row.name: row for row in (*self.plan.rows, *self.plan.segmentations)}
+        for cell in self.plan.fitted:
             if cell.fit is not None and cell.fit not in self.titles:
                 several = cell.fold or cell.seed
                 self.titles[cell.fit] = cell.name if several else cell.row
@@ -91,7 +92,21 @@ class Schedule:
                     workers=self.cores,
                     progress=self._progress,
                 )
+        self._make_masks(digests)
         return f"{counted(len(wanted), 'store')}, {made} built"
+
+    def _make_masks(self, names: Mapping[str, str]) -> None:
+        """Masks that segmentations learn from; `names` are datasets by manifest digest."""
+        for spec in self.plan.fits.values():
+            for dataset, masks in spec.masks.items():
+                build_masks(
+                    self.manifests[names[dataset]],
+                    masks,
+                    spec.train.image_size,
+                    self.store,
+                    workers=self.cores,
+                    progress=self._progress,
+                )
 
     def _sizes_of(self, cell: str) -> tuple[int, ...]:
         if not hasattr(self, "_sizes"):

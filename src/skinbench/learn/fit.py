@@ -13,6 +13,7 @@ from skinbench.learn.made import build_seen
 from skinbench.learn.plain import fit_plain
 from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import Weights, publish_fit, read_fit_record
+from skinbench.learn.segmentation import SegmentationTraining
 from skinbench.learn.training import Shared, Training
 from skinbench.records import EpochRecord, FitRecord, FitSpec
 from skinbench.store import Store
@@ -91,6 +92,13 @@ def _failure(fit_id: str, error: Exception) -> FitRecord:
     )
 
 
+def training_of(spec: FitSpec) -> type[Training]:
+    """The loop that trains a fit, by the task of its model."""
+    if registry.models.get(spec.model.name).task == "segmentation":
+        return SegmentationTraining
+    return Training
+
+
 def _epochs(fit_id: str, spec: FitSpec, shared: Shared) -> Epochs:
     """Train one fit, giving control back after each epoch."""
     for dataset in spec.datasets.values():
@@ -99,7 +107,7 @@ def _epochs(fit_id: str, spec: FitSpec, shared: Shared) -> Epochs:
         with torch_session(spec.train):
             return fit_plain(fit_id, spec, shared.sources)
     with torch_session(spec.train) as device:
-        training = Training(fit_id, spec, shared, device)
+        training = training_of(spec)(fit_id, spec, shared, device)
         training.resume()
         while not training.finished:
             record = training.run_epoch()

@@ -105,6 +105,15 @@ class Network(nn.Module):
         self.load_state_dict({**kept, **state})
 
 
+class AsItIs(nn.Module):
+    """The head of a segmentation: its encoder gives the logits of every pixel already."""
+
+    def forward(self, features: torch.Tensor, metadata: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits [B, 1, H, W] as they come."""
+        del metadata
+        return features
+
+
 def build_network(
     spec: FitSpec,
     n_metadata: int,
@@ -134,7 +143,9 @@ def build_network(
     torch.manual_seed(derive_seed(spec.train.seed, HEAD))
     n_features = 0 if encoder is None else int(cast(int, encoder.num_features))
     options = {**entry.options, **spec.input.options}
-    head = entry.build(n_features, n_metadata, len(spec.classes), options)
+    head: nn.Module = AsItIs()
+    if registry.models.get(spec.model.name).task == "classification":
+        head = entry.build(n_features, n_metadata, len(spec.classes), options)
     network = Network(
         encoder,
         head,

@@ -111,7 +111,8 @@ def prepare(
     look: Look = "asked" if enforce_leaks else "stored"
     known = survey(suite, options, clock, enforce_leaks=enforce_leaks, look=look)
     with clock.stage("plan") as entry:
-        planned = make_plan(suite, known.joined, known.splits, options.store.digest_of)
+        store = options.store
+        planned = make_plan(suite, known.joined, known.splits, store.digest_of, store.digests_of)
         entry["detail"] = (
             f"{counted(len(planned.plan.cells), 'cell')}, {counted(len(planned.plan.fits), 'fit')}"
         )

@@ -27,6 +27,7 @@ from skinbench.score.compare import compare_rows
 from skinbench.score.derive import derive_predictions
 from skinbench.score.predictions import Predictions, read_predictions, write_predictions
 from skinbench.score.scorecard import score_rows
+from skinbench.score.segmentation import read_overlaps, score_segmentations
 from skinbench.score.slices import slice_values
 from skinbench.store import (
     RunFolder,
@@ -100,6 +101,7 @@ def _score(
     outcomes = [_outcome(cell, records) for cell in plan.cells]
     outcomes += derive(plan, folder, {item.cell: item for item in outcomes})
     predictions = read_cells(folder, outcomes)
+    found = [_outcome(cell, records) for cell in plan.segmentation_cells]
     scores, confusions = score_rows(
         plan.rows,
         predictions,
@@ -129,6 +131,19 @@ def _score(
             seed=bootstrap.seed,
         ),
         claims=check_claims(plan.rows, scores, reduced=reduced),
+        segmentation=score_segmentations(
+            plan.segmentations,
+            {
+                item.cell: read_overlaps(folder.segmentation(item.cell))
+                for item in found
+                if item.status == "done"
+            },
+            found,
+            replicates=bootstrap.replicates,
+            level=bootstrap.level,
+            seed=bootstrap.seed,
+        ),
+        segmentation_cells=tuple(found),
         stamps=stamps(audit),
     )
     write_scorecard(card, folder)

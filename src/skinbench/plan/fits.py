@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from skinbench import registry
+from skinbench.data.lesion_masks import Digests, MaskDigests
 from skinbench.plan.made import entry_version, made_pixels
 from skinbench.records import (
     STAGE_VERSIONS,
@@ -20,7 +21,7 @@ from skinbench.records import (
     WeightsSpec,
 )
 from skinbench.store import content_digest, to_plain
-from skinbench.suite import RowSettings, Suite, SuiteRow
+from skinbench.suite import RowSettings, Suite, SuiteRow, segments
 from skinbench.suite.rows import plain
 from skinbench.suite.settings import Choice
 
@@ -32,7 +33,9 @@ def fit_id(spec: FitSpec) -> str:
     """The content hash that names a fit, 32 hex digits."""
     values = to_plain(spec)
     if spec.pixels is None:
-        del values["pixels"]  # as it was before fits could see made pixels
+        del values["pixels"]  # ids are as they were before there were such fits
+    if not spec.masks:
+        del values["masks"]
     return content_digest(values)
 
 
@@ -44,6 +47,7 @@ class FitMaker:
         manifests: by key under `data:`.
         splits: by key under `splits:`.
         digest_of: sha256 of a weights file.
+        digests_of: sha256 of many files, remembered under a name; None: one by one.
     """
 
     def __init__(
@@ -52,9 +56,11 @@ class FitMaker:
         manifests: Mapping[str, Manifest],
         splits: Mapping[str, SplitTable],
         digest_of: Callable[[Path], str],
+        digests_of: Digests | None = None,
     ) -> None:
         self.suite, self.manifests, self.splits = suite, manifests, splits
         self.digest_of = digest_of
+        self._masks = MaskDigests(digests_of or (lambda paths, _: [digest_of(p) for p in paths]))
         self.fits: dict[str, FitSpec] = {}
         self.weights: dict[str, Path] = {}
         self.rows = {row.name: row for row in suite.rows}
@@ -92,7 +98,8 @@ class FitMaker:
         if row in self.rows:
             return self._network_spec(self.rows[row], fold, seed)
         _, split, model = row.split("/", 2)
-        settings = next(r.settings for r in self.suite.rows if r.settings.split == split)
+        beside = [r for r in self.suite.rows if r.settings.split == split and not segments(r)]
+        settings = beside[0].settings
         choices = {"model": {"name": model}, "seeds": [0], "epochs": 1, "split": split}
         bare = type(settings).model_validate({**choices, "image_size": settings.image_size})
         return self._network_spec(
@@ -123,7 +130,8 @@ class FitMaker:
             train=_train(settings, augment, seed),
             stored_features=settings.model.frozen and not augment and uses_image,
             pixels=made,
-            versions=_versions(entries, network=settings.model.name not in PLAIN_MODELS),
+            masks=self._masks.of(self.manifests[name] for name in used) if segments(row) else {},
+            versions=_versions(entries, model=settings.model.name),
         )
 
     def _model(self, row: SuiteRow, fold: int, seed: int) -> ModelSpec:
@@ -247,10 +255,12 @@ def _optimizer(values: Mapping[str, Any]) -> NamedSpec:
     return NamedSpec(name=values["name"], options=options)
 
 
-def _versions(entries: Sequence[tuple[str, str]], *, network: bool) -> dict[str, str]:
+def _versions(entries: Sequence[tuple[str, str]], *, model: str) -> dict[str, str]:
     found = {stage: str(version) for stage, version in STAGE_VERSIONS.items()}
     found.update(entry_version(kind, name) for kind, name in entries)
-    packages = ["torch", "timm"] if network else ["scikit-learn"]
+    packages = ["scikit-learn"] if model in PLAIN_MODELS else ["torch", "timm"]
+    if registry.models.get(model).task == "segmentation":
+        packages.append("segmentation-models-pytorch")
     if any(kind == "augments" for kind, _ in entries):
         packages.append("kornia")
     for package in packages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from skinbench import registry
+from skinbench.data.lesion_masks import mask_digest
 from skinbench.data.made_pixels import seen_digest, sizes_read
 from skinbench.data.pixels import pixel_digest
 from skinbench.records import Cell, DerivedCell, FitSpec, Node, SplitTable
@@ -25,6 +26,10 @@ def make_nodes(
         for digest in spec.datasets.values():
             pixels = _pixels(nodes, spec, digest)
             needs.append(pixels)
+            if spec.masks:
+                masks = f"masks:{mask_digest(digest, spec.masks[digest], spec.train.image_size)}"
+                nodes.setdefault(masks, Node(name=masks, kind="masks"))
+                needs.append(masks)
             if spec.stored_features:
                 named = content_digest([spec.model, pixels, spec.train.threads, spec.train.device])
                 features = f"features:{named}"

@@ -10,7 +10,7 @@ from skinbench import registry
 from skinbench.data.spaces import SpaceMap, space_map
 from skinbench.errors import UsageError
 from skinbench.records import Evaluation, LabelSpace, Manifest, Row
-from skinbench.suite import Suite, SuiteRow, evaluated_rows
+from skinbench.suite import Suite, SuiteRow, classifiers, evaluated_rows
 
 Place = tuple[str, str, str]
 """Dataset, split and condition of an evaluation."""
@@ -31,7 +31,7 @@ class Judging:
 
     def __init__(self, suite: Suite, manifests: Mapping[str, Manifest]) -> None:
         self.suite, self.manifests = suite, manifests
-        names = [row.name for row in suite.rows]
+        names = classifiers(suite.rows)
         self._asked = [
             (item, evaluated_rows(suite.file, names, item)) for item in suite.file.evaluate
         ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from skinbench import registry
 from skinbench.records import MadePixels
-from skinbench.suite import SuiteRow
+from skinbench.suite import SuiteRow, segments
 
 if TYPE_CHECKING:
     from skinbench.plan.fits import FitMaker
@@ -61,9 +61,13 @@ def _unfit(maker: FitMaker, row: SuiteRow, other: str) -> str:
     theirs = maker.rows[other].settings
     assert theirs.model is not None
     assert row.settings.pixels is not None
+    wanted = registry.pixels.get(row.settings.pixels.name).map
+    if segments(maker.rows[other]) != (wanted == "mask"):
+        model = theirs.model.name
+        tasks = {"mask": "a segmentation, e.g. `model: unet`", "heatmap": "a row that classifies"}
+        return f"is a {model}: {row.settings.pixels.name} needs the {wanted} of {tasks[wanted]}"
     input_ = registry.inputs.get(theirs.input.name)
     if registry.models.get(theirs.model.name).kind == "plain" or not input_.uses_image:
-        wanted = registry.pixels.get(row.settings.pixels.name).map
         return f"has no network that reads the image, so it gives no {wanted}"
     if input_.uses_metadata:
         return "reads metadata, too: only what reads the image alone makes pixels"

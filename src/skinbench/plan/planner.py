@@ -12,10 +12,12 @@ from pathlib import Path
 
 from skinbench import registry
 from skinbench.data.fields import check_fields_of
+from skinbench.data.lesion_masks import Digests
 from skinbench.errors import UsageError, counted
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
+from skinbench.plan.segmenting import segmentation_row
 from skinbench.records import (
     Cell,
     DerivedCell,
@@ -27,7 +29,14 @@ from skinbench.records import (
     Row,
     SplitTable,
 )
-from skinbench.suite import RowSettings, Suite, SuiteRow, derived_members
+from skinbench.suite import (
+    RowSettings,
+    Suite,
+    SuiteRow,
+    classifiers,
+    derived_members,
+    segments,
+)
 from skinbench.suite.rows import plain
 
 
@@ -45,6 +54,7 @@ def make_plan(
     manifests: Mapping[str, Manifest],
     splits: Mapping[str, SplitTable],
     digest_of: Callable[[Path], str],
+    digests_of: Digests | None = None,
 ) -> Planned:
     """Lay out everything that a suite amounts to.
 
@@ -54,16 +64,19 @@ def make_plan(
         splits: by key under `splits:`, after the leak policy; `<split>@<dataset>` for each
             further test set under `evaluate:`.
         digest_of: sha256 of a weights file.
+        digests_of: sha256 of many files, remembered under a name; None: one by one.
 
     Raises:
         SuiteError: a row cannot be: its labels cannot be judged on its test, its input asks
             for a column that gives the label away, its warm starts form a circle.
     """
-    maker = FitMaker(suite, manifests, splits, digest_of)
+    maker = FitMaker(suite, manifests, splits, digest_of, digests_of)
     planner = _Planner(suite, manifests, splits, maker)
     rows = planner.rows()
     cells = planner.cells(rows)
     derived = planner.derived_cells(rows, cells)
+    segmentations = planner.segmentations()
+    segmentation_cells = planner.cells(segmentations)
     plan = Plan(
         suite=suite.name,
         rows=tuple(rows),
@@ -71,7 +84,9 @@ def make_plan(
         derived=tuple(derived),
         fits=maker.fits,
         evaluations=tuple(planner.evaluations(rows, cells)),
-        nodes=tuple(make_nodes(maker.fits, cells, derived, splits)),
+        nodes=tuple(make_nodes(maker.fits, [*cells, *segmentation_cells], derived, splits)),
+        segmentations=tuple(segmentations),
+        segmentation_cells=tuple(segmentation_cells),
         exclusions=tuple(Exclusion(row=item.name, reason=item.reason) for item in suite.excluded),
     )
     _check_classes(suite, plan)
@@ -93,7 +108,7 @@ class _Planner:
 
     def rows(self) -> list[Row]:
         """Declared rows, the baselines of each split in use, derived rows, and their twins."""
-        rows = [self._row(row) for row in self.suite.rows]
+        rows = [self._row(row) for row in self.suite.rows if not segments(row)]
         if self.suite.file.baselines:
             for split in dict.fromkeys(row.split for row in rows):
                 rows += [self._plain_row(name, split) for name in PLAIN_MODELS]
@@ -102,6 +117,12 @@ class _Planner:
             rows.append(self._derived_row(name, by_name))
             by_name[name] = rows[-1]
         return rows + self.judging.rows_in_other_spaces(rows)
+
+    def segmentations(self) -> list[Row]:
+        """Rows that find lesions."""
+        return [
+            segmentation_row(row, self.suite.document) for row in self.suite.rows if segments(row)
+        ]
 
     def cells(self, rows: Sequence[Row]) -> list[Cell]:
         """Every fit row at each fold and seed."""
@@ -216,7 +237,7 @@ class _Planner:
 
     def _derived_row(self, name: str, rows: Mapping[str, Row]) -> Row:
         item = self.suite.file.derived[name]
-        names = [row.name for row in self.suite.rows]
+        names = classifiers(self.suite.rows)
         members = sorted(derived_members(self.suite.file, names, name))
         first = rows[members[0]]
         for member in members[1:]:

@@ -86,6 +86,9 @@ class ModelEntry:
 
     version: int
     kind: Literal["network", "plain"] = "network"
+    task: Literal["classification", "segmentation"] = "classification"
+    """A segmentation's `build` gives a network [B, 3, H, W] -> logits [B, 1, H, W] that a pixel is
+    lesion; its rows are trained on lesion masks and stand in a table of their own."""
     build: Callable[..., torch.nn.Module] | None = None
     """(options, weights_path: Path | None, pretrained: bool, image_size: int) -> encoder that
     maps [B, 3, H, W] float32 to [B, F]. It has an attribute `num_features: int` (F)."""

@@ -104,6 +104,9 @@ class FitSpec:
     """The head learns from stored features of a frozen encoder; no image is augmented."""
     pixels: MadePixels | None = None
     """None: the images themselves. Left out of the fit's id then."""
+    masks: Mapping[str, str] = field(default_factory=dict)
+    """For a segmentation: manifest digest to the digest of its lesion masks. Left out of the id
+    of every other fit."""
     versions: Mapping[str, str]
     """VERSION of each stage and catalog file involved, torch and timm major.minor; for a
     plug-in the digest of its source."""

@@ -140,7 +140,7 @@ def exclusions_table(exclusions: Sequence[Exclusion], reduced: Mapping[str, str]
 def fits_table(content: Content) -> Table:
     """How every fit went."""
     names: dict[str, list[str]] = {}
-    for cell in content.scorecard.cells:
+    for cell in content.scorecard.every_cell:
         if cell.fit:
             names.setdefault(cell.fit, []).append(cell.cell)
     rows = []

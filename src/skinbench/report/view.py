@@ -15,6 +15,7 @@ from skinbench.report import (
     figures,
     gallery,
     numbers,
+    segmentation,
     tables,
 )
 from skinbench.report.content import Content, RunFacts, SplitFacts
@@ -82,6 +83,7 @@ class View:
     gate: Table | None
     comparisons: Table | None
     claims: Table | None
+    segmentation: Table | None
     failed: Table | None
     tracebacks: tuple[tuple[str, str], ...]
     rows: tuple[RowPart, ...]
@@ -140,7 +142,8 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         gate=tables.verdict_table(verdict) if verdict else None,
         comparisons=_filled(comparisons.comparisons_table(scorecard.comparisons, scorecard.level)),
         claims=_filled(tables.claims_table(scorecard.claims)),
-        failed=_filled(facts.cells_table(scorecard.cells, _row_splits(content))),
+        segmentation=_filled(segmentation.segmentation_table(scorecard)),
+        failed=_filled(facts.cells_table(scorecard.every_cell, _row_splits(content))),
         tracebacks=_tracebacks(content),
         rows=tuple(_row_parts(content, scores)),
         overall=tables.overall_table(scores, places),
@@ -197,7 +200,7 @@ def _columns(leaderboard: Leaderboard) -> list[tuple[str, str | None]]:
 
 
 def _head_facts(content: Content, leaderboard: Leaderboard) -> tuple[tuple[str, str], ...]:
-    cells = content.scorecard.cells
+    cells = content.scorecard.every_cell
     done = sum(cell.status == "done" for cell in cells)
     images = [facts.images for facts in content.datasets.values() if facts.images is not None]
     found = [

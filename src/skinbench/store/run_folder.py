@@ -29,6 +29,7 @@ class RunFolder:
         self.manifests = root / "manifests"
         self.splits = root / "splits"
         self.predictions = root / "predictions"
+        self.segmentations = root / "segmentations"
         self.fits = root / "fits"
         self.heatmaps = root / "heatmaps"
         self.thumbnails = root / "thumbnails"
@@ -45,6 +46,10 @@ class RunFolder:
     def prediction(self, cell: str) -> Path:
         """Parquet of a cell's predictions: val, test and every condition."""
         return self.predictions / f"{file_name(cell)}.parquet"
+
+    def segmentation(self, cell: str) -> Path:
+        """Parquet of how well a cell's masks overlap the true ones, image by image."""
+        return self.segmentations / f"{file_name(cell)}.parquet"
 
     def fit(self, fit_id: str) -> Path:
         """FitRecord and spec of a fit, as JSON."""

@@ -9,7 +9,14 @@ from skinbench.suite.loader import (
     stated_suite,
     suite_to_yaml,
 )
-from skinbench.suite.rows import SuiteRow, derived_members, evaluated_rows, expand_rows
+from skinbench.suite.rows import (
+    SuiteRow,
+    classifiers,
+    derived_members,
+    evaluated_rows,
+    expand_rows,
+    segments,
+)
 from skinbench.suite.schema import Check, Derived, Evaluate, SuiteFile
 from skinbench.suite.settings import Claim, RowSettings
 from skinbench.suite.source import DataSource
@@ -27,12 +34,14 @@ __all__ = [
     "Suite",
     "SuiteFile",
     "SuiteRow",
+    "classifiers",
     "derived_members",
     "evaluated_rows",
     "expand_rows",
     "load_suite",
     "read_document",
     "resolve_name",
+    "segments",
     "shipped_suites",
     "stated_suite",
     "suite_to_yaml",

@@ -10,7 +10,7 @@ from skinbench import registry
 from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records.scoring import SLICES
 from skinbench.suite.document import Document, Key
-from skinbench.suite.rows import SuiteRow, evaluated_rows, matching
+from skinbench.suite.rows import SuiteRow, classifiers, evaluated_rows, matching, segments
 from skinbench.suite.schema import SuiteFile
 from skinbench.suite.settings import Claim
 
@@ -44,7 +44,7 @@ def check_references(file: SuiteFile, rows: Sequence[SuiteRow], document: Docume
             key = row.place(document, "pixels", "row")
             others = [name for name in names if name != row.name]
             _known(row.settings.pixels.row, others, "row", key, document)
-    _check_patterns(file, names, document)
+    _check_patterns(file, classifiers(rows), document)
 
 
 def _check_patterns(file: SuiteFile, names: Sequence[str], document: Document) -> None:
@@ -198,7 +198,8 @@ def _check_metadata(
     """Metadata can only be missing where a row reads it: each row named, one of a derived one."""
     if condition == "none" or registry.conditions.get(condition.partition("@")[0]).metadata is None:
         return
-    item, by_name = file.evaluate[index], {row.name: row for row in rows}
+    item = file.evaluate[index]
+    by_name = {row.name: row for row in rows if not segments(row)}
     for name in matching([*by_name, *file.derived], item.rows):
         asked = item.model_copy(update={"rows": name})
         members = evaluated_rows(file, list(by_name), asked)
