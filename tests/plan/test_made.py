@@ -128,3 +128,38 @@ def test_a_grid_over_pixels(tmp_path):
     grid = {"model": CNN, "pixels": [None, {**cam(), "label": "cam"}]}
     made = load(tmp_path, with_changes(grids={"g": grid}))
     assert [row.name for row in made.rows] == ["a", "g/none", "g/cam"]
+
+
+REGION = {"name": "region_crop", "row": "seg"}
+SEGMENTED = {"seg": {"model": "unet"}, "b": {"model": CNN, "pixels": REGION}}
+
+
+def test_regions_come_from_segmentations(tmp_path):
+    made = plan(tmp_path, with_changes(rows=SEGMENTED, baselines=False))
+    spec = made.fits[fit_of(made, "b")]
+    (cell,) = made.segmentation_cells
+    assert spec.pixels.fit == cell.fit
+    assert spec.pixels.source_size == 32
+    error = error_of(tmp_path, {"seg": {"model": CNN}, "b": {"model": CNN, "pixels": REGION}})
+    assert "region_crop needs the mask of a segmentation" in error.message
+    assert error.key == "rows.b.pixels.row"
+
+
+@pytest.mark.parametrize("size", [16, "64", True])
+def test_a_source_is_as_large_as_the_image_or_larger(tmp_path, size):
+    pixels = {**REGION, "options": {"source_size": size}}
+    error = error_of(tmp_path, {**SEGMENTED, "b": {"model": CNN, "pixels": pixels}})
+    assert error.key == "rows.b.pixels.options.source_size"
+    assert "at least image_size 32" in error.message
+
+
+def test_a_larger_source_is_another_fit_and_another_need(tmp_path):
+    pixels = {**REGION, "options": {"source_size": 64}}
+    changed = {**SEGMENTED, "c": {"model": CNN, "pixels": pixels}}
+    made = plan(tmp_path, with_changes(rows=changed, baselines=False))
+    assert fit_of(made, "b") != fit_of(made, "c")
+    spec = made.fits[fit_of(made, "c")]
+    (dataset,) = spec.datasets.values()
+    needs = {node.name: node.needs for node in made.nodes}
+    seen = f"pixels:{seen_digest(spec.pixels, dataset, 32)}"
+    assert f"pixels:{pixel_digest(dataset, 64)}" in needs[seen]

@@ -87,6 +87,7 @@ def learn_and_predict(
     from skinbench.cluster.schedule import Schedule
     from skinbench.cluster.session import Session
     from skinbench.pipeline.predicting import predict
+    from skinbench.pipeline.seen import count_seen
     from skinbench.pipeline.segmenting import segment
 
     file = prepared.suite.file
@@ -117,6 +118,7 @@ def learn_and_predict(
         with clock.stage("predictions") as entry:
             engine = predict(prepared, folder, session, schedule)
             segment(prepared, folder, schedule)
+            count_seen(prepared, folder, records, options.store)
             entry["detail"] = f"engine: {engine['name']}"
     return records, engine
 

@@ -57,6 +57,7 @@ from skinbench.records.learning import (
     MadePixels,
     ModelSpec,
     NamedSpec,
+    SeenCount,
     TrainSpec,
     WeightsSpec,
 )
@@ -139,6 +140,7 @@ __all__ = [
     "Row",
     "Score",
     "Scorecard",
+    "SeenCount",
     "SplitTable",
     "TechniqueEntry",
     "TrainSpec",

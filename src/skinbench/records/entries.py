@@ -259,6 +259,8 @@ class PixelsEntry:
     are [B]; deterministic, each image on its own."""
     options: Options = field(default_factory=dict)
     """`source_size` where images of another size than the fit's own are wanted; None: its own."""
+    note: str = ""
+    """When an image is seen as it is; printed beside how often that was."""
 
 
 @dataclass(frozen=True, kw_only=True)

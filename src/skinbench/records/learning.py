@@ -113,6 +113,25 @@ class FitSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeenCount:
+    """How many images of a split a row saw as they are, where it was to see made pixels."""
+
+    row: str
+    pixels: str
+    """In the registry `pixels`."""
+    dataset: str
+    """Key under `data:`."""
+    split: str
+    """train, val or test."""
+    images: int
+    """Over all folds and seeds."""
+    fallbacks: int
+    """Of these, images that gave no use of their map."""
+    note: str = ""
+    """When that is."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EpochRecord:
     """One epoch of one fit."""
 

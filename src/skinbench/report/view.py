@@ -88,6 +88,7 @@ class View:
     tracebacks: tuple[tuple[str, str], ...]
     rows: tuple[RowPart, ...]
     overall: Table
+    seen: Table | None
     seeds: Table | None
     slices: Table | None
     data: tuple[DatasetPart, ...]
@@ -147,6 +148,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         tracebacks=_tracebacks(content),
         rows=tuple(_row_parts(content, scores)),
         overall=tables.overall_table(scores, places),
+        seen=_filled(facts.seen_table(content.seen)),
         seeds=_filled(tables.seed_table(scorecard, _columns(leaderboard))),
         slices=_filled(tables.slice_table(scorecard)),
         data=_datasets(content),

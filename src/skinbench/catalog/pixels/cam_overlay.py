@@ -57,4 +57,5 @@ ENTRY = PixelsEntry(
     map="heatmap",
     make=make,
     options={"method": "gradcam", "colours": "jet", "strength": 0.4},
+    note="an image whose heatmap is flat is seen as it is",
 )
