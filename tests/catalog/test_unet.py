@@ -26,8 +26,10 @@ def test_any_encoder_gives_a_logit_for_each_pixel(encoder):
 def test_what_cannot_be():
     with pytest.raises(UsageError, match=r"image_size 84 is no multiple of 32; use 96"):
         build(84)
-    with pytest.raises(UsageError, match="encoder 'resnet'"):
-        build(encoder="resnet")
+    with pytest.raises(UsageError, match=r"no encoder 'resnet1'; did you mean 'resnet18'\?"):
+        build(encoder="resnet1")
+    with pytest.raises(UsageError, match=r"encoder 'tu-nonesuch': Unknown model"):
+        build(encoder="tu-nonesuch")
     with pytest.raises(UsageError, match="takes no weights file"):
         ENTRY.build(ENTRY.options, "x.safetensors", False, 64)
 

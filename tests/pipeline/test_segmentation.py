@@ -14,6 +14,7 @@ from skinbench.pipeline.prepared import write_preparation
 from skinbench.pipeline.run import render
 from skinbench.pipeline.scoring import score, score_folder
 from skinbench.pipeline.segmenting import segment
+from skinbench.records import FitRecord
 from skinbench.score.segmentation import per_image, read_overlaps
 from skinbench.store import RunFolder, to_plain, write_json
 from tests.pipeline.in_process import scheduled, train_here
@@ -134,6 +135,30 @@ def test_a_failed_one_says_why_and_stands_in_the_report(ran):
     board = report.partition("## Segmentation")[0]
     assert "seg/unet" not in board
     assert "seg/unet" in report.partition("## Segmentation")[2].partition("\n## ")[0]
+
+
+def test_it_is_said_in_a_line(ran):
+    from skinbench.report.segmentation import segmentation_lines
+
+    lines = segmentation_lines(ran[3])
+    assert lines[0].startswith("seg/unet on drawn: Dice 0.")
+    assert "failure rate" in lines[0]
+    assert lines[1].startswith("seg/broken on no data: Dice \u2013")
+
+
+def test_a_suite_of_segmentations_alone(tmp_path):
+    """Nothing is left to compare; it is judged, and its report stands."""
+    alone = "\nrows:\n  seg: {model: unet, image_size: 32}\n"
+    prepared, _ = scheduled(tmp_path, alone)
+    folder = RunFolder(tmp_path / "run")
+    write_preparation(prepared, folder)
+    blocked = {fit: FitRecord(fit_id=fit, status="failed", error="x") for fit in prepared.plan.fits}
+    card = score(prepared, blocked, folder)
+    write_json(folder.run, {"schema": 1, "suite": "tiny"})
+    render(folder)
+    assert card.rows == ()
+    assert [cell.status for cell in card.every_cell] == ["failed"]
+    assert "cell seg@0.0 failed: x" in folder.markdown.read_text("utf-8")
 
 
 def test_scoring_again_needs_the_folder_alone(ran):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from skinbench.records import Score, Scorecard
 from skinbench.report import numbers
-from skinbench.report.tables import Column, Table, integer, measure, remarks, words
+from skinbench.report.tables import Column, Entry, Table, integer, measure, remarks, words
 from skinbench.score.segmentation import FAILED_BELOW, METRICS
 
 _TITLES = {"dice": "Dice", "iou": "IoU", "failure_rate": "failure rate"}
@@ -22,7 +24,7 @@ def segmentation_table(scorecard: Scorecard) -> Table:
             words(dataset or numbers.MISSING),
             integer(scores["dice"].n or None),
             integer(scores["dice"].n_groups or None),
-            *(measure(scores[metric]) for metric in METRICS),
+            *_measures(scores),
         )
         for (row, dataset), scores in found.items()
     )
@@ -45,3 +47,26 @@ def segmentation_table(scorecard: Scorecard) -> Table:
             *remarks(score for scores in found.values() for score in scores.values()),
         ),
     )
+
+
+def _measures(scores: Mapping[str, Score]) -> list[Entry]:
+    """The three numbers; a reason that all of them lack one for is said once."""
+    found = [measure(scores[metric]) for metric in METRICS]
+    if any(entry.text != numbers.MISSING for entry in found):
+        return found
+    return [found[0], *(Entry(text=numbers.MISSING) for _ in found[1:])]
+
+
+def segmentation_lines(scorecard: Scorecard) -> list[str]:
+    """The same for a terminal: a line for each row and dataset."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for score in scorecard.segmentation:
+        if score.seed is None:
+            text = numbers.estimate(score.value, score.low, score.high)
+            found.setdefault((score.row, score.dataset), []).append(
+                f"{_TITLES[score.metric]} {text}"
+            )
+    return [
+        numbers.one_line(f"{row} on {dataset or 'no data'}: {', '.join(texts)}")
+        for (row, dataset), texts in found.items()
+    ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from skinbench.errors import MissingExtraError, UsageError
 from skinbench.records.entries import ModelEntry, Preprocessing
+from skinbench.registry import suggest
 
 if TYPE_CHECKING:
     import torch
@@ -56,6 +57,11 @@ def build(
             in_channels=3,
             classes=1,
         )
+    except KeyError as error:
+        hint = suggest(encoder, smp.encoders.get_encoder_names(), limit=3)
+        raise UsageError(
+            f"model unet: no encoder '{encoder}'; {hint} (or tu- and a timm name)"
+        ) from error
     except Exception as error:  # of many kinds: names, options, hub, files
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UsageError(f"model unet: encoder '{encoder}': {lines[0][:200]}") from error
