@@ -41,3 +41,12 @@ def real_weights() -> Path:
     if not named or not any(Path(named).glob("mobilenetv2*.safetensors")):
         pytest.skip("SKINBENCH_WEIGHTS names no folder with mobilenetv2 weights")
     return Path(named)
+
+
+@pytest.fixture
+def known_pairs(real_weights: Path) -> Path:
+    """List of pairs of HAM10000 that are one lesion under two ids; skipped where it is not."""
+    listed = real_weights.parent / "data" / "known_duplicate_pairs.csv"
+    if not listed.is_file():
+        pytest.skip(f"{listed} is not there")
+    return listed

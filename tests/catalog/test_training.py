@@ -85,8 +85,10 @@ def test_weighted_loss_by_hand():
     import torch
 
     from skinbench.catalog.techniques.class_weights import class_weights
+    from skinbench.learn.losses import build_loss
+    from skinbench.records import NamedSpec
 
-    loss = registry.techniques.get("class_weights").loss(COUNTS, {})
+    loss = build_loss([NamedSpec(name="class_weights")], COUNTS)
     logits, labels = torch.randn(40, 3), torch.from_numpy(LABELS[10:50].copy())
     labels[:5] = torch.tensor([1, 2, 1, 2, 1])
     nll = -torch.log_softmax(logits.double(), 1).gather(1, labels[:, None])[:, 0].numpy()

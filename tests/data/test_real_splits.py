@@ -90,11 +90,8 @@ def test_oversampled_before_splitting_almost_every_melanoma_is_known(real_ham: M
     assert "are in train themselves" in stamps(report)["s"]
 
 
-def test_known_pairs_join_their_lesions(real_ham: Manifest) -> None:
-    path = Path(os.environ.get("SKINBENCH_PAIRS", ""))
-    if not path.is_file():
-        pytest.skip("SKINBENCH_PAIRS, the list of known pairs, is not there")
-    pairs = read_pairs(path, {"ham": real_ham})
+def test_known_pairs_join_their_lesions(real_ham: Manifest, known_pairs: Path) -> None:
+    pairs = read_pairs(known_pairs, {"ham": real_ham})
     assert len(pairs) == 6
     merged = merge_groups({"ham": real_ham}, pairs).manifests["ham"]
     assert merged.table["group_id"].nunique() == 7470 - 6

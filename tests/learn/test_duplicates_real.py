@@ -17,11 +17,8 @@ pytestmark = [pytest.mark.real, pytest.mark.torch, pytest.mark.slow]
 OTHERS = 240
 
 
-def test_known_pairs_are_found_among_others(real_data, real_weights, tmp_path):
-    listed = real_weights.parent / "data" / "known_duplicate_pairs.csv"
-    if not listed.is_file():
-        pytest.skip(f"{listed} is not there")
-    with listed.open(encoding="utf-8") as file:
+def test_known_pairs_are_found_among_others(real_data, real_weights, known_pairs, tmp_path):
+    with known_pairs.open(encoding="utf-8") as file:
         known = {tuple(sorted(row.values())) for row in csv.DictReader(file)}
     store = Store(tmp_path)
     request = DataRequest(name="ham", adapter="ham10000", root=real_data / "ham10000")

@@ -63,6 +63,7 @@ class World:
             "threads": 1,
             "device": "cpu",
             "precision": "float32",
+            "schedule": None,
         }
         spec = {
             "datasets": {"drawn": self.manifest.digest},

@@ -92,6 +92,12 @@ def test_host_folder_root_and_findings_do_not_change_the_id(tmp_path, monkeypatc
         {"model": {"name": "baseline_cnn", "frozen": True}},
         {"model": "mobilenetv2_100"},
         {"model": {"name": "mobilenetv2_100", "pretrained": True}},
+        {"model": {"name": "baseline_cnn", "train_last": 1}},
+        {"model": {"name": "baseline_cnn", "train_last": 2}},
+        {"model": {"name": "baseline_cnn", "head": {"dense": 64}}},
+        {"model": {"name": "baseline_cnn", "head": {"dense": [64, 64]}}},
+        {"model": {"name": "baseline_cnn", "head": {"dropout": 0.5}}},
+        {"optimizer": {"layer_decay": 0.75}},
         {"split": "other"},
         {"split": "five"},
     ],
@@ -167,6 +173,16 @@ def test_an_absent_package_is_part_of_the_id(tmp_path, monkeypatch):
     before = id_of(tmp_path)
     monkeypatch.setattr(fits_module.metadata, "version", absent)
     assert id_of(tmp_path) != before
+
+
+def test_settings_that_came_later_leave_older_ids_alone(tmp_path):
+    """Ids of 0.4, counted from the spec without any of today's later fields."""
+    made = plan(tmp_path, with_changes(baselines=False))
+    (spec,) = made.fits.values()
+    written = to_plain(spec)
+    assert not {"train_last", "head", "trained"} & set(written["model"])
+    assert "output" not in written
+    assert "layer_decay" not in written["train"]["optimizer"]["options"]
 
 
 def test_presets_are_written_out(tmp_path):

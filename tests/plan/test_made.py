@@ -163,3 +163,26 @@ def test_a_larger_source_is_another_fit_and_another_need(tmp_path):
     needs = {node.name: node.needs for node in made.nodes}
     seen = f"pixels:{seen_digest(spec.pixels, dataset, 32)}"
     assert f"pixels:{pixel_digest(dataset, 64)}" in needs[seen]
+
+
+def test_a_search_runs_before_any_pixels_are_made(tmp_path):
+    search = {"space": {"optimizer.lr": {"log": [1e-4, 1e-2]}}, "trials": 2}
+    error = error_of(tmp_path, rows(search=search))
+    assert error.key == "rows.b.search"
+    assert "the row needs 'a' first" in error.message
+
+
+def test_models_trained_elsewhere_neither_make_pixels_nor_see_them(tmp_path):
+    (tmp_path / "m.safetensors").write_bytes(b"any")
+    trained = {
+        "file": str(tmp_path / "m.safetensors"),
+        "labels": ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"],
+        "size": 32,
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+    }
+    elsewhere = {"model": {"name": "test_resnet", "trained": trained}}
+    error = error_of(tmp_path, {**rows(), "a": elsewhere})
+    assert "was trained elsewhere, on images that are not known here" in error.message
+    error = error_of(tmp_path, {"a": {"model": CNN}, "b": {**elsewhere, "pixels": cam()}})
+    assert error.key == "rows.b.pixels"

@@ -34,7 +34,7 @@ def test_masks_are_in_the_id_of_segmentations_alone(tmp_path):
     made = plan(tmp_path, with_changes(rows={"seg": UNET, "a": CNN}))
     fits = {cell.row: made.fits[cell.fit] for cell in made.fitted}
     assert set(fits["seg"].masks) == set(fits["seg"].datasets.values())
-    assert fits["a"].masks == {}
+    assert fits["a"].masks is None
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,10 @@ def test_masks_are_in_the_id_of_segmentations_alone(tmp_path):
         ({"augment": "p1"}, "augment", "`augment: []`"),
         ({"model": {**UNET["model"], "frozen": True}}, "model", "trained whole"),
         ({"model": {**UNET["model"], "weights": {"row": "a"}}}, "model", "trained whole"),
+        ({"technique": {"name": "none", "with": ["focal"]}}, "technique", "a loss of its own"),
+        ({"output": "sigmoid"}, "output", "gives a mask"),
+        ({"tta": {"dihedral": 4}}, "tta", "as it is"),
+        ({"model": {**UNET["model"], "head": {"dense": [8]}}}, "model", "leave head out"),
         ({"pixels": {"name": "cam_overlay", "row": "a"}}, "pixels", "the images themselves"),
         (
             {"claims": [{"metric": "accuracy", "value": 0.9, "source": "x"}]},

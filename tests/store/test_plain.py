@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from skinbench import records
 from skinbench.errors import CorruptObjectError, StoreError
+from skinbench.records.learning import later
 from skinbench.store import (
     canonical_json,
     content_digest,
@@ -168,3 +169,19 @@ def test_reading_a_record_that_is_none(tmp_path):
         read_record(path, records.Cell)
     with pytest.raises(ValidationError):
         from_plain(records.Cell, [])
+
+
+def test_a_field_that_came_later_is_left_out_where_it_has_its_default():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Before:
+        name: str
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class After:
+        name: str
+        extra: int | None = later(None)
+
+    assert content_digest(After(name="a")) == content_digest(Before(name="a"))
+    assert to_plain(After(name="a", extra=0)) == {"name": "a", "extra": 0}
+    assert from_plain(After, {"name": "a"}) == After(name="a")
+    assert from_plain(After, to_plain(After(name="a", extra=3))).extra == 3

@@ -99,7 +99,7 @@ def test_the_text_itself_is_fine(tmp_path):
         ("split: by_lesion", "split: by_leson", 7, "defaults.split", ["did you mean 'by_lesion'"]),
         ("technique: focal", "technique: fcal", 12, "rows.a.technique", ["'focal'"]),
         ("technique: focal", "input: imag", 12, "rows.a.input", ["'image'"]),
-        ("technique: focal", "augment: [p2]", 12, "rows.a.augment", ["'p2'", "known: brightness"]),
+        ("technique: focal", "augment: [p7]", 12, "rows.a.augment", ["'p7'", "known: brightness"]),
         ("[none, focal]", "[none, fokal]", 16, "grids.g.technique", ["'focal'"]),
         (
             "model: baseline_cnn\n    technique: focal",

@@ -76,6 +76,8 @@ def _print_plan(prepared: Prepared, done: set[str], leaks: dict[str, str], store
     for exclusion in plan.exclusions:
         notes.add_row("excluded", Text(f"{exclusion.row}: {exclusion.reason}"))
     notes.add_row("to make", _work(prepared, done, store))
+    for task in prepared.planned.unsearched:
+        notes.add_row("to search", Text(f"{task.row}: {task.budget}"))
     for text in prepared.audit.not_looked_for:
         notes.add_row("not checked", Text(text))
     console.print(notes)
@@ -109,7 +111,7 @@ def _facts(prepared: Prepared, leaks: dict[str, str]) -> Iterator[tuple[str, str
         for note in row.notes:
             joined[note] = joined.get(note, 0) + 1
     for note, rows in joined.items():
-        yield "labels", f"{counted(rows, 'row')}: {note}", "yellow"
+        yield "note", f"{counted(rows, 'row')}: {note}", "yellow"
 
 
 def _said(finding: CleaningFinding) -> str:

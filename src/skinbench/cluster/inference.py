@@ -47,13 +47,17 @@ class PredictionOrder:
     image_ids: tuple[str, ...]
     """Sorted."""
     condition: str
+    views: tuple[str, ...] = ()
+    """Views of each image whose probabilities are averaged; empty: the image as it is stored."""
 
     def digest(self, engine: str, batch_size: int) -> str:
         """Content name of the result in the store."""
         images = content_digest(self.image_ids)
         version = STAGE_VERSIONS["inference"]
+        views = [[list(self.views), registry.augments.get("dihedral").version]]
         return content_digest(
             [self.fit, self.dataset, images, self.condition, engine, batch_size, version]
+            + (views if self.views else [])
         )
 
 
@@ -102,6 +106,7 @@ def predict_orders(
                 dataset=order.dataset,
                 image_ids=order.image_ids,
                 condition=order.condition,
+                views=order.views,
             )
             for order in missing
         ]
@@ -190,11 +195,12 @@ def _ensure_stored(
 
     if alters_pixels(group[0].condition):
         return
+    views = group[0].views or ("none",)
     for fit in sorted({request.fit_id for request in group}):
         spec = read_record(store.open("fits", fit) / "spec.json", FitSpec)
         build_seen(spec, group[0].dataset, store, weights=weights)
-        if spec.stored_features:
-            build_features(spec, group[0].dataset, store, weights=weights)
+        for view in views if spec.stored_features else ():
+            build_features(spec, group[0].dataset, store, weights=weights, view=view)
 
 
 def _one_pass(
@@ -228,6 +234,7 @@ def _one_pass(
         fn_constructor_kwargs={
             "dataset": first.dataset,
             "condition": first.condition,
+            "views": first.views,
             "weights": {digest: str(path) for digest, path in weights.items()},
         },
         compute=ray.data.ActorPoolStrategy(size=actors),

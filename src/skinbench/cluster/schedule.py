@@ -5,6 +5,7 @@ A failed need blocks the fits that depend on it, by name, and nothing else.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,8 @@ class Schedule:
     session: Session
     listener: Listener
     workers: int | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Fits that are not to be trained, with the reason."""
     records: dict[str, FitRecord] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -58,6 +61,8 @@ class Schedule:
             if self.store.has("fits", name):
                 path = self.store.open("fits", name) / "record.json"
                 self.records[name] = read_record(path, FitRecord)
+        for name, reason in self.refused.items():
+            self._fail(name, reason)
 
     @property
     def cores(self) -> int:
@@ -98,7 +103,7 @@ class Schedule:
     def _make_masks(self, names: Mapping[str, str]) -> None:
         """Masks that segmentations learn from; `names` are datasets by manifest digest."""
         for spec in self.plan.fits.values():
-            for dataset, masks in spec.masks.items():
+            for dataset, masks in (spec.masks or {}).items():
                 build_masks(
                     self.manifests[names[dataset]],
                     masks,
@@ -127,17 +132,17 @@ class Schedule:
         }
         if not pending:
             return "nothing to compute"
-        from skinbench.learn.features import build_features, feature_digest
+        from skinbench.learn.features import build_features, feature_digest, feature_views
 
         wanted: dict[str, list[str]] = {}
-        sources: dict[str, tuple[FitSpec, str]] = {}
+        sources: dict[str, tuple[FitSpec, str, str]] = {}
         for name, spec in pending.items():
-            for dataset in spec.datasets:
-                digest = feature_digest(spec, dataset)
+            for dataset, view in itertools.product(spec.datasets, feature_views(spec)):
+                digest = feature_digest(spec, dataset, view)
                 wanted.setdefault(digest, []).append(name)
-                sources[digest] = (spec, dataset)
+                sources[digest] = (spec, dataset, view)
         made = 0
-        for digest, (spec, dataset) in sources.items():
+        for digest, (spec, dataset, view) in sources.items():
             if self.store.has("features", digest):
                 continue
             made += 1
@@ -149,6 +154,7 @@ class Schedule:
                     weights=self.weights,
                     workers=self.cores,
                     progress=self._progress,
+                    view=view,
                 )
             except SkinbenchError as error:
                 for name in wanted[digest]:
@@ -157,6 +163,7 @@ class Schedule:
 
     def train(self, *, max_concurrent: int | None, fail_fast: bool) -> dict[str, FitRecord]:
         """Train what is pending, in waves; a record for every fit of the plan."""
+        self._take_over()
         needs = {node.name: node.needs for node in self.plan.nodes}
         if all(self._done(f"fit:{name}") for name in self.plan.fits):
             exist = (
@@ -193,6 +200,28 @@ class Schedule:
             except SkinbenchError as error:
                 self._fail(name, f"pixels of {self.titles[name]}: {error}")
         return {name: spec for name, spec in ready.items() if name not in self.records}
+
+    def _take_over(self) -> None:
+        """Models trained elsewhere, from their files: seconds each, in this process."""
+        there = {n: spec for n, spec in self.pending.items() if spec.model.trained is not None}
+        if not there:
+            return
+        from skinbench.learn.fit import train_fits
+
+        for record in train_fits(
+            there, self.store, weights=self.weights, on_epoch=lambda *_: None
+        ).values():
+            self.records[record.fit_id] = record
+            self.listener(
+                Event(
+                    kind="fit",
+                    name=self.titles[record.fit_id],
+                    fit=record.fit_id,
+                    status=record.status,
+                    detail=record.error,
+                    seconds=record.seconds,
+                )
+            )
 
     def _wave(
         self, ready: Mapping[str, FitSpec], *, max_concurrent: int | None, fail_fast: bool

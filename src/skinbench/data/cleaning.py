@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -150,14 +151,14 @@ class Confined:
         Raises:
             DataError: it is a link, or below a link, that leads out of the root.
         """
-        path = self._root / relative
         try:
-            status = path.lstat()
+            status = os.lstat(f"{self._root}/{relative}")
         except OSError:
             return False
+        path = self._root / relative
         linked = stat.S_ISLNK(status.st_mode)
         real = path.resolve() if linked else path
-        if not self._inside(real.parent if linked else path.parent):
+        if not self._inside(real.parent):
             raise DataError(
                 f"data '{self._name}': {relative} is a link that leads out of {self._root}; "
                 f"copy the files, or set data.{self._name}.root to the real folder"

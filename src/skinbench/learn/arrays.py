@@ -287,9 +287,10 @@ def _with_metadata(part: Part, encoder: MetadataEncoder) -> Part:
 
 
 def _copies(spec: FitSpec, labels: Ints) -> Ints:
-    entry = registry.techniques.get(spec.technique.name)
-    if entry.copies is None:
-        return np.ones(len(labels), dtype=np.int64)
-    options = {**entry.options, **spec.technique.options}
-    seed = derive_seed(spec.train.seed, COPIES)
-    return entry.copies(labels, len(spec.classes), options, seed)
+    for item in spec.techniques:
+        entry = registry.techniques.get(item.name)
+        if entry.copies is not None:
+            options = {**entry.options, **item.options}
+            seed = derive_seed(spec.train.seed, COPIES)
+            return entry.copies(labels, len(spec.classes), options, seed)
+    return np.ones(len(labels), dtype=np.int64)

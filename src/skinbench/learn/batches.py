@@ -66,22 +66,66 @@ def to_unit(pixels: npt.NDArray[np.uint8], device: torch.device) -> torch.Tensor
 
 
 def build_augment(specs: Sequence[NamedSpec]) -> nn.Module | None:
-    """The transforms of a fit as one module on [B, 3, H, W] in [0, 1]; None for none.
+    """The random transforms of a fit as one module on [B, 3, H, W] in [0, 1]; None for none.
 
     Raises:
         UnknownNameError: no such transform.
         UsageError: a transform cannot be built.
     """
-    transforms = [module for spec in specs for module in _transforms(spec)]
-    return nn.Sequential(*transforms) if transforms else None
+    return _sequence(specs, everywhere=False)
 
 
-def _transforms(spec: NamedSpec) -> list[nn.Module]:
+def build_geometry(specs: Sequence[NamedSpec]) -> nn.Module | None:
+    """What is done to every image, random to none, before a network sees it; None for nothing.
+
+    Raises:
+        UnknownNameError: no such transform.
+        UsageError: a transform cannot be built, or there are two.
+    """
+    found = _sequence(specs, everywhere=True)
+    if found is not None and len(found) > 1:
+        raise UsageError("augment: only one transform can be for training and prediction alike")
+    return None if found is None else found[0]
+
+
+def _sequence(specs: Sequence[NamedSpec], *, everywhere: bool) -> nn.Sequential | None:
+    modules = [
+        _transform(part)
+        for spec in specs
+        for part in _parts(spec)
+        if registry.augments.get(part.name).everywhere == everywhere
+    ]
+    return nn.Sequential(*modules) if modules else None
+
+
+def _parts(spec: NamedSpec) -> list[NamedSpec]:
+    """The transforms that a preset stands for, or the transform itself."""
     entry = registry.augments.get(spec.name)
-    if entry.build is None:  # a preset
-        parts = [NamedSpec(name=name, options=options) for name, options in entry.preset]
-        return [module for part in parts for module in _transforms(part)]
+    if entry.build is not None:
+        return [spec]
+    return [NamedSpec(name=name, options=options) for name, options in entry.preset]
+
+
+def _transform(spec: NamedSpec) -> nn.Module:
+    entry = registry.augments.get(spec.name)
+    assert entry.build is not None
     try:
-        return [entry.build({**entry.options, **spec.options})]
+        return entry.build({**entry.options, **spec.options})
     except (TypeError, ValueError) as error:
         raise UsageError(f"augment {spec.name}: {error}") from error
+
+
+def view_names(specs: Sequence[NamedSpec]) -> tuple[str, ...]:
+    """The fixed views of a fit's train images, for features that are stored; empty for none."""
+    for spec in specs:
+        entry = registry.augments.get(spec.name)
+        if entry.views is not None:
+            return entry.views({**entry.options, **spec.options})
+    return ()
+
+
+def apply_view(pixels: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.uint8]:
+    """A named view of images [B, S, S, 3] uint8; `none` leaves them as they are."""
+    view = registry.augments.get("dihedral").view
+    assert view is not None
+    return pixels if name == "none" else view(pixels, name)

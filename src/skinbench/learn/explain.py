@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +79,8 @@ def explain_cases(
             if fit.encoder is not None:
                 metadata = torch.tensor(fit.encoder.transform(table.iloc[here]), device=device)
             batch = network.normalise(to_unit(np.take(images, here, axis=0), device))
-            heat.append(decided_heat(network, target, batch, metadata, method))
+            found = decided_heat(network, target, batch, metadata, method)
+            heat.append(on_image(network, found, size))
     return np.concatenate(heat)
 
 
@@ -104,6 +105,15 @@ def decided_heat(
     layer, reshape = target
     explain = registry.explainers.get(method).explain
     return explain(network, layer, reshape, batch, metadata, decided.clone())
+
+
+def on_image(network: Network, heat: Heat, size: int) -> Heat:
+    """Heat of what the network saw, e.g. of a crop, in its place on the stored image."""
+    if network.geometry is None:
+        return heat
+    restore = cast("Callable[[torch.Tensor, int], torch.Tensor]", network.geometry.restore)
+    placed: Heat = restore(torch.from_numpy(heat), size).numpy()
+    return placed
 
 
 def can_explain(fit: LoadedFit) -> bool:

@@ -6,6 +6,7 @@ import importlib.metadata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from skinbench import registry
 from skinbench.data.made_pixels import seen_digest
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import Sources
-from skinbench.learn.batches import to_unit
+from skinbench.learn.batches import apply_view, to_unit, view_names
 from skinbench.learn.network import Network
 from skinbench.learn.runtime import autocast, torch_session
 from skinbench.learn.saved import Weights, make_network
@@ -28,20 +29,27 @@ BATCH = 64
 """Images of one forward pass; part of the numbers, so a change raises the stage's version."""
 
 
-def feature_digest(spec: FitSpec, dataset: str) -> str:
+def feature_digest(spec: FitSpec, dataset: str, view: str = "none") -> str:
     """Name of a frozen encoder's features over one dataset.
 
     Args:
         spec: a fit with a frozen encoder.
         dataset: manifest digest, or its key under `data:`.
+        view: which view of each image, see the augment `dihedral`.
     """
     model, train = spec.model, spec.train
+    shown: dict[str, object] = {}  # absent where the image is seen as it is stored
+    if view != "none":
+        shown["view"] = [view, registry.augments.get("dihedral").version]
+    geometry = [item for item in train.augment if registry.augments.get(item.name).everywhere]
+    if geometry:
+        shown["geometry"] = [[item, _version("augments", item.name)] for item in geometry]
     entry = registry.models.get(model.name)
-    version = registry.models.source_digest(model.name) or entry.version
     return content_digest(
         {
+            **shown,
             "versions": {
-                "model": version,
+                "model": _version("models", model.name),
                 **{stage: STAGE_VERSIONS[stage] for stage in ("features", "pixels")},
                 **{package: _minor(package) for package in ("torch", "timm")},
             },
@@ -57,6 +65,11 @@ def feature_digest(spec: FitSpec, dataset: str) -> str:
             "threads": train.threads,
         }
     )
+
+
+def _version(kind: str, name: str) -> str | int:
+    entry: Any = registry.KINDS[kind].get(name)
+    return registry.KINDS[kind].source_digest(name) or int(entry.version)
 
 
 def _minor(package: str) -> str:
@@ -75,6 +88,7 @@ def build_features(
     workers: int = 1,
     progress: Progress | None = None,
     weights: Weights | None = None,
+    view: str = "none",
 ) -> str:
     """Compute and publish features of every image of a dataset, unless they exist.
 
@@ -89,6 +103,7 @@ def build_features(
         workers: Python threads, each with `spec.train.threads` threads of torch.
         progress: called with ("features", images done, images).
         weights: files by digest, where the weights come from another fit with a frozen encoder.
+        view: which view of each image.
 
     Returns:
         The features' digest.
@@ -97,7 +112,7 @@ def build_features(
         UsageError: the fit has no frozen encoder that reads the image.
         CorruptObjectError: the pixel store is absent or damaged.
     """
-    digest = feature_digest(spec, dataset)
+    digest = feature_digest(spec, dataset, view)
     if store.has("features", digest):
         return digest
     files = dict(weights or {})
@@ -110,9 +125,15 @@ def build_features(
         manifest = spec.datasets.get(dataset, dataset)
         images = Sources(store).seen(manifest, spec.train.image_size, spec.pixels).images
 
-        features = FeatureRun(spec, network, device).encode_all(images, workers, progress)
+        run = FeatureRun(spec, network, device, view)
+        features = run.encode_all(images, workers, progress)
     store.publish("features", digest, lambda folder: np.save(folder / FILE, features))
     return digest
+
+
+def feature_views(spec: FitSpec) -> tuple[str, ...]:
+    """The views that a fit on stored features reads: as stored, and those that it trains on."""
+    return tuple(dict.fromkeys(("none", *view_names(spec.train.augment))))
 
 
 def _metadata_width(spec: FitSpec) -> int:
@@ -127,15 +148,19 @@ class FeatureRun:
         spec: the fit whose precision is used.
         network: on `device`, in eval mode.
         device: where to compute.
+        view: which view of each image.
     """
 
-    def __init__(self, spec: FitSpec, network: Network, device: torch.device) -> None:
-        self._spec, self._network, self._device = spec, network, device
+    def __init__(
+        self, spec: FitSpec, network: Network, device: torch.device, view: str = "none"
+    ) -> None:
+        self._spec, self._network, self._device, self._view = spec, network, device, view
 
     def encode(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Pixels [B, S, S, 3] uint8 -> features [B, F]."""
         with torch.inference_mode(), autocast(self._spec.train):
-            batch = self._network.normalise(to_unit(pixels, self._device))
+            seen = to_unit(apply_view(pixels, self._view), self._device)
+            batch = self._network.normalise(seen)
             features = self._network.features(batch)
         encoded: npt.NDArray[np.float32] = features.float().cpu().numpy()
         return encoded

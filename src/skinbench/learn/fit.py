@@ -12,7 +12,7 @@ from skinbench.learn.checkpoint import remove_checkpoint
 from skinbench.learn.made import build_seen
 from skinbench.learn.plain import fit_plain
 from skinbench.learn.runtime import torch_session
-from skinbench.learn.saved import Weights, publish_fit, read_fit_record
+from skinbench.learn.saved import Weights, publish_fit, read_fit_record, take_over
 from skinbench.learn.segmentation import SegmentationTraining
 from skinbench.learn.training import Shared, Training
 from skinbench.records import EpochRecord, FitRecord, FitSpec
@@ -101,9 +101,12 @@ def training_of(spec: FitSpec) -> type[Training]:
 
 def _epochs(fit_id: str, spec: FitSpec, shared: Shared) -> Epochs:
     """Train one fit, giving control back after each epoch."""
+    if spec.model.trained is not None:
+        with torch_session(spec.train):
+            return take_over(fit_id, spec, shared.store, shared.weights)
     for dataset in spec.datasets.values():
         build_seen(spec, dataset, shared.store, weights=shared.weights)
-    if registry.models.get(spec.model.name).kind == "plain":
+    if registry.models.get(spec.model.name).kind != "network":
         with torch_session(spec.train):
             return fit_plain(fit_id, spec, shared.sources)
     with torch_session(spec.train) as device:

@@ -33,6 +33,8 @@ class PredictRequest:
     image_ids: tuple[str, ...]
     condition: str = "none"
     """`none`, or e.g. `blur@3` or `metadata_missing`."""
+    views: tuple[str, ...] = ()
+    """Views of each image whose probabilities are averaged; empty: the image as it is stored."""
 
 
 def predict_fits(
@@ -92,7 +94,7 @@ def predict_fits(
 def group_requests(requests: Sequence[PredictRequest], store: Store) -> list[list[int]]:
     """Positions of requests that one scorer can serve from one reading of the pixels.
 
-    The members of a group have dataset, condition, set of images, image size, number of
+    The members of a group have dataset, condition, views, set of images, image size, number of
     classes, device and threads in common.
 
     Raises:
@@ -115,7 +117,7 @@ def _grouped(requests: Sequence[PredictRequest], specs: Mapping[str, FitSpec]) -
         train = spec.train
         settings = [train.image_size, train.device, train.threads, len(spec.classes), spec.pixels]
         images = content_digest(sorted(request.image_ids))
-        key = canonical_json([request.dataset, request.condition, settings, images])
+        key = canonical_json([request.dataset, request.condition, request.views, settings, images])
         groups.setdefault(key, []).append(index)
     return list(groups.values())
 
@@ -142,6 +144,7 @@ class _GroupRun:
     ) -> None:
         self._store, self._weights, self._batch_size = store, weights, batch_size
         self._dataset, self._condition = group[0].dataset, group[0].condition
+        self._views = group[0].views
         self._image_ids = sorted(group[0].image_ids)
         self._specs = {fit: specs[fit] for fit in sorted({r.fit_id for r in group})}
         self._repeats = {
@@ -163,6 +166,7 @@ class _GroupRun:
                 tuple(self._specs),
                 dataset=self._dataset,
                 condition=self._condition,
+                views=self._views,
                 weights=self._weights,
             )
             rows = scorer.rows(self._image_ids)
@@ -185,9 +189,14 @@ class _GroupRun:
             return
         for spec in self._specs.values():
             build_seen(spec, self._dataset, self._store, weights=self._weights)
-            if spec.stored_features:
+            for view in (self._views or ("none",)) if spec.stored_features else ():
                 build_features(
-                    spec, self._dataset, self._store, workers=workers, weights=self._weights
+                    spec,
+                    self._dataset,
+                    self._store,
+                    workers=workers,
+                    weights=self._weights,
+                    view=view,
                 )
 
 

@@ -15,7 +15,7 @@ from skinbench.data.made_pixels import publish_made, seen_digest
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import Sources
 from skinbench.learn.batches import to_unit
-from skinbench.learn.explain import decided_heat, heat_target
+from skinbench.learn.explain import decided_heat, heat_target, on_image
 from skinbench.learn.network import Network
 from skinbench.learn.runtime import autocast, torch_session
 from skinbench.learn.saved import LoadedFit, Weights, load_fit
@@ -71,8 +71,9 @@ class Maker:
         network = _network_of(self.fit).to(device)
         batch = network.normalise(to_unit(small, device))
         if self.entry.map == "heatmap":
-            target = heat_target(self.fit)
-            return decided_heat(network, target, batch, None, str(self._options["method"]))
+            method = str(self._options["method"])
+            heat = decided_heat(network, heat_target(self.fit), batch, None, method)
+            return on_image(network, heat, self._made.fit_size)
         with torch.no_grad(), autocast(self.fit.spec.train):
             logits = network(batch)
         likely = torch.sigmoid(logits.double()).float().cpu().numpy()

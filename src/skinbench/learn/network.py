@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Self, cast
 
@@ -12,8 +12,12 @@ from torch import nn
 
 from skinbench import registry
 from skinbench.errors import UsageError
+from skinbench.learn.batches import build_geometry
+from skinbench.learn.heads import build_head
+from skinbench.learn.layers import still_modules, trained_parameters
 from skinbench.learn.runtime import ENCODER, HEAD, derive_seed
-from skinbench.records import FitSpec, ModelSpec, Preprocessing, WeightsSpec
+from skinbench.learn.trained import Outputs, build_whole
+from skinbench.records import FitSpec, ModelSpec, Preprocessing, TrainedSpec, WeightsSpec
 from skinbench.store import canonical_json
 
 Encoders = dict[str, nn.Module]
@@ -28,6 +32,9 @@ class Network(nn.Module):
         head: (features [B, F] or None, metadata [B, M] or None) -> logits [B, C].
         preprocessing: how pixels in [0, 1] are normalised.
         frozen: the encoder gets no gradient and stays in eval mode.
+        geometry: what is done to every image first, e.g. a crop; None for nothing.
+        trained: names of the encoder's parameters that get a gradient; what holds none of them
+            stays in eval mode. None: all, unless it is frozen.
     """
 
     mean: torch.Tensor
@@ -40,27 +47,35 @@ class Network(nn.Module):
         preprocessing: Preprocessing,
         *,
         frozen: bool,
+        geometry: nn.Module | None = None,
+        trained: Collection[str] | None = None,
     ) -> None:
         super().__init__()
+        self.geometry = geometry
         self.encoder, self.head, self.frozen = encoder, head, frozen
+        self._still: list[nn.Module] = []
         for name in ("mean", "std"):
             values = torch.tensor(getattr(preprocessing, name)).view(1, 3, 1, 1)
             # Persistent: a fit that starts from another one inherits its normalisation.
             self.register_buffer(name, values)
-        if encoder is not None and frozen:
-            encoder.requires_grad_(False)
+        if encoder is not None and (frozen or trained is not None):
+            names = frozenset[str]() if frozen or trained is None else trained
+            for name, parameter in encoder.named_parameters():
+                parameter.requires_grad_(name in names)
+            self._still = still_modules(encoder, names) or [encoder]
         self.train()
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode; a frozen encoder keeps its stored statistics, hence eval."""
+        """Set training mode; what is frozen keeps its stored statistics, hence eval."""
         super().train(mode)
-        if self.encoder is not None and self.frozen:
-            self.encoder.eval()
+        for module in self._still:
+            module.eval()
         return self
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pixels [B, 3, H, W] in [0, 1] as the encoder expects them."""
-        return (pixels - self.mean) / self.std
+        seen = pixels if self.geometry is None else self.geometry(pixels)
+        return (seen - self.mean) / self.std
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Encoder output [B, F] for normalised pixels.
@@ -136,21 +151,20 @@ def build_network(
     Raises:
         UsageError: weights are missing or do not fit; the model or an option is impossible.
     """
-    entry = registry.inputs.get(spec.input.name)
-    encoder = _encoder(spec, weights_path, encoders) if entry.uses_image else None
-    if entry.build is None:
-        raise UsageError(f"input {spec.input.name}: has no head to train")
+    if spec.model.trained is not None:
+        return _trained_elsewhere(spec, spec.model.trained)
+    uses_image = registry.inputs.get(spec.input.name).uses_image
+    encoder = _encoder(spec, weights_path, encoders) if uses_image else None
+    segmentation = registry.models.get(spec.model.name).task == "segmentation"
     torch.manual_seed(derive_seed(spec.train.seed, HEAD))
     n_features = 0 if encoder is None else int(cast(int, encoder.num_features))
-    options = {**entry.options, **spec.input.options}
-    head: nn.Module = AsItIs()
-    if registry.models.get(spec.model.name).task == "classification":
-        head = entry.build(n_features, n_metadata, len(spec.classes), options)
     network = Network(
         encoder,
-        head,
+        AsItIs() if segmentation else build_head(spec, n_features, n_metadata),
         preprocessing_of(spec.model),
         frozen=spec.model.frozen and encoder is not None,
+        geometry=build_geometry(spec.train.augment),
+        trained=None if encoder is None else trained_parameters(spec.model, encoder),
     )
     if source is not None:
         _start_from(network, source, spec)
@@ -159,11 +173,22 @@ def build_network(
     return network
 
 
+def _trained_elsewhere(spec: FitSpec, trained: TrainedSpec) -> Network:
+    """The whole model in the encoder's place, from random weights; its file fills it."""
+    head = Outputs(
+        probabilities=trained.outputs == "probabilities", sigmoid=spec.output == "sigmoid"
+    )
+    network = Network(build_whole(spec), head, preprocessing_of(spec.model), frozen=False)
+    return network.to(memory_format=torch.channels_last)
+
+
 def _encoder(spec: FitSpec, weights_path: Path | None, encoders: Encoders | None) -> nn.Module:
     if encoders is None or not spec.model.frozen or spec.model.weights.kind == "fit":
         return _build_encoder(spec, weights_path)
     seed = spec.train.seed if spec.model.weights.kind == "random" else None
-    key = canonical_json([spec.model, spec.train.image_size, spec.train.device, seed])
+    key = canonical_json(
+        [dataclasses.replace(spec.model, head=None), spec.train.image_size, spec.train.device, seed]
+    )
     if key not in encoders:
         encoders[key] = _build_encoder(spec, weights_path)
     return encoders[key]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
-from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from skinbench.errors import UsageError
@@ -27,8 +26,13 @@ PLATEAU_THRESHOLD = 1e-4
 """Absolute change of the monitor that counts as better, Keras's `min_delta`."""
 
 
-def build_optimiser(spec: NamedSpec, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimiser that a spec names, over these parameters.
+def build_optimiser(spec: NamedSpec, groups: Sequence[Mapping[str, Any]]) -> torch.optim.Optimizer:
+    """The optimiser that a spec names, over groups of parameters.
+
+    Args:
+        spec: name and options.
+        groups: `params` and `lr_scale`, by which the learning rate is multiplied; the first
+            group's is 1.
 
     Raises:
         UsageError: an unknown optimiser or option.
@@ -38,15 +42,18 @@ def build_optimiser(spec: NamedSpec, parameters: Iterable[nn.Parameter]) -> torc
             f"optimizer '{spec.name}' is unknown; expected one of {', '.join(OPTIMISERS)}"
         )
     kind, defaults = OPTIMISERS[spec.name]
-    unknown = sorted(spec.options.keys() - defaults.keys())
+    given = {key: value for key, value in spec.options.items() if key != "layer_decay"}
+    unknown = sorted(given.keys() - defaults.keys())
     if unknown:
         raise UsageError(
             f"optimizer {spec.name}: has no option '{unknown[0]}'; it takes {', '.join(defaults)}"
         )
-    arguments: dict[str, Any] = {**defaults, **spec.options}
+    arguments: dict[str, Any] = {**defaults, **given}
     try:
         # One fused kernel per step: elementwise, so as deterministic as the plain loop.
-        return kind(parameters, fused=True, **arguments)  # type: ignore[call-arg]
+        optimiser = kind([dict(group) for group in groups], fused=True, **arguments)  # type: ignore[call-arg]
+        set_learning_rate(optimiser, arguments["lr"])
+        return optimiser
     except (TypeError, ValueError) as error:
         raise UsageError(f"optimizer {spec.name}: {error}") from error
 
@@ -80,14 +87,43 @@ def restore_optimiser(
 
 
 def learning_rate_of(optimiser: torch.optim.Optimizer) -> float:
-    """The learning rate of its first group."""
+    """The learning rate of its first group, whose scale is 1."""
     return float(optimiser.param_groups[0]["lr"])
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:
-    """Set the learning rate of every group."""
+    """Set the learning rate of every group, each at its scale."""
     for group in optimiser.param_groups:
-        group["lr"] = value
+        group["lr"] = value * group.get("lr_scale", 1.0)
+
+
+def scheduled_rate(
+    schedule: Mapping[str, object], base: float, epochs: int, done: float, step: float
+) -> float:
+    """The learning rate of one step; a function of where the step is, so it has no state.
+
+    Rises in a line from 0 at the start to `base` at the end of `warmup` epochs, then falls to
+    `min_lr` at the end of the last epoch as half a cosine (Loshchilov and Hutter 2017).
+
+    Args:
+        schedule: name, warmup and min_lr.
+        base: the optimiser's learning rate.
+        epochs: of the fit.
+        done: epochs done before the step, with its part of the present one.
+        step: part of an epoch that a step is; while it rises, a step has the rate of its end,
+            since at its start the first one would learn nothing.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    if schedule.get("name") != "cosine":
+        raise UsageError(f"schedule '{schedule.get('name')}' is unknown; expected cosine")
+    warmup = int(cast(int, schedule.get("warmup", 0)))
+    lowest = float(cast(float, schedule.get("min_lr", 0.0)))
+    if done < warmup:
+        return base * min((done + step) / warmup, 1.0)
+    share = min((done - warmup) / max(epochs - warmup, 1), 1.0)
+    return lowest + (base - lowest) * 0.5 * (1.0 + math.cos(math.pi * share))
 
 
 def build_plateau(

@@ -14,7 +14,7 @@ from skinbench.errors import ResourceError
 from skinbench.learn.allocator import keep_pages
 from skinbench.records import TrainSpec
 
-ENCODER, HEAD, ORDER, DRAWS, COPIES = range(1, 6)
+ENCODER, HEAD, ORDER, DRAWS, COPIES, VIEWS = range(1, 7)
 """Streams of random numbers of a fit; each is seeded apart, so that one never moves another."""
 
 

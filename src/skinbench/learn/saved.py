@@ -19,6 +19,7 @@ from skinbench import registry
 from skinbench.data.metadata import MetadataEncoder
 from skinbench.errors import CorruptObjectError, StoreError, UsageError
 from skinbench.learn.network import Encoders, Network, build_network, without_weights
+from skinbench.learn.trained import adopt
 from skinbench.records import FitRecord, FitSpec, PlainModel
 from skinbench.store import Store, read_json, read_record, write_json
 
@@ -128,6 +129,21 @@ def load_fit(
     return LoadedFit(
         fit_id=fit_id, spec=spec, record=record, encoder=encoder, network=network.eval()
     )
+
+
+def take_over(fit_id: str, spec: FitSpec, store: Store, weights: Weights) -> FitRecord:
+    """Publish a model that was trained elsewhere, as a fit without epochs.
+
+    Raises:
+        UsageError: its file is not among `weights`, or is not the model that the spec states.
+        StoreError: the file has changed since the suite was planned.
+    """
+    path = weights_path(spec, store, weights)
+    only_file = registry.models.get(spec.model.name).kind == "file"
+    network = None if only_file else build_network(spec, 0, None)
+    record, kept = adopt(fit_id, spec, path, network)
+    publish_fit(store, spec, record, None, kept)
+    return record
 
 
 def make_network(

@@ -15,7 +15,7 @@ import torch
 from skinbench import registry
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import PixelRows, Sources
-from skinbench.learn.batches import to_unit
+from skinbench.learn.batches import apply_view, to_unit
 from skinbench.learn.conditions import alters_pixels, entry_of, parse_condition
 from skinbench.learn.features import feature_digest, open_features
 from skinbench.learn.made import Maker
@@ -37,8 +37,9 @@ class _Member:
     fit: LoadedFit
     metadata: torch.Tensor | None
     """[R, M] over all rows of the dataset."""
-    key: str
-    """Members with one key have the same frozen encoder, whose features are taken once."""
+    keys: tuple[str, ...]
+    """One for each view. Members with one key have the same frozen encoder, whose features are
+    taken once."""
 
 
 class Scorer:
@@ -55,6 +56,7 @@ class Scorer:
         dataset: manifest digest.
         condition: `none`, or e.g. `blur@3` or `metadata_missing`.
         weights: weights files by their sha256, for frozen encoders.
+        views: of each image, whose probabilities are averaged; empty: the image as it is stored.
 
     Raises:
         CorruptObjectError: a fit, manifest or pixel store is absent or damaged.
@@ -69,12 +71,14 @@ class Scorer:
         dataset: str,
         condition: str = "none",
         weights: Mapping[str, str | Path] | None = None,
+        views: Sequence[str] = (),
     ) -> None:
         self._store = Store(Path(store_root))
         self._sources, self._dataset = Sources(self._store), dataset
         self._condition, self._alters_pixels = parse_condition(condition), alters_pixels(condition)
         table, blank = self._sources.manifest(dataset).table, entry_of(condition).metadata
         self._table = table if blank is None else blank(table)
+        self._views = tuple(views) or ("none",)
         files = {digest: Path(path) for digest, path in (weights or {}).items()}
         encoders: Encoders = {}
         fits = [load_fit(fit_id, self._store, files, encoders) for fit_id in fit_ids]
@@ -90,24 +94,25 @@ class Scorer:
             self._maker = Maker(self._made, self._train.image_size, self._store, files)
 
     def _member(self, fit: LoadedFit) -> _Member:
-        metadata, key = None, fit.fit_id
+        metadata = None
+        keys = tuple(f"{fit.fit_id}/{view}" for view in self._views)
         if fit.encoder is not None:
             metadata = torch.tensor(fit.encoder.transform(self._table), device=self._device)
         if fit.network is not None:
             network = fit.network.to(self._device).eval()
             if network.frozen and network.encoder is not None:
-                key = feature_digest(fit.spec, self._dataset)
-        return _Member(fit=fit, metadata=metadata, key=key)
+                keys = tuple(feature_digest(fit.spec, self._dataset, view) for view in self._views)
+        return _Member(fit=fit, metadata=metadata, keys=keys)
 
     def _stored_features(self) -> dict[str, torch.Tensor]:
         if self._alters_pixels:
             return {}
         return {
-            member.key: open_features(self._store, member.key)
+            key: open_features(self._store, key)
             for member in self._members
-            if member.fit.network is not None
-            and member.fit.spec.stored_features
-            and self._store.has("features", member.key)
+            if member.fit.network is not None and member.fit.spec.stored_features
+            for key in member.keys
+            if self._store.has("features", key)
         }
 
     @property
@@ -141,12 +146,23 @@ class Scorer:
         Safe to call from several threads at once.
         """
         batch = _Batch(self._read, rows, self._train.image_size)
-        encoded: dict[str, torch.Tensor] = {}
-        with torch.inference_mode():
-            return {
-                member.fit.fit_id: self._score(member, rows, batch, encoded)
-                for member in self._members
-            }
+        found: list[dict[str, Probabilities]] = []
+        for index, view in enumerate(self._views):
+            encoded: dict[str, torch.Tensor] = {}
+            seen = batch.seen_as(view)
+            with torch.inference_mode():
+                found.append(
+                    {
+                        member.fit.fit_id: self._score(member, rows, seen, encoded, index)
+                        for member in self._members
+                    }
+                )
+        if len(found) == 1:
+            return found[0]
+        return {
+            fit: _mean([np.asarray(part[fit], dtype=np.float64) for part in found])
+            for fit in found[0]
+        }
 
     def _read(self, rows: Ints) -> Bytes:
         if self._maker is None or self._made is None:
@@ -166,9 +182,14 @@ class Scorer:
         return pixels if apply is None else apply(pixels, strength)
 
     def _score(
-        self, member: _Member, rows: Ints, batch: _Batch, encoded: dict[str, torch.Tensor]
+        self,
+        member: _Member,
+        rows: Ints,
+        batch: _Batch,
+        encoded: dict[str, torch.Tensor],
+        view: int,
     ) -> Probabilities:
-        fit = member.fit
+        fit, key = member.fit, member.keys[view]
         if fit.plain is not None and fit.state is not None:
             table = self._table.iloc[rows]
             lazy = PixelRows(batch.some, len(rows), self._train.image_size)
@@ -177,9 +198,9 @@ class Scorer:
         with autocast(fit.spec.train):
             features = None
             if network.encoder is not None:
-                if member.key not in encoded:
-                    encoded[member.key] = self._encode(member, network, rows, batch)
-                features = encoded[member.key]
+                if key not in encoded:
+                    encoded[key] = self._encode(key, network, rows, batch)
+                features = encoded[key]
             metadata = None
             if member.metadata is not None:
                 where = torch.from_numpy(rows).to(self._device)
@@ -188,8 +209,8 @@ class Scorer:
         probabilities: Probabilities = torch.softmax(logits.double(), dim=1).float().cpu().numpy()
         return probabilities
 
-    def _encode(self, member: _Member, network: Network, rows: Ints, batch: _Batch) -> torch.Tensor:
-        stored = self._features.get(member.key)
+    def _encode(self, key: str, network: Network, rows: Ints, batch: _Batch) -> torch.Tensor:
+        stored = self._features.get(key)
         if stored is not None:
             return stored.index_select(0, torch.from_numpy(rows)).to(self._device)
         pixels = to_unit(batch.all(), self._device)
@@ -210,6 +231,17 @@ class _Batch:
 
     def some(self, positions: Ints) -> Bytes:
         return self.all()[positions]
+
+    def seen_as(self, view: str) -> _Batch:
+        """The same images in another view, read no more than once for all views."""
+        if view == "none":
+            return self
+        return _Batch(lambda _: apply_view(self.all(), view), self._rows, self._size)
+
+
+def _mean(parts: Sequence[npt.NDArray[np.float64]]) -> Probabilities:
+    mean: Probabilities = (sum(parts[1:], start=parts[0]) / len(parts)).astype(np.float32)
+    return mean
 
 
 def _common_settings(fits: Sequence[LoadedFit]) -> tuple[TrainSpec, MadePixels | None]:

@@ -15,13 +15,15 @@ from skinbench.data.lesion_masks import Masks, known, mask_digest, open_masks
 from skinbench.errors import DataError, MissingExtraError, UsageError
 from skinbench.learn.arrays import FitArrays, Part, Sources
 from skinbench.learn.batches import cut, to_unit
+from skinbench.learn.losses import Loss
 from skinbench.learn.network import Network
 from skinbench.learn.runtime import autocast, torch_session
 from skinbench.learn.saved import Weights, load_fit
 from skinbench.learn.stopping import ValScores
-from skinbench.learn.training import VAL_BATCH, Loss, Training
-from skinbench.learn.views import View
+from skinbench.learn.training import VAL_BATCH, Training
+from skinbench.learn.views import Mixed, View
 from skinbench.records import FitSpec, TrainSpec
+from skinbench.records.entries import Mix
 from skinbench.store import Store
 
 Ints = npt.NDArray[np.int64]
@@ -133,6 +135,17 @@ class MaskView:
         self._device, self._flips, self._train = network.mean.device, flips, train
         self.labels = torch.from_numpy(masks).to(self._device)
 
+    def start_epoch(self, epoch: int) -> None:
+        """Nothing: what is drawn comes from torch's generator, seeded for the epoch."""
+
+    def mixed(self, positions: Ints, mix: Mix) -> Mixed:
+        """Images are not mixed here.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError("a segmentation does not mix images; leave mixup and cutmix out")
+
     def logits(self, positions: Ints) -> torch.Tensor:
         """Logits [B, 1, S, S] float32, turned back to how the masks lie."""
         pixels = to_unit(self._arrays.gather(self._part, positions), self._device)
@@ -206,7 +219,9 @@ def find_overlaps(
 
 
 def _open(spec: FitSpec, dataset: str, store: Store) -> Masks:
-    return open_masks(store, mask_digest(dataset, spec.masks[dataset], spec.train.image_size))
+    return open_masks(
+        store, mask_digest(dataset, (spec.masks or {})[dataset], spec.train.image_size)
+    )
 
 
 def _open_all(spec: FitSpec, store: Store) -> list[Masks]:

@@ -15,9 +15,11 @@ import torch
 from skinbench import registry
 from skinbench.errors import SkinbenchError
 from skinbench.learn.arrays import FitArrays, Part, Sources, load_arrays
-from skinbench.learn.batches import build_augment, cut, drawn_order, epoch_order
+from skinbench.learn.batches import build_augment, cut, drawn_order, epoch_order, view_names
 from skinbench.learn.checkpoint import Checkpoint, Scalars, load_checkpoint, save_checkpoint
 from skinbench.learn.features import build_features, open_features
+from skinbench.learn.layers import parameter_groups
+from skinbench.learn.losses import Loss, build_loss, build_mix, mixed_loss, sampler_of
 from skinbench.learn.network import Encoders
 from skinbench.learn.optimiser import (
     build_optimiser,
@@ -27,15 +29,16 @@ from skinbench.learn.optimiser import (
     plateau_state,
     restore_optimiser,
     restore_plateau,
+    scheduled_rate,
+    set_learning_rate,
 )
 from skinbench.learn.runtime import DRAWS, derive_seed
 from skinbench.learn.saved import Weights, make_network
 from skinbench.learn.stopping import Progress, Stopping, ValScores, val_scores
 from skinbench.learn.views import FeatureView, PixelView, View, feature_rows
-from skinbench.records import EpochRecord, FitRecord, FitSpec, NamedSpec
+from skinbench.records import EpochRecord, FitRecord, FitSpec
 from skinbench.store import Store, canonical_json
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 VAL_BATCH = 256
 """Val images in one pass of a network; part of the numbers."""
 
@@ -59,7 +62,7 @@ class Shared:
         """Arrays of a fit, shared between specs that differ in what does not touch them."""
         train = spec.train
         touched: list[Any] = [spec.datasets, spec.split, spec.fold, spec.classes]
-        touched += [spec.input, spec.technique, train.image_size, train.seed, spec.pixels]
+        touched += [spec.input, spec.techniques, train.image_size, train.seed, spec.pixels]
         key = canonical_json(touched)
         if key not in self._arrays:
             self._arrays[key] = load_arrays(spec, self.sources)
@@ -84,8 +87,9 @@ class Training:
         network = make_network(spec, n_metadata, shared.store, shared.weights, shared.encoders)
         self.network = network.to(device)
         self._optimiser = build_optimiser(
-            spec.train.optimizer, [p for p in network.parameters() if p.requires_grad]
+            spec.train.optimizer, parameter_groups(spec, network.encoder, network)
         )
+        self._base_rate = learning_rate_of(self._optimiser)
         has_val = len(self.arrays.val) > 0
         self._stopping = Stopping(spec.train.early_stopping, has_val=has_val)
         self._plateau = build_plateau(
@@ -94,6 +98,7 @@ class Training:
             lower_is_better=self._stopping.lower_is_better,
         )
         self._loss = self.build_loss()
+        self._mix = build_mix(spec.techniques)
         self._train_view = self.build_view(self.arrays.train, augmented=True)
         self._val_view = self.build_view(self.arrays.val, augmented=False) if has_val else None
         self._progress, self._attempts = Progress(), 1
@@ -107,18 +112,19 @@ class Training:
         return self._shared.arrays(self.spec)
 
     def build_loss(self) -> Loss:
-        """The technique's loss."""
-        return _build_loss(self.spec.technique, self.arrays)
+        """The loss of the fit's techniques."""
+        return build_loss(self.spec.techniques, self.arrays.class_counts)
 
     def build_view(self, part: Part, *, augmented: bool) -> View:
         """How the network sees a part."""
         spec, network = self.spec, self.network
         if network.encoder is None:
-            return FeatureView(network, part, None, part.rows, spec.train)
+            return FeatureView(network, part, (), part.rows, spec.train)
         if spec.stored_features:
-            features = [self._features(dataset) for dataset in self.arrays.datasets]
-            sizes = {index: len(tensor) for index, tensor in enumerate(features)}
-            joined = features[0] if len(features) == 1 else torch.cat(features)
+            names = view_names(spec.train.augment) if augmented else ()
+            views = [self._features(view) for view in names or ("none",)]
+            sizes = {index: len(tensor) for index, tensor in enumerate(views[0])}
+            joined = [parts[0] if len(parts) == 1 else torch.cat(parts) for parts in views]
             rows = feature_rows(self.arrays, part, sizes)
             return FeatureView(network, part, joined, rows, spec.train)
         augment = build_augment(spec.train.augment) if augmented else None
@@ -130,10 +136,14 @@ class Training:
         logits = [view.logits(batch) for batch in cut(positions, VAL_BATCH)]
         return val_scores(torch.cat(logits), view.labels)
 
-    def _features(self, dataset: str) -> torch.Tensor:
+    def _features(self, view: str) -> list[torch.Tensor]:
+        """Features of one view of each dataset."""
         shared, spec = self._shared, self.spec
-        digest = build_features(spec, dataset, shared.store, weights=shared.weights)
-        return shared.features(digest)
+        digests = [
+            build_features(spec, dataset, shared.store, weights=shared.weights, view=view)
+            for dataset in self.arrays.datasets
+        ]
+        return [shared.features(digest) for digest in digests]
 
     # --- checkpoints ---
 
@@ -189,10 +199,13 @@ class Training:
             DivergedError: a loss is not finite.
         """
         started, epoch = time.perf_counter(), self._progress.epoch + 1
-        seed, learning_rate = self.spec.train.seed, learning_rate_of(self._optimiser)
-        torch.manual_seed(derive_seed(seed, DRAWS, epoch))
+        torch.manual_seed(derive_seed(self.spec.train.seed, DRAWS, epoch))
+        self._train_view.start_epoch(epoch)
         order = self._order(epoch)
-        train_loss = self._learn(order)
+        batches = cut(order, self.spec.train.batch_size)
+        self._set_rate(0, len(batches))
+        learning_rate = learning_rate_of(self._optimiser)
+        train_loss = self._learn(batches)
         scores = self._validate()
         if not math.isfinite(train_loss) or (scores and not math.isfinite(scores.log_loss)):
             raise DivergedError(
@@ -212,29 +225,47 @@ class Training:
         watched = self._stopping.watched(record)
         if self._plateau is not None and watched is not None:
             self._plateau.step(watched)
+            # From the first group's rate, as after a restart, so that both round alike.
+            set_learning_rate(self._optimiser, learning_rate_of(self._optimiser))
         self._progress = self._stopping.after(record, self._progress)
         self._history = (*self._history, record)
         return record
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         spec, arrays = self.spec, self.arrays
-        if registry.techniques.get(spec.technique.name).draw is None:
+        sampler = sampler_of(spec.techniques)
+        if registry.techniques.get(sampler.name).draw is None:
             return epoch_order(arrays.copies, spec.train.seed, epoch)
         labels, n_classes = arrays.train.labels, len(spec.classes)
-        return drawn_order(spec.technique, labels, n_classes, spec.train.seed, epoch)
+        return drawn_order(sampler, labels, n_classes, spec.train.seed, epoch)
 
-    def _learn(self, order: npt.NDArray[np.int64]) -> float:
+    def _set_rate(self, step: int, steps: int) -> None:
+        """The scheduled learning rate of a step of the epoch that follows the last one."""
+        train = self.spec.train
+        if train.schedule is not None:
+            done = self._progress.epoch + step / steps
+            rate = scheduled_rate(train.schedule, self._base_rate, train.epochs, done, 1 / steps)
+            set_learning_rate(self._optimiser, rate)
+
+    def _learn(self, batches: list[npt.NDArray[np.int64]]) -> float:
         self.network.train()
         labels = self._train_view.labels
         total = torch.zeros((), dtype=torch.float64, device=labels.device)
-        for positions in cut(order, self.spec.train.batch_size):
+        for step, positions in enumerate(batches):
+            self._set_rate(step, len(batches))
             target = labels.index_select(0, torch.from_numpy(positions).to(labels.device))
-            loss = self._loss(self._train_view.logits(positions), target)
+            loss = self._loss_at(positions, target)
             self._optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
             total += loss.detach().double() * len(positions)
-        return float(total) / len(order)
+        return float(total) / sum(len(positions) for positions in batches)
+
+    def _loss_at(self, positions: npt.NDArray[np.int64], target: torch.Tensor) -> torch.Tensor:
+        if self._mix is None:
+            return self._loss(self._train_view.logits(positions), target)
+        seen = self._train_view.mixed(positions, self._mix)
+        return mixed_loss(self._loss, seen.logits, target, seen.partner, seen.share)
 
     def _validate(self) -> ValScores | None:
         if self._val_view is None:
@@ -257,11 +288,3 @@ class Training:
             stopped_early=self._progress.stopped and self._progress.epoch < self.spec.train.epochs,
             attempts=self._attempts,
         )
-
-
-def _build_loss(technique: NamedSpec, arrays: FitArrays) -> Loss:
-    entry = registry.techniques.get(technique.name)
-    if entry.loss is None:
-        return torch.nn.functional.cross_entropy
-    loss: Loss = entry.loss(arrays.class_counts, {**entry.options, **technique.options})
-    return loss

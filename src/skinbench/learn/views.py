@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -10,13 +11,27 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from skinbench.errors import UsageError
 from skinbench.learn.arrays import FitArrays, Part
 from skinbench.learn.batches import to_unit
 from skinbench.learn.network import Network
-from skinbench.learn.runtime import autocast
+from skinbench.learn.runtime import VIEWS, autocast, derive_seed
 from skinbench.records import TrainSpec
+from skinbench.records.entries import Mix
 
 Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed:
+    """What a network says of a mixed batch."""
+
+    logits: torch.Tensor
+    """[B, C] float32."""
+    partner: torch.Tensor
+    """[B] position in the batch of what each image was mixed with."""
+    share: float
+    """Of each image itself."""
 
 
 class View(Protocol):
@@ -25,8 +40,16 @@ class View(Protocol):
     labels: torch.Tensor
     """[N] int64 on the network's device."""
 
+    def start_epoch(self, epoch: int) -> None:
+        """What is drawn from here on is the epoch's, whatever was drawn before."""
+        ...
+
     def logits(self, positions: Ints) -> torch.Tensor:
         """Logits [B, C] float32 of the network at these positions."""
+        ...
+
+    def mixed(self, positions: Ints, mix: Mix) -> Mixed:
+        """The same for a batch whose images are mixed with each other."""
         ...
 
 
@@ -36,22 +59,24 @@ class FeatureView:
     Args:
         network: its head is trained.
         part: labels and metadata.
-        features: [R, F] float32 over all rows of the datasets; None where no image is read.
+        features: [R, F] float32 over all rows of the datasets for each fixed view of the images;
+            none where no image is read.
         rows: [N] row in `features` for each position.
-        train: precision.
+        train: precision and seed.
     """
 
     def __init__(
         self,
         network: Network,
         part: Part,
-        features: torch.Tensor | None,
+        features: Sequence[torch.Tensor],
         rows: Ints,
         train: TrainSpec,
     ) -> None:
         device = network.mean.device
         self._network, self._train = network, train
-        self._features = None if features is None else features.to(device)
+        self._features = [tensor.to(device) for tensor in features]
+        self._draws = np.random.default_rng(0)
         self._rows = torch.from_numpy(rows).to(device)
         self._metadata = metadata_tensor(part, device)
         self._device = device
@@ -61,14 +86,37 @@ class FeatureView:
         """Logits [B, C] float32 of the head at these positions."""
         where = torch.from_numpy(positions).to(self._device)
         features = metadata = None
-        if self._features is not None:
-            # index_select copies into torch's own aligned memory: the same bits in any pack.
-            features = self._features.index_select(0, self._rows.index_select(0, where))
+        if self._features:
+            features = self._take(self._rows.index_select(0, where))
         if self._metadata is not None:
             metadata = self._metadata.index_select(0, where)
         with autocast(self._train):
             logits: torch.Tensor = self._network.head(features, metadata)
         return logits.float()
+
+    def mixed(self, positions: Ints, mix: Mix) -> Mixed:
+        """Not here.
+
+        Raises:
+            UsageError: always; there is no image to mix.
+        """
+        raise UsageError("mixup and cutmix mix pixels, and this input reads none")
+
+    def start_epoch(self, epoch: int) -> None:
+        """Draw views from here on as this epoch does."""
+        self._draws = np.random.default_rng(derive_seed(self._train.seed, VIEWS, epoch))
+
+    def _take(self, rows: torch.Tensor) -> torch.Tensor:
+        """Features [B, F] of rows, each image in a view of its own where there are several."""
+        # index_select copies into torch's own aligned memory: the same bits in any pack.
+        found = self._features[0].index_select(0, rows)
+        if len(self._features) > 1:
+            drawn = torch.from_numpy(self._draws.integers(len(self._features), size=len(rows)))
+            drawn = drawn.to(self._device)
+            for index, features in enumerate(self._features[1:], start=1):
+                here = torch.nonzero(drawn == index)[:, 0]
+                found[here] = features.index_select(0, rows.index_select(0, here))
+        return found
 
 
 class PixelView:
@@ -96,15 +144,36 @@ class PixelView:
         self._metadata = metadata_tensor(part, device)
         self.labels = torch.from_numpy(part.labels).to(device)
 
+    def start_epoch(self, epoch: int) -> None:
+        """Nothing: transforms draw from torch's global generator."""
+
     def logits(self, positions: Ints) -> torch.Tensor:
         """Logits [B, C] float32 of the network at these positions."""
+        return self._run(self._pixels(positions), self._metadata_at(positions))
+
+    def mixed(self, positions: Ints, mix: Mix) -> Mixed:
+        """The same for mixed images; metadata are mixed in the same shares."""
+        with torch.no_grad():
+            pixels, partner, share = mix(self._pixels(positions))
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        metadata = self._metadata_at(positions)
+        if metadata is not None:
+            metadata = share * metadata + (1.0 - share) * metadata.index_select(0, partner)
+        return Mixed(logits=self._run(pixels, metadata), partner=partner, share=share)
+
+    def _pixels(self, positions: Ints) -> torch.Tensor:
         pixels = to_unit(self._arrays.gather(self._part, positions), self._device)
         if self._augment is not None:
             with torch.no_grad():
                 pixels = self._augment(pixels).contiguous(memory_format=torch.channels_last)
-        metadata = None
-        if self._metadata is not None:
-            metadata = self._metadata.index_select(0, torch.from_numpy(positions).to(self._device))
+        return pixels
+
+    def _metadata_at(self, positions: Ints) -> torch.Tensor | None:
+        if self._metadata is None:
+            return None
+        return self._metadata.index_select(0, torch.from_numpy(positions).to(self._device))
+
+    def _run(self, pixels: torch.Tensor, metadata: torch.Tensor | None) -> torch.Tensor:
         with autocast(self._train):
             logits: torch.Tensor = self._network(self._network.normalise(pixels), metadata)
         return logits.float()

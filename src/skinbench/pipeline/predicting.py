@@ -9,6 +9,7 @@ from skinbench.cluster.schedule import Schedule
 from skinbench.cluster.session import Session
 from skinbench.data.spaces import SpaceMap, space_map
 from skinbench.pipeline.prepared import Prepared
+from skinbench.plan import learnt_space
 from skinbench.records import Row
 from skinbench.score.assemble import evaluated_images, prediction_frame
 from skinbench.score.predictions import write_predictions
@@ -34,6 +35,7 @@ def predict(
                 dataset=by_name[str(dataset)].digest,
                 image_ids=tuple(dict.fromkeys(part["image_id"])),
                 condition=item.condition,
+                views=item.views,
             )
             parts.setdefault(item.cell, []).append((order, part))
     engine = choose_engine(inference.engine, session)
@@ -77,5 +79,5 @@ def _mapping(prepared: Prepared, row: Row) -> SpaceMap:
     """From what a row's fits learnt to the label space that the row is judged in."""
     spaces = [item.label_space for item in prepared.manifests.values()]
     judged = next(s for s in spaces if (s.name, s.classes) == (row.label_space, row.classes))
-    file = prepared.suite.file.splits[row.split]
-    return space_map(prepared.manifests[str(file.train or file.data)].label_space, judged)
+    name = row.of or row.name
+    return space_map(learnt_space(prepared.suite, prepared.manifests, row.split, name), judged)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from skinbench.data.manifest import export_manifest
 from skinbench.data.splits import export_split
 from skinbench.errors import counted
 from skinbench.pipeline.surveyed import Look, survey
-from skinbench.plan import Planned, make_plan
+from skinbench.plan import Planned, make_plan, read_search
 from skinbench.records import (
     AuditReport,
     Event,
@@ -111,8 +111,7 @@ def prepare(
     look: Look = "asked" if enforce_leaks else "stored"
     known = survey(suite, options, clock, enforce_leaks=enforce_leaks, look=look)
     with clock.stage("plan") as entry:
-        store = options.store
-        planned = make_plan(suite, known.joined, known.splits, store.digest_of, store.digests_of)
+        planned = _plan(suite, known.joined, known.splits, options)
         entry["detail"] = (
             f"{counted(len(planned.plan.cells), 'cell')}, {counted(len(planned.plan.fits), 'fit')}"
         )
@@ -125,6 +124,29 @@ def prepare(
         near=known.known.found if known.known.asked else None,
         planned=planned,
     )
+
+
+def _plan(
+    suite: Suite,
+    joined: Mapping[str, Manifest],
+    splits: Mapping[str, SplitTable],
+    options: Options,
+) -> Planned:
+    store = options.store
+    return make_plan(
+        suite,
+        joined,
+        splits,
+        store.digest_of,
+        lambda digest: read_search(store, digest),
+        store.digests_of,
+    )
+
+
+def plan_again(prepared: Prepared, options: Options) -> Prepared:
+    """The same with a new plan, for settings that a search has found since."""
+    planned = _plan(prepared.suite, prepared.joined, prepared.splits, options)
+    return replace(prepared, planned=planned)
 
 
 def write_preparation(prepared: Prepared, folder: RunFolder) -> None:

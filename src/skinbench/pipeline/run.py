@@ -7,6 +7,7 @@ Heavy stages are imported when they are reached.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from skinbench.errors import RunInterrupted, counted
@@ -50,12 +51,15 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     from skinbench.pipeline.explaining import explain
     from skinbench.pipeline.history import put_away, scorecard_name
     from skinbench.pipeline.scoring import judge_run, score
+    from skinbench.pipeline.searching import failed_fits, search_settings, write_searches
 
     started, start, folder = utc_now(), time.perf_counter(), RunFolder(options.folder)
     earlier = scorecard_name(folder)
-    prepared = prepare(suite, options, clock)
+    prepared, unsettled = search_settings(prepare(suite, options, clock), options, folder, clock)
     write_preparation(prepared, folder)
-    records, engine = learn_and_predict(prepared, options, folder, clock)
+    write_searches(prepared, folder)
+    refused = failed_fits(prepared, unsettled)
+    records, engine = learn_and_predict(prepared, options, folder, clock, refused)
     with clock.stage("scorecard") as entry:
         card = score(prepared, records, folder)
         entry["detail"] = counted(len(card.scores), "score")
@@ -77,9 +81,20 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
 
 
 def learn_and_predict(
-    prepared: Prepared, options: Options, folder: RunFolder, clock: Clock
+    prepared: Prepared,
+    options: Options,
+    folder: RunFolder,
+    clock: Clock,
+    refused: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, FitRecord], dict[str, str]]:
     """Pixels, features, fits and predictions; Ray starts only if something must be trained.
+
+    Args:
+        prepared: what to make.
+        options: how.
+        folder: gets fits and predictions.
+        clock: takes the stage times.
+        refused: fits that are not to be trained, with the reason.
 
     Returns:
         A record for every fit, and the name and rule of the inference engine.
@@ -101,6 +116,7 @@ def learn_and_predict(
             session=session,
             listener=clock.listener,
             workers=options.workers,
+            refused=refused or {},
         )
         with clock.stage("pixels") as entry:
             entry["detail"] = schedule.make_pixels()

@@ -167,7 +167,7 @@ def derive(plan: Plan, folder: RunFolder, outcomes: Mapping[str, CellOutcome]) -
         cell = item.cell
         known = {**outcomes, **found}
         missing = [name for name in item.members if known[name].status != "done"]
-        status, reason = "done", ""
+        status, reason, learnt = "done", "", ""
         if missing:
             status, reason = "blocked", f"needs {', '.join(missing)}, which is not done"
         else:
@@ -175,7 +175,9 @@ def derive(plan: Plan, folder: RunFolder, outcomes: Mapping[str, CellOutcome]) -
             made = derive_predictions(
                 members, kind=item.kind, options=item.options, names=item.members
             )
+            learnt = made.metadata.get("learnt", "")
             facts = {**members[0].metadata, "cell": cell.name, "fit": "", "derived": item.kind}
+            facts = {**facts, "learnt": learnt}
             write_predictions(
                 folder.prediction(cell.name), made.frame, classes=made.classes, metadata=facts
             )
@@ -187,6 +189,7 @@ def derive(plan: Plan, folder: RunFolder, outcomes: Mapping[str, CellOutcome]) -
             fit=None,
             status="done" if status == "done" else "blocked",
             reason=reason,
+            learnt=learnt,
         )
     return list(found.values())
 

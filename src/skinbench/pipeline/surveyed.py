@@ -132,9 +132,11 @@ def _known_pairs(
     if look == "always" or (look == "asked" and asked):
         with clock.stage("near-duplicates") as entry:
             found = _search(suite, manifests, options, clock)
-            pairs = (*found.pairs, *found.other_views)
-            sure = sum(pair.verdict == "duplicate" for pair in pairs)
-            entry["detail"] = f"{counted(sure, 'pair')}, {len(pairs) - sure:,} to be looked at"
+            review = sum(pair.verdict == "review" for pair in found.pairs)
+            views = counted(len(found.other_views), "other view")
+            entry["detail"] = (
+                f"{counted(len(found.pairs), 'pair')}, {review:,} of them for review; {views}"
+            )
         return KnownPairs(found=found, asked=True)
     stored = stored_near_duplicates(manifests.values(), options.store)
     if stored is not None:

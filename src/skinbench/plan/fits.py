@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -9,21 +10,25 @@ from typing import Any
 
 from skinbench import registry
 from skinbench.data.lesion_masks import Digests, MaskDigests
+from skinbench.plan.elsewhere import own_space, packages_of, suffixes
 from skinbench.plan.made import entry_version, made_pixels
 from skinbench.records import (
     STAGE_VERSIONS,
     FitSpec,
+    HeadSpec,
     Manifest,
     ModelSpec,
     NamedSpec,
     SplitTable,
+    TrainedSpec,
     TrainSpec,
     WeightsSpec,
 )
-from skinbench.store import content_digest, to_plain
+from skinbench.store import content_digest
 from skinbench.suite import RowSettings, Suite, SuiteRow, segments
 from skinbench.suite.rows import plain
-from skinbench.suite.settings import Choice
+from skinbench.suite.searched import searched_settings
+from skinbench.suite.settings import Choice, HeadChoice, ModelChoice, Trained
 
 PLAIN_MODELS = ("majority", "metadata_only", "nearest_neighbour")
 """Baselines without a network, beside every split of every suite."""
@@ -31,12 +36,7 @@ PLAIN_MODELS = ("majority", "metadata_only", "nearest_neighbour")
 
 def fit_id(spec: FitSpec) -> str:
     """The content hash that names a fit, 32 hex digits."""
-    values = to_plain(spec)
-    if spec.pixels is None:
-        del values["pixels"]  # ids are as they were before there were such fits
-    if not spec.masks:
-        del values["masks"]
-    return content_digest(values)
+    return content_digest(spec)
 
 
 class FitMaker:
@@ -64,6 +64,8 @@ class FitMaker:
         self.fits: dict[str, FitSpec] = {}
         self.weights: dict[str, Path] = {}
         self.rows = {row.name: row for row in suite.rows}
+        self.chosen: dict[tuple[str, int], Mapping[str, object]] = {}
+        """(row, fold) to the values that a search of its settings chose."""
         self._ids: dict[tuple[str, int, int], str] = {}
         self._open: list[str] = []
 
@@ -94,9 +96,20 @@ class FitMaker:
             self.fits[self._ids[key]] = spec
         return self._ids[key]
 
+    def base_spec(self, row: str, fold: int, seed: int) -> FitSpec:
+        """The fit of a row as it states its settings, whatever a search chose."""
+        return self._network_spec(self.rows[row], fold, seed)
+
     def _spec(self, row: str, fold: int, seed: int) -> FitSpec:
         if row in self.rows:
-            return self._network_spec(self.rows[row], fold, seed)
+            stated, values = self.rows[row], self.chosen.get((row, fold))
+            chosen = stated.settings.model
+            if chosen is not None and chosen.trained is not None:
+                return self._trained_spec(stated, chosen, chosen.trained)
+            if values:
+                settings = searched_settings(stated.settings, values)
+                stated = dataclasses.replace(stated, settings=settings)
+            return self._network_spec(stated, fold, seed)
         _, split, model = row.split("/", 2)
         beside = [r for r in self.suite.rows if r.settings.split == split and not segments(r)]
         settings = beside[0].settings
@@ -106,6 +119,61 @@ class FitMaker:
             SuiteRow(name=row, settings=bare, claims=(), key=("baselines",)), fold, seed
         )
 
+    def _trained_spec(self, row: SuiteRow, model: ModelChoice, trained: Trained) -> FitSpec:
+        """A model trained elsewhere: the same fit on every dataset, split, fold and seed."""
+        if row.settings.pixels is not None:
+            message = (
+                f"'{model.name}' was trained elsewhere, on the images themselves: leave it out"
+            )
+            raise self.suite.document.error(message, row.place(self.suite.document, "pixels"))
+        kept = {"resources": row.settings.resources, "precision": row.settings.precision}
+        train = dataclasses.replace(
+            _train(type(row.settings).model_validate(kept), (), 0),
+            image_size=trained.size,
+            epochs=0,
+            batch_size=1,
+            optimizer=NamedSpec(name="none"),
+            early_stopping=None,
+        )
+        entry = registry.models.get(model.name)
+        weights = WeightsSpec(
+            kind="file", digest=self._trained_digest(row), mean=trained.mean, std=trained.std
+        )
+        return FitSpec(
+            datasets={},
+            split="",
+            fold=0,
+            classes=own_space(trained).classes,
+            model=ModelSpec(
+                name=model.name,
+                options={**entry.options, **model.options},
+                weights=weights,
+                trained=TrainedSpec(outputs=trained.outputs),
+            ),
+            input=NamedSpec(name="image"),
+            technique=NamedSpec(name="none"),
+            train=train,
+            versions=_versions([("models", model.name)], packages=packages_of(entry)),
+            output=row.settings.output,
+        )
+
+    def _trained_digest(self, row: SuiteRow) -> str:
+        """sha256 of a row's `trained.file`, which is noted."""
+        model, document = row.settings.model, self.suite.document
+        assert model is not None
+        assert model.trained is not None
+        key = row.place(document, "model", "trained", "file")
+        path = self.suite.expand_path(model.trained.file, key)
+        if not path.is_file():
+            raise document.error(f"no file at {path}", key)
+        wanted = suffixes(registry.models.get(model.name))
+        if path.suffix not in wanted:
+            message = f"{path.name}: a file of '{model.name}' ends in {', '.join(wanted)}"
+            raise document.error(message, key)
+        digest = self.digest_of(path)
+        self.weights[digest] = path
+        return digest
+
     def _network_spec(self, row: SuiteRow, fold: int, seed: int) -> FitSpec:
         settings, split = row.settings, self.splits[str(row.settings.split)]
         assert settings.model is not None
@@ -113,10 +181,11 @@ class FitMaker:
         augment = _augments(settings.augment)
         uses_image = registry.inputs.get(settings.input.name).uses_image
         made = made_pixels(self, row, fold, seed)
+        network = registry.models.get(settings.model.name).kind == "network"
         entries = [
             ("models", settings.model.name),
             ("inputs", settings.input.name),
-            ("techniques", settings.technique.name),
+            *(("techniques", item.name) for item in settings.technique.all),
             *(("augments", item.name) for item in augment),
         ]
         return FitSpec(
@@ -128,10 +197,14 @@ class FitMaker:
             input=_named("inputs", settings.input.name, settings.input.options),
             technique=_named("techniques", settings.technique.name, settings.technique.options),
             train=_train(settings, augment, seed),
-            stored_features=settings.model.frozen and not augment and uses_image,
+            also=tuple(_named("techniques", i.name, i.options) for i in settings.technique.with_),
+            stored_features=settings.model.frozen and uses_image and _fixed(settings, augment),
             pixels=made,
-            masks=self._masks.of(self.manifests[name] for name in used) if segments(row) else {},
-            versions=_versions(entries, model=settings.model.name),
+            masks=self._masks.of(self.manifests[name] for name in used) if segments(row) else None,
+            versions=_versions(
+                entries, packages=packages_of(registry.models.get(settings.model.name))
+            ),
+            output=settings.output if network else "softmax",
         )
 
     def _model(self, row: SuiteRow, fold: int, seed: int) -> ModelSpec:
@@ -156,6 +229,8 @@ class FitMaker:
             options={**entry.options, **model.options},
             weights=weights,
             frozen=model.frozen,
+            train_last=model.train_last,
+            head=_head(model.head),
         )
 
     def _check_start(self, row: SuiteRow, start: str, fold: int) -> None:
@@ -163,7 +238,9 @@ class FitMaker:
         ours, theirs = row.settings, self.rows[start].settings
         assert ours.model is not None
         assert theirs.model is not None
-        if theirs.model.name != ours.model.name:
+        if theirs.model.trained is not None:
+            problem = "was trained elsewhere; start from its file by `weights: {file: ...}`"
+        elif theirs.model.name != ours.model.name:
             problem = f"is a {theirs.model.name}, not a {ours.model.name}"
         else:
             problem = self.seen_by(row, start, fold, ("test",))
@@ -205,6 +282,26 @@ class FitMaker:
         return digest
 
 
+def respec(base: FitSpec, settings: RowSettings) -> FitSpec:
+    """The same fit trained with other settings: of technique, augmentation and optimiser."""
+    augment = _augments(settings.augment)
+    entries = [
+        *(("techniques", item.name) for item in settings.technique.all),
+        *(("augments", item.name) for item in augment),
+    ]
+    replaced = ("techniques/", "augments/", "kornia")
+    kept = {k: v for k, v in base.versions.items() if not k.startswith(replaced)}
+    uses_image = registry.inputs.get(settings.input.name).uses_image
+    return dataclasses.replace(
+        base,
+        technique=_named("techniques", settings.technique.name, settings.technique.options),
+        also=tuple(_named("techniques", i.name, i.options) for i in settings.technique.with_),
+        train=_train(settings, augment, base.train.seed),
+        stored_features=base.model.frozen and uses_image and _fixed(settings, augment),
+        versions={**kept, **_versions(entries, packages=())},
+    )
+
+
 def listed(value: object) -> list[object]:
     """A list of one for a single value."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
@@ -213,6 +310,15 @@ def listed(value: object) -> list[object]:
 def _named(kind: str, name: str, options: Mapping[str, object]) -> NamedSpec:
     entry: Any = registry.KINDS[kind].get(name)
     return NamedSpec(name=name, options={**entry.options, **options})
+
+
+def _fixed(settings: RowSettings, augment: Sequence[NamedSpec]) -> bool:
+    """Whether a network sees no more than a fixed number of views of each image."""
+    if any(registry.techniques.get(item.name).mix for item in settings.technique.all):
+        return False
+    entries = [registry.augments.get(item.name) for item in augment]
+    views = [entry for entry in entries if entry.views is not None]
+    return len(views) <= 1 and all(entry.views or entry.everywhere for entry in entries)
 
 
 def _augments(choices: Sequence[Choice]) -> tuple[NamedSpec, ...]:
@@ -240,6 +346,7 @@ def _train(settings: RowSettings, augment: tuple[NamedSpec, ...], seed: int) -> 
         optimizer=_optimizer(values["optimizer"]),
         early_stopping=values["early_stopping"],
         reduce_on_plateau=values["reduce_on_plateau"],
+        schedule=_schedule(values["schedule"]),
         augment=augment,
         seed=seed,
         threads=values["resources"]["cpu"],
@@ -248,20 +355,35 @@ def _train(settings: RowSettings, augment: tuple[NamedSpec, ...], seed: int) -> 
     )
 
 
+def _schedule(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return {key: value for key, value in values.items() if key != "label"} if values else None
+
+
+def _head(chosen: HeadChoice | None) -> HeadSpec | None:
+    if chosen is None:
+        return None
+    return HeadSpec(dense=tuple(chosen.dense), dropout=chosen.dropout)
+
+
 def _optimizer(values: Mapping[str, Any]) -> NamedSpec:
     options = {"lr": values["lr"], "weight_decay": values["weight_decay"]}
+    if values["layer_decay"] is not None:
+        options["layer_decay"] = values["layer_decay"]
     if values["name"] == "sgd":
         options["momentum"] = 0.9 if values["momentum"] is None else values["momentum"]
     return NamedSpec(name=values["name"], options=options)
 
 
-def _versions(entries: Sequence[tuple[str, str]], *, model: str) -> dict[str, str]:
+def _uses_kornia(name: str) -> bool:
+    entry = registry.augments.get(name)
+    return entry.views is None and not entry.everywhere
+
+
+def _versions(entries: Sequence[tuple[str, str]], *, packages: Sequence[str]) -> dict[str, str]:
     found = {stage: str(version) for stage, version in STAGE_VERSIONS.items()}
     found.update(entry_version(kind, name) for kind, name in entries)
-    packages = ["scikit-learn"] if model in PLAIN_MODELS else ["torch", "timm"]
-    if registry.models.get(model).task == "segmentation":
-        packages.append("segmentation-models-pytorch")
-    if any(kind == "augments" for kind, _ in entries):
+    packages = list(packages)
+    if any(kind == "augments" and _uses_kornia(name) for kind, name in entries):
         packages.append("kornia")
     for package in packages:
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from skinbench import registry
 from skinbench.data.lesion_masks import mask_digest
 from skinbench.data.made_pixels import seen_digest, sizes_read
 from skinbench.data.pixels import pixel_digest
-from skinbench.records import Cell, DerivedCell, FitSpec, Node, SplitTable
+from skinbench.records import Cell, DerivedCell, FitSpec, ModelSpec, Node, SplitTable
 from skinbench.store import canonical_json, content_digest
 
 
@@ -22,6 +23,9 @@ def make_nodes(
     nodes: dict[str, Node] = {}
     images = {split.digest: len(split.table) // split.folds for split in splits.values()}
     for name, spec in fits.items():
+        if spec.model.trained is not None:
+            nodes[f"fit:{name}"] = Node(name=f"fit:{name}", kind="trained")
+            continue
         needs = [f"fit:{spec.pixels.fit}"] if spec.pixels is not None else []
         for digest in spec.datasets.values():
             pixels = _pixels(nodes, spec, digest)
@@ -31,7 +35,9 @@ def make_nodes(
                 nodes.setdefault(masks, Node(name=masks, kind="masks"))
                 needs.append(masks)
             if spec.stored_features:
-                named = content_digest([spec.model, pixels, spec.train.threads, spec.train.device])
+                named = content_digest(
+                    [_encoder(spec), pixels, spec.train.threads, spec.train.device]
+                )
                 features = f"features:{named}"
                 nodes.setdefault(features, Node(name=features, kind="features", needs=(pixels,)))
                 needs.append(features)
@@ -65,6 +71,11 @@ def _pixels(nodes: dict[str, Node], spec: FitSpec, dataset: str) -> str:
     return seen
 
 
+def _encoder(spec: FitSpec) -> ModelSpec:
+    """The part of a model that stored features come from."""
+    return dataclasses.replace(spec.model, head=None)
+
+
 def cost(spec: FitSpec, images: int) -> float:
     """Relative cost of a fit, for starting heavy ones first: image passes at 128 px."""
     if registry.models.get(spec.model.name).kind == "plain":
@@ -76,7 +87,7 @@ def cost(spec: FitSpec, images: int) -> float:
 
 def spec_key(spec: FitSpec) -> str:
     """What fits must share to be packed into one trial: data, pixels, features, resources."""
-    model = spec.model if spec.stored_features else None
+    model = _encoder(spec) if spec.stored_features else None
     return canonical_json(
         [spec.datasets, spec.train.image_size, model, spec.train.threads, spec.train.device]
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from skinbench import registry
 from skinbench.data.spaces import SpaceMap, space_map
 from skinbench.errors import UsageError
+from skinbench.plan.elsewhere import learnt_space
 from skinbench.records import Evaluation, LabelSpace, Manifest, Row
 from skinbench.suite import Suite, SuiteRow, classifiers, evaluated_rows
 
@@ -35,12 +36,16 @@ class Judging:
         self._asked = [
             (item, evaluated_rows(suite.file, names, item)) for item in suite.file.evaluate
         ]
+        self._trained = {
+            row.name: row.place(suite.document, "model", "trained", "labels")
+            for row in suite.rows
+            if row.settings.model is not None and row.settings.model.trained is not None
+        }
         self._keys = {row.name: row.place(suite.document, "split") for row in suite.rows}
 
-    def learnt(self, split: str) -> LabelSpace:
-        """The label space of what a split trains on."""
-        file = self.suite.file.splits[split]
-        return self.manifests[str(file.train or file.data)].label_space
+    def learnt(self, split: str, row: str = "") -> LabelSpace:
+        """The label space of what a row's fits give; by default of what its split trains on."""
+        return learnt_space(self.suite, self.manifests, split, row)
 
     def test_dataset(self, split: str) -> str:
         """The dataset whose images are a split's own test."""
@@ -52,7 +57,7 @@ class Judging:
         further = {item.on for item, asked in self._asked if item.on and row.name in asked}
         return sorted({self.test_dataset(str(row.settings.split)), *further})
 
-    def own(self, split: str, row: SuiteRow | None = None) -> SpaceMap:
+    def own(self, split: str, row: SuiteRow | Row | None = None) -> SpaceMap:
         """How what a split trains on is judged on its own test.
 
         Raises:
@@ -61,12 +66,16 @@ class Judging:
         return self._mapping(split, self.test_dataset(split), row)
 
     def _mapping(self, split: str, dataset: str, row: SuiteRow | Row | None) -> SpaceMap:
-        learnt, judged = self.learnt(split), self.manifests[dataset].label_space
+        name = (row.of or row.name) if isinstance(row, Row) else row.name if row else ""
+        trained = self._trained.get(name)
         try:
+            learnt, judged = self.learnt(split, name), self.manifests[dataset].label_space
             return space_map(learnt, judged)
         except UsageError as error:
+            if trained is not None:
+                message = f"cannot be judged on {dataset}: {error}"
+                raise self.suite.document.error(message, trained) from error
             file = self.suite.file.splits[split]
-            name = (row.of or row.name) if isinstance(row, Row) else row.name if row else ""
             raise self.suite.document.error(
                 f"trains on {file.train or file.data} ({learnt.name}) and is judged on {dataset} "
                 f"({judged.name}): {error}; see `labels` of both",
@@ -75,7 +84,7 @@ class Judging:
 
     def places(self, row: Row) -> dict[str, Places]:
         """Label space by name to the further places where a fit row is judged in it."""
-        own = self.own(row.split).target
+        own = self.own(row.split, row).target
         found: dict[str, Places] = {}
         for item, asked in self._asked:
             splits = {r.settings.split for r in self.suite.rows if r.name in asked}
@@ -133,7 +142,7 @@ class Judging:
             label_space=name,
             classes=maps[0].target.classes,
             claims=(),
-            notes=maps[0].notes,
+            notes=(*maps[0].notes, *_other_notes(row, self.own(row.split, row))),
         )
 
     def _derived(
@@ -178,9 +187,15 @@ class Judging:
         places = self.places(base).get(row.label_space if row.of else "", {})
         if not row.of:
             places = {(own, row.split, "none"): False, **places}
+        views = _views(row)
         found = [
             Evaluation(
-                cell=cell, dataset=dataset, split=split, condition=condition, balanced=balanced
+                cell=cell,
+                dataset=dataset,
+                split=split,
+                condition=condition,
+                balanced=balanced,
+                views=views,
             )
             for (dataset, split, condition), balanced in places.items()
         ]
@@ -188,9 +203,28 @@ class Judging:
             file = self.suite.file.splits[row.split]
             train = str(file.train or file.data)
             found.append(
-                Evaluation(cell=cell, dataset=train, split=row.split, condition="none", only="val")
+                Evaluation(
+                    cell=cell,
+                    dataset=train,
+                    split=row.split,
+                    condition="none",
+                    only="val",
+                    views=views,
+                )
             )
         return found
+
+
+def _views(row: Row) -> tuple[str, ...]:
+    """The row's test-time augmentation; one view as stored is none."""
+    asked = row.settings.get("tta")
+    views = tuple(str(name) for name in asked) if isinstance(asked, list | tuple) else ()
+    return () if views == ("none",) else views
+
+
+def _other_notes(row: Row, own: SpaceMap) -> tuple[str, ...]:
+    """What a row's notes say beside how its own labels were joined."""
+    return tuple(note for note in row.notes if note not in own.notes)
 
 
 def twin_name(row: str, space: str) -> str:

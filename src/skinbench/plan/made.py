@@ -67,7 +67,9 @@ def _unfit(maker: FitMaker, row: SuiteRow, other: str) -> str:
         tasks = {"mask": "a segmentation, e.g. `model: unet`", "heatmap": "a row that classifies"}
         return f"is a {model}: {row.settings.pixels.name} needs the {wanted} of {tasks[wanted]}"
     input_ = registry.inputs.get(theirs.input.name)
-    if registry.models.get(theirs.model.name).kind == "plain" or not input_.uses_image:
+    if theirs.model.trained is not None:
+        return "was trained elsewhere, on images that are not known here: it may have seen test"
+    if registry.models.get(theirs.model.name).kind != "network" or not input_.uses_image:
         return f"has no network that reads the image, so it gives no {wanted}"
     if input_.uses_metadata:
         return "reads metadata, too: only what reads the image alone makes pixels"

@@ -14,9 +14,13 @@ from skinbench import registry
 from skinbench.data.fields import check_fields_of
 from skinbench.data.lesion_masks import Digests
 from skinbench.errors import UsageError, counted
+from skinbench.plan.elsewhere import elsewhere_note
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
+from skinbench.plan.networks import network_problem
+from skinbench.plan.remarks import protocol_notes
+from skinbench.plan.searching import search_note, search_task
 from skinbench.plan.segmenting import segmentation_row
 from skinbench.records import (
     Cell,
@@ -27,6 +31,8 @@ from skinbench.records import (
     ModelEntry,
     Plan,
     Row,
+    SearchResult,
+    SearchTask,
     SplitTable,
 )
 from skinbench.suite import (
@@ -47,6 +53,14 @@ class Planned:
     plan: Plan
     weights: Mapping[str, Path] = field(default_factory=dict)
     """sha256 to file."""
+    searches: tuple[tuple[SearchTask, SearchResult | None], ...] = ()
+    """Searches of settings, with what they found where they were run. Until then a row's fits
+    have the settings that it states."""
+
+    @property
+    def unsearched(self) -> tuple[SearchTask, ...]:
+        """Searches that are still to be run."""
+        return tuple(task for task, result in self.searches if result is None)
 
 
 def make_plan(
@@ -54,6 +68,7 @@ def make_plan(
     manifests: Mapping[str, Manifest],
     splits: Mapping[str, SplitTable],
     digest_of: Callable[[Path], str],
+    found: Callable[[str], SearchResult | None] = lambda _: None,
     digests_of: Digests | None = None,
 ) -> Planned:
     """Lay out everything that a suite amounts to.
@@ -64,6 +79,7 @@ def make_plan(
         splits: by key under `splits:`, after the leak policy; `<split>@<dataset>` for each
             further test set under `evaluate:`.
         digest_of: sha256 of a weights file.
+        found: what a search of settings found, by its digest; None where it was not run.
         digests_of: sha256 of many files, remembered under a name; None: one by one.
 
     Raises:
@@ -72,6 +88,7 @@ def make_plan(
     """
     maker = FitMaker(suite, manifests, splits, digest_of, digests_of)
     planner = _Planner(suite, manifests, splits, maker)
+    searches = planner.searches(found)
     rows = planner.rows()
     cells = planner.cells(rows)
     derived = planner.derived_cells(rows, cells)
@@ -90,7 +107,7 @@ def make_plan(
         exclusions=tuple(Exclusion(row=item.name, reason=item.reason) for item in suite.excluded),
     )
     _check_classes(suite, plan)
-    return Planned(plan=plan, weights=maker.weights)
+    return Planned(plan=plan, weights=maker.weights, searches=tuple(searches))
 
 
 class _Planner:
@@ -105,6 +122,49 @@ class _Planner:
     ) -> None:
         self.suite, self.manifests, self.splits, self.maker = suite, manifests, splits, maker
         self.judging = Judging(suite, manifests)
+        self._searches: list[tuple[SearchTask, SearchResult | None]] = []
+
+    def searches(
+        self, found: Callable[[str], SearchResult | None]
+    ) -> list[tuple[SearchTask, SearchResult | None]]:
+        """Each search of settings; what it chose is taken for the row's fits of that fold."""
+        for row in self.suite.rows:
+            if row.settings.search is None or segments(row):
+                continue
+            self._check_search(row)
+            for fold in range(self.splits[str(row.settings.split)].folds):
+                task = search_task(self.maker, row, fold)
+                result = found(task.digest)
+                self._searches.append((task, result))
+                if result is not None:
+                    values = result.trials[result.chosen].values
+                    self.maker.chosen[row.name, fold] = values
+        return self._searches
+
+    def _check_search(self, row: SuiteRow) -> None:
+        assert row.settings.model is not None
+        split, problem = self.splits[str(row.settings.split)], ""
+        entry = registry.models.get(row.settings.model.name)
+        self._check_settings(row, entry)
+        if entry.kind == "plain" or row.settings.model.trained is not None:
+            problem = f"'{row.settings.model.name}' is not trained: leave `search` out"
+        elif row.settings.pixels is not None:
+            problem = (
+                f"it runs before all fits, and the row needs '{row.settings.pixels.row}' first; "
+                f"search without `pixels`, then state what was found"
+            )
+        elif not (split.table["split"] == "val").any():
+            problem = f"a search chooses by val, and split '{split.name}' has none"
+        if problem:
+            raise self.suite.document.error(problem, row.place(self.suite.document, "search"))
+
+    def _search_notes(self, row: SuiteRow) -> list[str]:
+        folds = self.splits[str(row.settings.split)].folds
+        return [
+            search_note(task, result, folds)
+            for task, result in self._searches
+            if task.row == row.name
+        ]
 
     def rows(self) -> list[Row]:
         """Declared rows, the baselines of each split in use, derived rows, and their twins."""
@@ -181,34 +241,46 @@ class _Planner:
         model = settings.model
         assert model is not None
         entry = registry.models.get(model.name)
-        judged = self.judging.own(str(settings.split), row)
         self._check_settings(row, entry)
+        judged = self.judging.own(str(settings.split), row)
+        first = self.maker.fits[
+            self.maker.fit(row.name, 0, 0 if model.trained else settings.seeds[0])
+        ]
+        notes: tuple[str, ...] = ()
+        if model.trained is not None:
+            notes = (elsewhere_note(model.trained, first.model.weights.digest),)
         return Row(
             name=row.name,
             kind="fit",
             model=model.label or model.name,
             input=_input_name(settings, entry),
-            technique=settings.technique.label or settings.technique.name,
+            technique=_technique(settings),
             split=str(settings.split),
             label_space=judged.target.name,
             classes=judged.target.classes,
-            notes=judged.notes,
+            notes=(
+                *judged.notes,
+                *notes,
+                *protocol_notes(settings, first),
+                *self._search_notes(row),
+            ),
             settings=plain(settings),
             claims=tuple(plain(claim) for claim in row.claims),
         )
 
     def _check_settings(self, row: SuiteRow, entry: ModelEntry) -> None:
-        settings, model = row.settings, row.settings.model
-        assert model is not None
-        problem = None
-        if model.pretrained and model.weights is not None:
-            problem = "give `pretrained: true` or `weights`, not both"
-        elif entry.kind == "plain" and (model.frozen or model.pretrained or model.weights):
-            problem = f"'{model.name}' has no network: leave frozen, pretrained and weights out"
-        elif model.pretrained and not entry.has_weights:
-            problem = f"'{model.name}' has no pretrained weights; use `weights: {{file: ...}}`"
-        if problem:
-            raise self.suite.document.error(problem, row.place(self.suite.document, "model"))
+        settings = row.settings
+        assert settings.model is not None
+        learnt = self.maker.train_manifest(str(settings.split)).label_space
+        try:
+            place = network_problem(settings, settings.model, entry, learnt)
+        except UsageError as error:  # the labels of a model trained elsewhere
+            key = row.place(self.suite.document, "model", "trained", "labels")
+            raise self.suite.document.error(str(error), key) from error
+        if place is not None:
+            raise self.suite.document.error(
+                place.problem, row.place(self.suite.document, *place.key)
+            )
         input_ = registry.inputs.get(settings.input.name)
         fields = {**input_.options, **settings.input.options}.get("fields")
         if input_.uses_metadata and fields is not None:
@@ -244,6 +316,10 @@ class _Planner:
             if (rows[member].split, rows[member].classes) != (first.split, first.classes):
                 message = f"'{member}' and '{members[0]}' differ in split or classes"
                 raise self.suite.document.error(message, ("derived", name, "of"))
+        has_val = (self.splits[first.split].table["split"] == "val").any()
+        if registry.derived.get(item.kind).learn is not None and not has_val:
+            message = f"'{item.kind}' is fitted on val, and split '{first.split}' has none"
+            raise self.suite.document.error(message, ("derived", name, "kind"))
         return Row(
             name=name,
             kind="derived",
@@ -259,6 +335,9 @@ class _Planner:
         )
 
     def _seeds(self, row: Row) -> list[int]:
+        model = row.settings.get("model")
+        if isinstance(model, Mapping) and model.get("trained") is not None:
+            return [0]  # the same fit, whatever the seed
         return [int(str(seed)) for seed in listed(row.settings["seeds"])]
 
 
@@ -267,6 +346,13 @@ def _input_name(settings: RowSettings, entry: ModelEntry) -> str:
     name = "-" if entry.kind == "plain" else settings.input.label or settings.input.name
     made = settings.pixels
     return name if made is None else f"{name}, {made.label or made.name}"
+
+
+def _technique(settings: RowSettings) -> str:
+    chosen = settings.technique
+    if settings.model is not None and settings.model.trained is not None:
+        return "-"
+    return chosen.label or " + ".join(item.label or item.name for item in chosen.all)
 
 
 def _check_classes(suite: Suite, plan: Plan) -> None:

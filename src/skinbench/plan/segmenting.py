@@ -16,15 +16,20 @@ def segmentation_row(row: SuiteRow, document: Document) -> Row:
     """
     settings, model = row.settings, row.settings.model
     assert model is not None
+    names = ("frozen", "weights", "train_last", "head", "trained")
+    parts = [name for name in names if getattr(model, name)]
     flips = "; its own flips are the option `flips` of the model"
     wrong = {
         "input": settings.input.name != "image" and "sees the image alone: `input: image`",
         "pixels": settings.pixels is not None and "sees the images themselves: leave pixels out",
-        "technique": settings.technique.name != "none" and "has a loss of its own: leave it out",
+        "technique": [choice.name for choice in settings.technique.all] != ["none"]
+        and "has a loss of its own: leave it out",
+        "output": settings.output != "softmax" and "gives a mask: leave output out",
+        "tta": settings.tta is not None and "predicts the image as it is: leave tta out",
+        "search": settings.search is not None and "is trained as it says: leave search out",
         "augment": bool(settings.augment)
         and f"needs masks to turn with images: `augment: []`{flips}",
-        "model": (model.frozen or model.weights is not None)
-        and "is trained whole: leave frozen and weights out",
+        "model": bool(parts) and f"is trained whole: leave {', '.join(parts)} out",
         "claims": bool(row.claims) and "is scored by Dice and IoU, which claims do not know",
     }
     for key, problem in wrong.items():

@@ -7,7 +7,7 @@ whenever the numbers that an entry produces change: it is part of every fit's id
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -20,6 +20,8 @@ from skinbench.records.data import DatasetInfo, RawDataset
 if TYPE_CHECKING:
     import pandas as pd
     import torch
+
+    from skinbench.records.learning import FitSpec
 
 Options = Mapping[str, object]
 Progress = Callable[[str, int, int], None]
@@ -80,12 +82,26 @@ class PlainModel(Protocol):
         ...
 
 
+class FileModel(PlainModel, Protocol):
+    """A model that is nothing but a file; it cannot be fitted, only taken over."""
+
+    def adopt(self, file: Path, spec: FitSpec) -> dict[str, npt.NDArray[Any]]:
+        """State for `predict` from the file of a spec with `model.trained`. Raises UsageError."""
+        ...
+
+    def outputs(
+        self, state: Mapping[str, npt.NDArray[Any]], pixels: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.float32]:
+        """What the model itself gives for pixels [N, H, W, 3]: [N, its number of outputs]."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelEntry:
-    """A network's image encoder, or a baseline without a network."""
+    """A network's image encoder, a baseline without a network, or a model that is only a file."""
 
     version: int
-    kind: Literal["network", "plain"] = "network"
+    kind: Literal["network", "plain", "file"] = "network"
     task: Literal["classification", "segmentation"] = "classification"
     """A segmentation's `build` gives a network [B, 3, H, W] -> logits [B, 1, H, W] that a pixel is
     lesion; its rows are trained on lesion masks and stand in a table of their own."""
@@ -99,11 +115,20 @@ class ModelEntry:
     ) = None
     """(encoder) -> (layer whose activations Grad-CAM reads, reshape to NCHW or None)."""
     plain: Callable[[], PlainModel] | None = None
+    """For a baseline; for a model that is only a file, a FileModel."""
+    whole: Callable[..., torch.nn.Module] | None = None
+    """(options, n_outputs, image_size) -> the model with its own last layer: normalised
+    [B, 3, S, S] -> [B, n_outputs]. Its tensors are those that a file under `trained:` holds.
+    None: a file holds `encoder.*` and `head.classifier.*`, as a fit of skinbench does."""
     options: Options = field(default_factory=dict)
     has_weights: bool = False
     """Pretrained weights exist at the hub."""
     reads_metadata: bool = False
     """Of a baseline without a network: it reads age, sex and site from the table's rows."""
+    layers: Callable[[torch.nn.Module, bool], Sequence[Sequence[str]]] | None = None
+    """(encoder, coarse) -> names of its parameters by layer, from the image to the features, each
+    once: whole stages where `coarse` (`train_last: n` trains the last n), else as finely as the
+    model can tell them apart (`layer_decay`). None: it is trained whole or frozen whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +146,19 @@ class InputEntry:
     dataset by name, and `<name>.missing` for whether a value is unknown."""
 
 
+Mix = Callable[["torch.Tensor"], tuple["torch.Tensor", "torch.Tensor", float]]
+"""Images [B, 3, H, W] -> (mixed images of the same shape, position [B] of each one's partner in
+the batch, share that each keeps of itself); draws from torch's global generator."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TechniqueEntry:
-    """A named training change: of the sampler (`copies` or `draw`), of the loss, or of both."""
+    """A named training change, of one part of training or of several.
+
+    The parts are the sampler (`copies` or `draw`), the class `weights` of cross-entropy, the
+    `smoothing` of its labels, a `loss` in its place, an `offset` of the logits while training,
+    and a `mix` of the images of a batch. Techniques of different parts go together in one row.
+    """
 
     version: int
     copies: Callable[[npt.NDArray[np.int64], int, Options, int], npt.NDArray[np.int64]] | None = (
@@ -144,10 +179,34 @@ class TechniqueEntry:
     no state: an epoch's draw depends on the fit's seed and the epoch alone, so that a restart
     repeats it."""
 
+    weights: Callable[[npt.NDArray[np.int64], Options], Floats] | None = None
+    """(class_counts [C], options) -> class weights [C] of cross-entropy, whose mean over a batch
+    is weighted: sum(w_y * nll) / sum(w_y). Counts are of the training images before `copies`."""
+    smoothing: Callable[[Options], float] | None = None
+    """(options) -> share of a label that is spread over all classes, in [0, 1)."""
+    offset: Callable[[npt.NDArray[np.int64], Options], Floats] | None = None
+    """(class_counts [C], options) -> what is added to the logits [C] while training, and not when
+    predicting."""
+    mix: Callable[[Options], Mix] | None = None
+    """(options) -> function of a batch of images in [0, 1], see `Mix`."""
+
     def __post_init__(self) -> None:
         """Refuse two samplers in one technique."""
         if self.copies is not None and self.draw is not None:
             raise ValueError("a technique has `copies` or `draw`, not both")
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Names of the parts of training that the technique changes."""
+        found = {
+            "sampler": self.copies or self.draw,
+            "weights": self.weights,
+            "smoothing": self.smoothing,
+            "loss": self.loss,
+            "offset": self.offset,
+            "mix": self.mix,
+        }
+        return frozenset(name for name, part in found.items() if part is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +220,15 @@ class AugmentEntry:
     preset: tuple[tuple[str, Options], ...] = ()
     """For a preset: (transform name, options), in order."""
     options: Options = field(default_factory=dict)
+    everywhere: bool = False
+    """Not random: the last step before a network, in training, validation and prediction. Its
+    module also has `restore(maps [B, h, w], S) -> [B, S, S]`, which puts a map of what the
+    network saw back onto the stored image."""
+    views: Callable[[Options], tuple[str, ...]] | None = None
+    """(options) -> names of a fixed number of views, drawn all alike; None for other transforms.
+    Raises UsageError."""
+    view: Callable[[npt.NDArray[np.uint8], str], npt.NDArray[np.uint8]] | None = None
+    """(images [B, S, S, 3] uint8, name of a view) -> that view of each."""
 
 
 class Replicates(Protocol):
@@ -264,10 +332,29 @@ class PixelsEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ValMembers:
+    """The members of a derived cell on the labelled val images of its fold."""
+
+    probabilities: list[npt.NDArray[np.float64]]
+    """[N, C] for each member."""
+    labels: npt.NDArray[np.int64]
+    """[N]."""
+    weights: npt.NDArray[np.float64]
+    """[N]; 1 but for a protocol that copies images before it splits."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DerivedEntry:
     """A cell made of other cells' predictions."""
 
     version: int
     combine: Callable[[list[Floats], Options], Floats]
-    """(member probabilities, each [N, C], rows aligned; options) -> [N, C] rows summing to 1."""
+    """(member probabilities, each [N, C], rows aligned; options) -> [N, C] rows summing to 1.
+    Where there is `learn`, the options have what it gave under `learnt`."""
     options: Options = field(default_factory=dict)
+    learn: Callable[[ValMembers, Options], object] | None = None
+    """(the members on val, options) -> what `combine` needs to know. It sees no test image."""
+    check: Callable[[Options], None] | None = None
+    """(options) -> None. Raises UsageError for values that cannot be, before anything is run."""
+    describe: Callable[[Any, tuple[str, ...]], str] | None = None
+    """(what `learn` gave, names of the members) -> half a sentence for the report."""

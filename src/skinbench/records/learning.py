@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+
+def later(default: Any) -> Any:
+    """A field that records of earlier versions lack: left out of JSON while it has its default.
+
+    So a setting can be added to a spec without a new id for every fit that does not use it.
+    """
+    return field(default=default, metadata={"later": True})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +38,23 @@ class WeightsSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeadSpec:
+    """Layers between an encoder's features and the input's own last layer."""
+
+    dense: tuple[int, ...] = ()
+    """Widths of dense layers with ReLU, in order."""
+    dropout: float = 0.0
+    """Share dropped behind them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedSpec:
+    """A model trained elsewhere: `weights` names its file, `FitSpec.classes` its outputs."""
+
+    outputs: Literal["logits", "probabilities"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """A network (or a baseline without one) before training."""
 
@@ -38,6 +63,11 @@ class ModelSpec:
     weights: WeightsSpec
     frozen: bool = False
     """The backbone is not trained; its features are computed once and stored."""
+    train_last: int | None = later(None)
+    """The last so many stages of the encoder are trained, the others are frozen; None: all."""
+    head: HeadSpec | None = later(None)  # noqa: RUF009 -- it gives a field
+    trained: TrainedSpec | None = later(None)  # noqa: RUF009
+    """Nothing is learnt: the fit is the file, and depends on no dataset, split or seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +80,8 @@ class TrainSpec:
     """At most this many."""
     batch_size: int
     optimizer: NamedSpec
-    """adam, adamw or sgd, with lr, weight_decay, momentum."""
+    """adam, adamw or sgd, with lr, weight_decay, momentum and, where it is asked for,
+    layer_decay."""
     early_stopping: Mapping[str, object] | None
     """monitor (val_log_loss, val_accuracy, val_balanced_accuracy), patience, min_delta."""
     reduce_on_plateau: Mapping[str, object] | None
@@ -62,6 +93,8 @@ class TrainSpec:
     """Intra-op threads (resources.cpu): 1 and 2 give different floats."""
     device: Literal["cpu", "cuda"]
     precision: Literal["float32", "bfloat16"]
+    schedule: Mapping[str, object] | None = later(None)
+    """name (cosine), warmup (epochs), min_lr; in place of reduce_on_plateau."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,14 +135,22 @@ class FitSpec:
     train: TrainSpec
     stored_features: bool = False
     """The head learns from stored features of a frozen encoder; no image is augmented."""
-    pixels: MadePixels | None = None
-    """None: the images themselves. Left out of the fit's id then."""
-    masks: Mapping[str, str] = field(default_factory=dict)
-    """For a segmentation: manifest digest to the digest of its lesion masks. Left out of the id
-    of every other fit."""
+    also: tuple[NamedSpec, ...] = later(())
+    """Techniques beside `technique`, each of another part of training."""
+    pixels: MadePixels | None = later(None)  # noqa: RUF009
+    """None: the images themselves."""
+    masks: Mapping[str, str] | None = later(None)
+    """For a segmentation: manifest digest to the digest of its lesion masks."""
     versions: Mapping[str, str]
     """VERSION of each stage and catalog file involved, torch and timm major.minor; for a
     plug-in the digest of its source."""
+    output: Literal["softmax", "sigmoid"] = later("softmax")
+    """`sigmoid`: one number, the probability of the second of two classes."""
+
+    @property
+    def techniques(self) -> tuple[NamedSpec, ...]:
+        """Every technique of the fit."""
+        return (self.technique, *self.also)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +184,7 @@ class EpochRecord:
     val_balanced_accuracy: float | None
     """None where the fit has no val images."""
     learning_rate: float
+    """Of its first step."""
     seconds: float
     images: int
     """Images seen in training during this epoch."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from skinbench.records.learning import FitSpec
+from skinbench.records.learning import FitSpec, later
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,53 @@ class Evaluation:
     """Scored a second time, with every class of the test set weighing the same."""
     only: Literal["", "val"] = ""
     """`val`: the split's test is not predicted again."""
+    views: tuple[str, ...] = later(())
+    """Views of each image whose probabilities are averaged; empty: the image as it is stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchTask:
+    """A search of settings of one row within one fold."""
+
+    digest: str
+    """Content name of its result in the store."""
+    row: str
+    fold: int
+    spec: FitSpec
+    """The row's fit with the settings that it states; a trial replaces some of them."""
+    settings: Mapping[str, object]
+    """Of the row, with `search`."""
+    budget: str
+    """Trials, sampler and what is searched, in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchTrial:
+    """One set of values that a search tried."""
+
+    values: Mapping[str, object]
+    """Dotted setting to value."""
+    fit: str
+    status: Literal["done", "stopped", "failed"]
+    """`stopped`: by ASHA, before its end."""
+    value: float | None = None
+    """The monitor at the kept epoch; None for a failed trial."""
+    epochs: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """What a search tried and chose."""
+
+    trials: tuple[SearchTrial, ...]
+    """In the order in which they were proposed."""
+    chosen: int
+    """Position of the chosen trial, which is done."""
+    rule: str
+    """How it was chosen, half a sentence."""
+    versions: Mapping[str, str]
+    """Of the packages that proposed the trials."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +140,8 @@ class Node:
     name: str
     """`pixels:<digest>`, `masks:<digest>`, `features:<digest>`, `fit:<id>`, `predict:<cell>`,
     `derive:<cell>`."""
-    kind: Literal["pixels", "masks", "features", "fit", "predict", "derive"]
+    kind: Literal["pixels", "masks", "features", "fit", "trained", "predict", "derive"]
+    """`trained`: a fit that is taken over from a file, and not trained here."""
     needs: tuple[str, ...] = ()
     weight: float = 0.0
     """Relative cost; heavier nodes start first."""

@@ -8,6 +8,8 @@ from typing import Literal
 
 import pyarrow as pa
 
+from skinbench.records.learning import later
+
 SCORECARD_SCHEMA_VERSION = 1
 BASELINE_SCHEMA_VERSION = 1
 
@@ -49,6 +51,8 @@ class CellOutcome:
     fit: str | None
     status: Literal["done", "failed", "blocked"]
     reason: str = ""
+    learnt: str = later("")
+    """What a derived cell was fitted to on val, half a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from skinbench import registry, store
-from skinbench.errors import StoreError, UnknownNameError, UsageError
+from skinbench.errors import StoreError, UnknownNameError, UsageError, counted
 from skinbench.records import LabelSpace, Plan, Row, Score, Scorecard
 from skinbench.report import board, numbers, pages, terminal
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, Status, TestSet
@@ -178,6 +178,7 @@ def _key(table: TestSet) -> tuple[object, ...]:
     return (data, split, table.condition, table.classes, table.level)
 
 
+_SHOWN_CELLS = 3
 _RowContext = tuple[Scorecard, Scores, TestSet, str | None, Mapping[str, str]]
 
 
@@ -201,11 +202,22 @@ def _board_row(run: str, row: Row, where: tuple[str, str, str], context: _RowCon
         reason=reason or ("" if images else _why_unscored(counted)),
         stamp=scorecard.stamps.get(row.split, ""),
         reduced=reduced.get(row.of or row.name, ""),
-        notes=row.notes,
+        notes=(*row.notes, *_learnt(scorecard, row.name)),
         n=images or None,
         n_positive=positives[0] if positives and images else None,
         scores=found,
     )
+
+
+def _learnt(scorecard: Scorecard, row: str) -> list[str]:
+    """What the cells of a derived row were fitted to on val, the first few."""
+    said = [
+        cell.learnt if not (cell.fold or cell.seed) else f"{cell.cell}: {cell.learnt}"
+        for cell in scorecard.cells
+        if cell.row == row and cell.learnt
+    ]
+    more = len(said) - _SHOWN_CELLS
+    return said[:_SHOWN_CELLS] + ([f"and {counted(more, 'cell')} more"] if more > 0 else [])
 
 
 def _why_unscored(scores: Sequence[Score]) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from skinbench import registry
 from skinbench.errors import PredictionsError
+from skinbench.records.entries import ValMembers
 from skinbench.score.predictions import Predictions, check_frame
+
+Floats = npt.NDArray[np.float64]
 
 _KEY = ["dataset", "image_id", "fold", "split", "condition"]
 _SAME = ("group_id", "label", "weight")
@@ -30,10 +35,13 @@ def derive_predictions(
         options: of the entry; its defaults where left out.
         names: members' names for messages.
 
+    Returns:
+        Predictions for every image of the members; the metadata say what was fitted on val.
+
     Raises:
         UnknownNameError: no such kind.
         PredictionsError: members differ in classes, images, labels, groups or splits; nothing is
-            dropped to make them fit.
+            dropped to make them fit. Or the kind is fitted on val, and there is none.
     """
     entry = registry.derived.get(kind)
     if not members:
@@ -50,10 +58,40 @@ def derive_predictions(
         _refuse_misaligned(f"{name} and {labels[0]}", frames[0], frame)
     columns = [f"p_{code}" for code in first.classes]
     given = [frame[columns].to_numpy(np.float64) for frame in frames]
-    combined = entry.combine(given, {**entry.options, **(options or {})})
+    chosen = {**entry.options, **(options or {})}
+    facts = {}
+    if entry.learn is not None:
+        val = _val_members(frames[0], given, first.classes, f"'{kind}' of {labels[0]}")
+        chosen["learnt"] = entry.learn(val, chosen)
+        if entry.describe is not None:
+            rows = tuple(name.rpartition("@")[0] or name for name in labels)
+            words = entry.describe(chosen["learnt"], rows)
+            facts["learnt"] = f"{words}, fitted on {len(val.labels):,} val images"
+    combined = entry.combine(given, chosen)
     frame = frames[0].copy()
     frame[columns] = np.asarray(combined, dtype=np.float32)
-    return check_frame(frame, first.classes, f"derived '{kind}'")
+    made = check_frame(frame, first.classes, f"derived '{kind}'")
+    return dataclasses.replace(made, metadata=facts)
+
+
+def _val_members(
+    frame: pd.DataFrame, given: list[Floats], classes: tuple[str, ...], who: str
+) -> ValMembers:
+    """What may be looked at in fitting: labelled val images, as they are."""
+    labels = pd.Index(classes).get_indexer(pd.Index(frame["label"]))
+    mine = (frame["split"] == "val") & (frame["condition"] == "none") & (labels >= 0)
+    if not mine.any():
+        raise PredictionsError(
+            f"{who} is fitted on val, and there are no labelled val images; give the split a `val`"
+        )
+    if frame.loc[mine, "fold"].nunique() > 1:
+        raise PredictionsError(f"{who} is fitted within a fold, and there are several")
+    kept = mine.to_numpy()
+    return ValMembers(
+        probabilities=[values[kept] for values in given],
+        labels=labels[kept].astype(np.int64),
+        weights=frame.loc[mine, "weight"].to_numpy(np.float64),
+    )
 
 
 def _refuse_misaligned(who: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> None:

@@ -32,6 +32,7 @@ KINDS = (
     "masks",
     "features",
     "fits",
+    "searches",
     "predictions",
     "datasets",
     "duplicates",

@@ -18,11 +18,15 @@ T = TypeVar("T")
 
 
 def to_plain(value: object) -> Any:
-    """Records, mappings, tuples, paths and NumPy scalars as JSON values; NaN becomes None."""
+    """Records, mappings, tuples, paths and NumPy scalars as JSON values; NaN becomes None.
+
+    A field made by `records.later` is left out while it has its default.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             item.name.rstrip("_"): to_plain(getattr(value, item.name))
             for item in dataclasses.fields(value)
+            if not (item.metadata.get("later") and getattr(value, item.name) == item.default)
         }
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}

@@ -32,6 +32,7 @@ class RunFolder:
         self.predictions = root / "predictions"
         self.segmentations = root / "segmentations"
         self.fits = root / "fits"
+        self.searches = root / "searches"
         self.heatmaps = root / "heatmaps"
         self.thumbnails = root / "thumbnails"
         self.figures = root / "figures"
@@ -55,6 +56,10 @@ class RunFolder:
     def fit(self, fit_id: str) -> Path:
         """FitRecord and spec of a fit, as JSON."""
         return self.fits / f"{fit_id}.json"
+
+    def search(self, digest: str) -> Path:
+        """What a search of settings tried and chose, as JSON."""
+        return self.searches / f"{digest}.json"
 
 
 def file_name(name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from skinbench import registry
 from skinbench.suite.schema import SuiteFile
-from skinbench.suite.settings import RowFile
+from skinbench.suite.settings import VIEW_NAMES, RowFile
 
 
 def suite_schema() -> dict[str, Any]:
@@ -24,6 +24,9 @@ def suite_schema() -> dict[str, Any]:
     definitions["RowFile"] = row
     for name in ("RowSettings", "RowFile"):
         _allow_short_forms(definitions[name]["properties"])
+    beside = definitions["TechniqueChoice"]["properties"]
+    one = {"anyOf": [{"type": "string"}, beside["with"]["items"]]}
+    beside["with"] = {"anyOf": [one, {"type": "array", "items": one}]}
     _allow_lists(definitions["Derived"]["properties"], "of")
     _allow_lists(definitions["Evaluate"]["properties"], "conditions")
     definitions["Grid"] = _grid(definitions["RowFile"]["properties"])
@@ -39,11 +42,23 @@ def suite_schema() -> dict[str, Any]:
 
 def _allow_short_forms(properties: dict[str, Any]) -> None:
     """`model: resnet50` beside `model: {name: resnet50}`."""
-    for key in ("model", "input", "technique", "optimizer"):
+    for key in ("model", "input", "technique", "optimizer", "schedule"):
         properties[key] = {"anyOf": [{"type": "string"}, _bare(properties[key])]}
     item = properties["augment"]["items"]
-    single = {"anyOf": [{"type": "string"}, item]}
+    views = {"anyOf": [{"enum": [4, 8]}, {"type": "array", "items": {"enum": list(VIEW_NAMES)}}]}
+    single = {"anyOf": [{"type": "string"}, item, _only_key("dihedral", views)]}
     properties["augment"] = {"anyOf": [single, {"type": "array", "items": single}]}
+    tta = _bare(properties["tta"])
+    properties["tta"] = {"anyOf": [tta, _only_key("dihedral", {"enum": [4, 8]})]}
+
+
+def _only_key(key: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {key: value},
+        "required": [key],
+        "additionalProperties": False,
+    }
 
 
 def _refuse_other_names(schema: dict[str, Any], definition: str | None) -> None:
@@ -65,7 +80,7 @@ def _grid(properties: dict[str, Any]) -> dict[str, Any]:
     """Each setting, or a list of them; lists multiply."""
     axes = {}
     for key, value in properties.items():
-        if key in ("seeds", "augment", "claims"):
+        if key in ("seeds", "augment", "claims", "tta"):
             axes[key] = value
         else:
             axes[key] = {"anyOf": [value, {"type": "array", "items": value}]}

@@ -174,9 +174,10 @@ def _paths(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     yield from ((source, "root") for source in values["data"].values())
     yield from ((split, "file") for split in values["splits"].values())
     for settings in (values["defaults"], *values["rows"].values()):
-        weights = (settings["model"] or {}).get("weights")
-        if weights is not None:
-            yield weights, "file"
+        model = settings["model"] or {}
+        for key in ("weights", "trained"):
+            if model.get(key) is not None:
+                yield model[key], "file"
 
 
 def _absolute(suite: Suite, text: str) -> str:
@@ -261,10 +262,11 @@ def _reduced(file: SuiteFile, rows: Sequence[SuiteRow], original: Document) -> d
         old = old_rows.get(row.name)
         if old is None:
             continue
+        elsewhere = row.settings.model is not None and row.settings.model.trained is not None
         reasons = [
             f"{field} {getattr(row.settings, field)} instead of {getattr(old, field)}"
             for field in ("image_size", "epochs")
-            if getattr(row.settings, field) != getattr(old, field)
+            if getattr(row.settings, field) != getattr(old, field) and not elsewhere
         ]
         if row.settings.model != old.model:
             reasons.append("other weights or model than the file's")

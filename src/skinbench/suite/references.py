@@ -12,7 +12,9 @@ from skinbench.records.scoring import SLICES
 from skinbench.suite.document import Document, Key
 from skinbench.suite.rows import SuiteRow, classifiers, evaluated_rows, matching, segments
 from skinbench.suite.schema import SuiteFile
+from skinbench.suite.searched import search_problem, trial_rows
 from skinbench.suite.settings import Claim
+from skinbench.suite.techniques import technique_problem
 
 _BEST = re.compile(r"best [1-9]\d*")
 
@@ -84,7 +86,8 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
     Raises:
         SuiteError: with the line of the first that is not.
     """
-    for kind, name, options, key, field in [*_file_names(file), *_row_names(rows, document)]:
+    tried = [*rows, *(trial for row in rows for trial in trial_rows(row, document))]
+    for kind, name, options, key, field in [*_file_names(file), *_row_names(tried, document)]:
         try:
             found: Any = registry.KINDS[kind].get(name)
         except UsageError as error:
@@ -95,6 +98,10 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
                 noun = kind if kind == "pixels" else kind.removesuffix("s")
                 message = f"{noun} '{name}' has no option '{option}'; {hint}"
                 raise document.error(message, (*key, "options", option))
+    _check_derived(file, document)
+    for row in tried:
+        _check_views(row, document)
+        _check_techniques(row, document)
     for metric, class_, key in _metrics(file, rows):
         _check_class(metric, class_, key, document)
     for index, check in enumerate(file.gate):
@@ -103,6 +110,40 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
         for condition in item.conditions:
             _check_condition(condition, document, ("evaluate", index, "conditions"))
             _check_metadata(condition, index, file, rows, document)
+
+
+def _check_views(row: SuiteRow, document: Document) -> None:
+    """Fixed views are views that there are, and test-time views are of an image."""
+    for item in row.settings.augment:
+        entry = registry.augments.get(item.name)
+        if entry.views is not None:
+            try:
+                entry.views({**entry.options, **item.options})
+            except UsageError as error:
+                raise document.error(str(error), row.place(document, "augment")) from error
+    reads = registry.inputs.get(row.settings.input.name).uses_image
+    if row.settings.tta is not None and not reads:
+        message = f"'{row.name}' reads no image: leave `tta` out"
+        raise document.error(message, row.place(document, "tta"))
+
+
+def _check_derived(file: SuiteFile, document: Document) -> None:
+    for name, item in file.derived.items():
+        entry = registry.derived.get(item.kind)
+        if entry.check is not None:
+            try:
+                entry.check({**entry.options, **item.options})
+            except UsageError as error:
+                raise document.error(str(error), ("derived", name, "options")) from error
+
+
+def _check_techniques(row: SuiteRow, document: Document) -> None:
+    problem = technique_problem(row.settings)
+    if problem:
+        raise document.error(problem, row.place(document, "technique"))
+    problem = search_problem(row)
+    if problem:
+        raise document.error(problem, row.place(document, "search"))
 
 
 Named = tuple[str, str, dict[str, Any], Key, str]
@@ -124,15 +165,14 @@ def _row_names(rows: Sequence[SuiteRow], document: Document) -> Iterable[Named]:
         if settings.model is not None:
             key = row.place(document, "model")
             yield "models", settings.model.name, settings.model.options, key, ""
-        for kind in ("input", "technique"):
-            choice = getattr(settings, kind)
+        chosen = [("input", settings.input), *(("technique", c) for c in settings.technique.all)]
+        for kind, choice in chosen:
             yield f"{kind}s", choice.name, choice.options, row.place(document, kind), ""
         if settings.pixels is not None:
-            choice = settings.pixels
-            key = row.place(document, "pixels")
-            yield "pixels", choice.name, choice.options, key, "name"
-            if "method" in choice.options:
-                yield "explainers", str(choice.options["method"]), {}, (*key, "options"), "method"
+            made, key = settings.pixels, row.place(document, "pixels")
+            yield "pixels", made.name, made.options, key, "name"
+            if "method" in made.options:
+                yield "explainers", str(made.options["method"]), {}, (*key, "options"), "method"
         for item in settings.augment:
             yield "augments", item.name, item.options, row.place(document, "augment"), ""
 

@@ -22,7 +22,7 @@ from skinbench.suite.settings import Claim, RowFile, RowSettings
 from skinbench.suite.validation import validate
 
 # Keys of a grid whose list is one value, not an axis.
-_LIST_VALUED = ("seeds", "augment", "claims")
+_LIST_VALUED = ("seeds", "augment", "claims", "tta")
 _NAME = re.compile(r"[A-Za-z0-9_./=,@-]*")
 MAX_ROWS = 10_000
 
@@ -139,6 +139,9 @@ def _label(value: Any) -> str:
     """A value's part of a row's name: `resnet50`, `none`, `patience=3,min_delta=0`."""
     if isinstance(value, dict):
         named = value.get("label") or value.get("name")
+        if named and value.get("with") and not value.get("label"):
+            beside = value["with"] if isinstance(value["with"], list) else [value["with"]]
+            named = ",".join([str(named), *(_label(item) for item in beside)])
         return str(named) if named else ",".join(f"{k}={_label(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ",".join(_label(item) for item in value)
@@ -226,6 +229,7 @@ def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         same_entry = (
             isinstance(old, dict)
             and isinstance(value, dict)
+            and ("dihedral" in old) == ("dihedral" in value)  # `augment: {dihedral: 4}` is whole
             and value.get("name", old.get("name")) == old.get("name")
         )
         merged[key] = merge(old, value) if same_entry and old else copy.deepcopy(value)

@@ -8,6 +8,7 @@ lies inside the table's folder.
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -123,7 +124,7 @@ def _paths(
         parts = [v and inside.relative(v).replace("\\", "/") for v in source[columns["path"]]]
         cells["path"] = pd.Series(parts, dtype=object)
         check_paths(cells, "path", table_path)
-        return [folder + str(PurePosixPath(value)) for value in cells["path"]], []
+        return [folder + posixpath.normpath(value) for value in cells["path"]], []
     check_names(source, columns["image_id"], table_path)
     images = index_files(table_path.parent, depth=3)
     keys = [value.lower() for value in source[columns["image_id"]]]
@@ -149,9 +150,9 @@ class _Inside:
         self._places: dict[Path, Path] = {}
 
     def relative(self, value: str) -> str:
-        path = Path(value)
-        if not path.is_absolute() or not value.isprintable():
+        if not posixpath.isabs(value) or not value.isprintable():
             return value
+        path = Path(value)
         if path.parent not in self._places:
             self._places[path.parent] = path.parent.resolve()
         real = self._places[path.parent] / path.name

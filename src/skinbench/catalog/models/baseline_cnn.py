@@ -69,4 +69,20 @@ def target_layer(
     return encoder[6], None  # type: ignore[index]
 
 
-ENTRY = ModelEntry(version=1, build=build, preprocessing=preprocessing, target_layer=target_layer)
+def layers(encoder: torch.nn.Module, coarse: bool) -> list[list[str]]:  # noqa: ARG001
+    """The two convolution blocks and the two dense layers; there is nothing finer."""
+    names = [name for name, _ in encoder.named_parameters()]
+    starts = (0, 4, 9, 11)
+    return [
+        [name for name in names if start <= int(name.partition(".")[0]) < stop]
+        for start, stop in zip(starts, (*starts[1:], 13), strict=True)
+    ]
+
+
+ENTRY = ModelEntry(
+    version=1,
+    build=build,
+    preprocessing=preprocessing,
+    target_layer=target_layer,
+    layers=layers,
+)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 OPTIONS: Mapping[str, object] = {"drop_rate": 0.0, "drop_path_rate": 0.0}
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)?")
 _REGISTERED = re.compile(r"^@register_model\s*\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
+_UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 _TAGGED = re.compile(r"""["']([a-z]\w*)\.(\w+)["']\s*:""")
 
 
@@ -88,6 +89,8 @@ def _entry(name: str, *, has_weights: bool) -> ModelEntry:
         target_layer=target_layer,
         options=OPTIONS,
         has_weights=has_weights,
+        layers=layers,
+        whole=functools.partial(whole, name),
     )
 
 
@@ -129,22 +132,54 @@ def build(
     return model
 
 
-def _construct(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
+def whole(
+    name: str, options: Mapping[str, object], n_outputs: int, image_size: int
+) -> torch.nn.Module:
+    """A timm model with its classifier: normalised [B, 3, S, S] -> [B, n_outputs].
+
+    Raises:
+        UsageError: timm refuses an option or the size.
+    """
     import timm
 
+    arguments = {**OPTIONS, **options, "num_classes": n_outputs}
+    if timm.models.get_pretrained_cfg_value(name, "fixed_input_size"):
+        arguments["img_size"] = image_size
+    model = _construct(name, arguments)
+    _output_width(model, image_size, name)
+    return model
+
+
+def _construct(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
     try:
-        return cast("torch.nn.Module", timm.create_model(name, pretrained=False, **arguments))
+        return _create(name, arguments, pretrained=False)
     except (TypeError, AssertionError, RuntimeError, ValueError) as error:
         raise UsageError(f"model {name}: timm cannot build it: {_one_line(error)}") from error
 
 
-def _from_hub(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
+def _create(name: str, arguments: Mapping[str, Any], *, pretrained: bool) -> torch.nn.Module:
+    """Call timm's constructor; an option at 0 that a family does not have is left out.
+
+    0 is stated because some families have another default (Swin drops paths at 0.1), but
+    others know no such option at all (inception_v3, densenet121, legacy_seresnet101).
+    """
     import timm
 
+    try:
+        return cast("torch.nn.Module", timm.create_model(name, pretrained=pretrained, **arguments))
+    except TypeError as error:
+        unknown = _UNEXPECTED.search(str(error))
+        if unknown is None or unknown[1] not in OPTIONS or arguments.get(unknown[1]):
+            raise
+        left = {key: value for key, value in arguments.items() if key != unknown[1]}
+        return _create(name, left, pretrained=pretrained)
+
+
+def _from_hub(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
     offline = unreachable()
     try:
         with only_cached() if offline else contextlib.nullcontext():
-            return cast("torch.nn.Module", timm.create_model(name, pretrained=True, **arguments))
+            return _create(name, arguments, pretrained=True)
     except Exception as error:  # hub clients raise many kinds: HTTP, sockets, cache, files
         why = offline or f"{type(error).__name__}: {_one_line(error)}"
         raise WeightsUnavailableError(
@@ -226,6 +261,33 @@ def preprocessing(name: str, options: Mapping[str, object]) -> Preprocessing:  #
     if config is None:
         return Preprocessing()
     return Preprocessing(mean=tuple(config.mean), std=tuple(config.std))
+
+
+# --- layers ----------------------------------------------------------------------------------
+
+
+def layers(encoder: torch.nn.Module, coarse: bool) -> list[list[str]]:
+    """Parameter names by timm's own groups, from stem to last stage.
+
+    A group of norms alone (the last one of Swin, DenseNet and ConvNeXt) goes with the stage
+    before it: to train only that is no stage.
+
+    Raises:
+        UsageError: timm names no groups for this family.
+    """
+    from timm.models import group_parameters
+
+    matcher = getattr(encoder, "group_matcher", None)
+    if matcher is None:
+        raise UsageError(f"{type(encoder).__name__}: timm names no layers of it")
+    ranks = {name: parameter.ndim for name, parameter in encoder.named_parameters()}
+    found: list[list[str]] = []
+    for _, names in sorted(group_parameters(encoder, matcher(coarse=coarse)).items()):
+        if found and all(ranks[name] < 2 for name in names):
+            found[-1] += names
+        else:
+            found.append(list(names))
+    return found
 
 
 # --- Grad-CAM ------------------------------------------------------------------------------

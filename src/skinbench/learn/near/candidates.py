@@ -45,20 +45,23 @@ def nearest(
     order = np.argsort(siblings[1], kind="stable")
     codes = siblings[1][order]
     turned = right.T
+    few = min(count, right.shape[0])
+    # Filled in place: small results kept between big ones would leave the heap in pieces.
+    columns = np.empty((left.shape[0], few), np.int64)
+    kept = np.empty((left.shape[0], few), bool)
 
-    def block(start: int) -> Pairs:
+    def block(start: int) -> None:
         product = left[start : start + _BLOCK] @ turned
         cosine = product.toarray() if sparse.issparse(product) else product
         own = siblings[0][start : start + len(cosine)]
         first, last = np.searchsorted(codes, own, "left"), np.searchsorted(codes, own, "right")
         for row in np.flatnonzero(last > first):
             cosine[row, order[first[row] : last[row]]] = -np.inf
-        few = min(count, cosine.shape[1])
-        columns = np.argpartition(-cosine, few - 1, axis=1)[:, :few]
-        kept = np.isfinite(np.take_along_axis(cosine, columns, 1))
-        here = np.repeat(np.arange(start, start + len(cosine)), kept.sum(1))
-        return np.column_stack([here, columns[kept]]).astype(np.int64)
+        part = slice(start, start + len(cosine))
+        columns[part] = np.argpartition(cosine, -few, axis=1)[:, -few:]
+        kept[part] = np.isfinite(np.take_along_axis(cosine, columns[part], 1))
 
     with ThreadPoolExecutor(max(workers, 1)) as pool:
-        found = list(pool.map(block, range(0, left.shape[0], _BLOCK)))
-    return np.concatenate(found) if found else np.zeros((0, 2), np.int64)
+        list(pool.map(block, range(0, left.shape[0], _BLOCK) if few else ()))
+    rows, places = np.nonzero(kept)
+    return np.column_stack([rows, columns[rows, places]]).astype(np.int64)

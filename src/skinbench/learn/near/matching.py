@@ -19,8 +19,9 @@ RATIO = 0.85
 """Lowe's ratio: a match is nearer than this times the second nearest."""
 FEWEST = 4
 """Fewer matches than this are not looked at."""
-FIRST, _PROMISING = 150, 4
-"""Features compared first, and how many one transform must explain before all are compared."""
+FIRST, _PROMISING = 110, 4
+"""Features compared first, and how many one transform must explain before all are compared: of 106
+pairs across lesion ids in HAM10000 one is lost so, at half the time of 150 features."""
 _MIRROR = torch.from_numpy(MIRROR)
 _LOOSE, _TIGHT = 8.0, 3.0
 """Pixels on the canvas: an inlier of a keypoint's own frame, and of the fitted transform."""
@@ -80,6 +81,8 @@ def promising(left: Local, rights: Sequence[Local]) -> list[bool]:
 def match(left: Local, right: Local) -> Match:
     """The best match of two images, direct or mirrored, found from either side."""
     there = _match(left, right)
+    if there.inliers == 0:  # of pairs with REVIEW inliers from the other side, 1 in 100
+        return there
     back = _match(right, left)
     if back.inliers <= there.inliers:
         return there
@@ -111,9 +114,9 @@ def _clear(cosine: torch.Tensor) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.
         cosine: [2, K, R, L] between unit vectors; the nearest values are overwritten.
     """
     best, column = cosine.max(3)
-    back = cosine.argmax(1)
-    rows = torch.arange(cosine.shape[1])[None, :, None]
-    mutual = back.gather(2, column.permute(0, 2, 1)).permute(0, 2, 1) == rows
+    # An index across rows would take four times as long as all else; the value says the same.
+    nearest = cosine.amax(1).gather(2, column.permute(0, 2, 1)).permute(0, 2, 1)
+    mutual = best == nearest
     cosine.scatter_(3, column[..., None], -1)
     # |a - b|^2 = 2 - 2 cos for vectors of length 1.
     clear = (1 - best) < RATIO**2 * (1 - cosine.amax(3))

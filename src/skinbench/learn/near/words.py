@@ -24,7 +24,7 @@ STRONGEST = 150
 """Keypoints of an image that are made into words."""
 _WIDTH = 32
 """Principal components of a descriptor."""
-_SAMPLE, _ROUNDS, _BLOCK = 60_000, 4, 2048
+_SAMPLE, _ROUNDS, _BLOCK, _SHARE = 60_000, 4, 2048, 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +102,14 @@ def _mirror_blind(descriptors: npt.NDArray[np.uint8]) -> torch.Tensor:
 
 def _nearest(points: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
     half = (centres**2).sum(1) / 2
-    parts = [
-        (points[start : start + _BLOCK] @ centres.T - half).argmax(1)
-        for start in range(0, len(points), _BLOCK)
-    ]
-    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64)
+    found = torch.empty(len(points), dtype=torch.int64)
+    # One buffer: thousands of freed blocks of this size would leave the heap in pieces.
+    buffer = torch.empty(min(_BLOCK, len(points)), len(centres))
+    for start in range(0, len(points), _BLOCK):
+        part = points[start : start + _BLOCK]
+        product = torch.mm(part, centres.T, out=buffer[: len(part)]).sub_(half)
+        torch.argmax(product, 1, out=found[start : start + len(part)])
+    return found
 
 
 def _all_words(
@@ -115,10 +118,15 @@ def _all_words(
     rows: npt.NDArray[np.int64],
     workers: int,
 ) -> npt.NDArray[np.int64]:
-    blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+    found = np.empty(len(rows), np.int64)
+
+    def share(start: int) -> None:
+        part = rows[start : start + _SHARE]
+        found[start : start + len(part)] = vocabulary.words(descriptors[part])
+
     with ThreadPoolExecutor(max(workers, 1)) as pool:
-        parts = list(pool.map(lambda block: vocabulary.words(descriptors[block]), blocks))
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+        list(pool.map(share, range(0, len(rows), _SHARE)))
+    return found
 
 
 def _unit(counts: sparse.csr_matrix, rarity: npt.NDArray[np.float64]) -> sparse.csr_matrix:

@@ -1,0 +1,31 @@
+"""Derived rows that are fitted on val are refused before anything is run."""
+
+import pytest
+
+from skinbench.errors import SuiteError
+from tests.plan.made import plan
+from tests.suite.texts import fails, with_changes
+
+ROWS = {"a": {"model": "baseline_cnn"}, "b": {"model": "baseline_cnn", "technique": "focal"}}
+
+
+def text(kind, val=0.1, **settings):
+    splits = {"by_lesion": {"data": "drawn", "group": "lesion", "test": 0.2, "val": val}}
+    return with_changes(
+        rows=ROWS, splits=splits, derived={"d": {"kind": kind, "of": "*", **settings}}
+    )
+
+
+@pytest.mark.parametrize("kind", ["stacking", "weighted_mean", "mean_rank"])
+def test_val_is_needed_where_something_is_fitted(tmp_path, kind):
+    (item,) = plan(tmp_path, text(kind)).derived
+    assert item.members == ("a@0.0", "b@0.0")
+    with pytest.raises(SuiteError, match="fitted on val, and split 'by_lesion' has none"):
+        plan(tmp_path, text(kind, val=0.0))
+    assert plan(tmp_path, text("mean_probability", val=0.0)).derived
+
+
+def test_options_are_looked_at_before_a_run(tmp_path):
+    error = fails(tmp_path, text("stacking", options={"penalty": -1}))
+    assert "penalty is -1" in error.message
+    assert error.key == "derived.d.options"
