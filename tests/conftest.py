@@ -6,10 +6,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+# The same examples every time, and no time limit on one: a test fails for what the code does, not
+# for a lucky draw or a busy machine.
+hypothesis.settings.register_profile("skinbench", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("skinbench")
 
 
 @pytest.fixture(scope="session")

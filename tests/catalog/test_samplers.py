@@ -38,7 +38,7 @@ def test_undersampling_to_a_ratio_of_the_smallest_class(ratio, kept):
     ratio=st.floats(1, 10),
     seed=st.integers(0, 2**40),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_undersampling_keeps_the_smallest_class_whole(labels, ratio, seed):
     labels = np.array(labels)
     found = copies("undersampling", labels, seed, ratio=ratio)
@@ -75,7 +75,7 @@ def test_options_that_cannot_be(name, options, words):
 
 
 @given(labels=st.lists(st.sampled_from([0, 1, 3]), min_size=1, max_size=50), seed=st.integers(0, 9))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_an_epoch_has_as_many_images_as_train(labels, seed):
     found = drawn(labels, seed)
     assert len(found) == len(labels)

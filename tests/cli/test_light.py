@@ -69,6 +69,8 @@ def place(tmp_path_factory):
         }
     }
     write(root, with_changes(data=data, rows=rows, grids=grids), "drawn.yaml")
+    claims = {"claims": [{"row": "a", "metric": "accuracy", "value": 0.9, "source": "x"}]}
+    write(root, claims, "drawn_claims.yaml")
     csv_table.make(root / "table", images=24)
     options = {"table": "metadata.csv", **csv_table.OPTIONS}
     mine = {
@@ -122,6 +124,7 @@ def loaded(place, *words):
         pytest.param(["data", "check", "--help"], marks=pytest.mark.slow),
         pytest.param(["data", "download", "--help"], marks=pytest.mark.slow),
         pytest.param(["doctor"], marks=pytest.mark.slow),
+        ["claims", "drawn_claims.yaml"],
         ["cache", "list"],
         pytest.param(["cache", "verify"], marks=pytest.mark.slow),
         pytest.param(["init", "--out", "new.yaml", "--force"], marks=pytest.mark.slow),

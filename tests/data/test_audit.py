@@ -143,9 +143,7 @@ worlds = st.builds(
 KINDS = ("image_id", "lesion_id", "patient_id", "file", "pixels", "near_duplicate", "label")
 
 
-@settings(
-    deadline=None, max_examples=examples(25), phases=(Phase.explicit, Phase.reuse, Phase.generate)
-)
+@settings(max_examples=examples(25), phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(world=worlds)
 def test_counts_equal_those_of_two_loops(world: World) -> None:
     expected = {}
@@ -279,7 +277,7 @@ def test_drop_that_empties_train_is_an_error() -> None:
         enforce(report, {"s": table}, {"m": manifest})
 
 
-@settings(deadline=None, max_examples=examples(25))
+@settings(max_examples=examples(25))
 @given(seed=st.integers(0, 10_000))
 def test_nothing_is_shared_after_drop(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -53,7 +53,7 @@ def lesions(draw: st.DrawFn) -> Manifest:
 shares_of = st.tuples(st.sampled_from([0.1, 0.2, 0.25, 0.333]), st.sampled_from([0.0, 0.1, 0.15]))
 
 
-@settings(deadline=None, max_examples=examples(40))
+@settings(max_examples=examples(40))
 @hypothesis_given(labels=labels_of, shares=shares_of, seed=st.integers(0, 2**32))
 def test_by_image_every_share_is_within_one_image(
     labels: list[str], shares: tuple[float, float], seed: int
@@ -70,7 +70,7 @@ def test_by_image_every_share_is_within_one_image(
     assert abs(total - len(labels) * test) <= 0.5 + 1e-6
 
 
-@settings(deadline=None, max_examples=examples(40))
+@settings(max_examples=examples(40))
 @hypothesis_given(
     manifest=lesions(),
     shares=shares_of,
@@ -98,7 +98,7 @@ def test_by_lesion_no_group_crosses_and_shares_are_within_a_group(
                 assert abs(found.get((part, label), 0) - n * share) <= slack
 
 
-@settings(deadline=None, max_examples=examples(15))
+@settings(max_examples=examples(15))
 @hypothesis_given(manifest=lesions(), seed=st.integers(0, 99), shuffle=st.randoms())
 def test_the_order_of_rows_changes_nothing(
     manifest: Manifest, seed: int, shuffle: np.random.RandomState
@@ -115,7 +115,7 @@ def test_the_order_of_rows_changes_nothing(
         pd.testing.assert_frame_equal(first.table, again.table)
 
 
-@settings(deadline=None, max_examples=examples(20))
+@settings(max_examples=examples(20))
 @hypothesis_given(labels=labels_of, folds=st.integers(2, 6), seed=st.integers(0, 99))
 def test_folds_by_image_are_within_one_image(labels: list[str], folds: int, seed: int) -> None:
     manifest = manifest_of(labels)

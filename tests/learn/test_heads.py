@@ -9,12 +9,11 @@ import torch
 from torch.nn import functional
 
 from skinbench import registry
-from skinbench.catalog.techniques.class_weights import class_weights
 from skinbench.errors import UsageError
 from skinbench.learn.fit import train_fits
 from skinbench.learn.heads import Head, build_head
 from skinbench.learn.infer import PredictRequest, predict_fits
-from skinbench.learn.losses import build_loss
+from skinbench.learn.losses import build_loss, mixed_loss
 from skinbench.learn.network import build_network
 from skinbench.records import HeadSpec, ModelSpec, NamedSpec, WeightsSpec
 from tests.learn.world import NO_WEIGHTS, fit_id, make_world, no_epochs
@@ -120,19 +119,40 @@ def test_cross_entropy_is_binary_cross_entropy(pairs):
         assert ours.item() == pytest.approx(binary.item(), rel=1e-5)
 
 
-def test_class_weights_and_focal_are_their_binary_forms(pairs):
+COUNTS = np.array([90, 10])
+
+
+def loss_of(technique, pairs, **options):
     z, labels = pairs
-    counts = np.array([90, 10])
-    weight = torch.tensor(class_weights(counts), dtype=torch.float32)[labels]
-    bce = functional.binary_cross_entropy_with_logits(z[:, 0], labels.float(), reduction="none")
-    weighted = build_loss([NamedSpec(name="class_weights", options={})], counts)(paired(z), labels)
-    assert weighted.item() == pytest.approx(((weight * bce).sum() / weight.sum()).item(), rel=1e-5)
-    p = torch.sigmoid(z[:, 0])
+    return build_loss([NamedSpec(name=technique, options=options)], COUNTS)(paired(z), labels)
+
+
+def test_techniques_are_their_binary_forms(pairs):
+    """Written for p = sigmoid(z) and labels 0 and 1, as for a network with one output."""
+    z, labels = pairs[0][:, 0], pairs[1]
+    binary = functional.binary_cross_entropy_with_logits
+    bce = binary(z, labels.float(), reduction="none")
+    weight = torch.where(labels == 1, 1 / 10, 1 / 90)
+    expected = {"class_weights": (weight * bce).sum() / weight.sum()}
+    p = torch.sigmoid(z)
     right = torch.where(labels == 1, p, 1 - p)
-    alpha = torch.tensor([0.25, 0.75])
-    focal = registry.techniques.get("focal").loss(counts, {"gamma": 2.0, "alpha": [0.25, 0.75]})
-    by_hand = (alpha[labels] * (1 - right) ** 2 * bce).mean()
-    assert focal(paired(z), labels).item() == pytest.approx(by_hand.item(), rel=1e-4)
+    expected["focal"] = ((1 - right) ** 2 * bce).mean()
+    expected["label_smoothing"] = binary(z, labels.float() * 0.9 + 0.05)
+    expected["logit_adjustment"] = binary(z + np.log(10 / 90), labels.float())
+    for name, value in expected.items():
+        assert loss_of(name, pairs).item() == pytest.approx(value.item(), rel=1e-4), name
+    alpha = torch.where(labels == 1, 0.75, 0.25)
+    found = loss_of("focal", pairs, alpha=[0.25, 0.75]).item()
+    assert found == pytest.approx((alpha * (1 - right) ** 2 * bce).mean().item(), rel=1e-4)
+
+
+def test_a_mixed_label_is_a_soft_target(pairs):
+    z, labels = pairs
+    partner = torch.arange(len(labels) - 1, -1, -1)
+    mixed = mixed_loss(functional.cross_entropy, paired(z), labels, partner, 0.3)
+    soft = 0.3 * labels.float() + 0.7 * labels[partner].float()
+    expected = functional.binary_cross_entropy_with_logits(z[:, 0], soft)
+    assert mixed.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +180,7 @@ def two_classes(tmp_path_factory):
     return dataclasses.replace(world, manifest=manifest, split=split)
 
 
-@pytest.mark.parametrize("technique", ["none", "class_weights", "focal", "oversampling"])
+@pytest.mark.parametrize("technique", ["none", "class_weights", "focal", "oversampling", "mixup"])
 def test_a_sigmoid_fit_learns_and_predicts_both_classes(two_classes, technique):
     world = two_classes
     spec = world.spec(classes=TWO, output="sigmoid", technique=NamedSpec(name=technique), epochs=3)

@@ -25,13 +25,15 @@ pytestmark = pytest.mark.torch
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
 
-def spec_of(world, path, name="test_resnet", *, outputs="logits", classes=CLASSES, **changes):
+def spec_of(
+    world, path, name="test_resnet", *, outputs="logits", classes=CLASSES, seen=None, **changes
+):
     """The spec of a file, as the plan writes it."""
     spec = world.spec(classes=classes, epochs=0, **changes)
     model = ModelSpec(
         name=name,
         weights=WeightsSpec(kind="file", digest=file_digest(path), mean=MEAN, std=STD),
-        trained=TrainedSpec(outputs=outputs),
+        trained=TrainedSpec(outputs=outputs, seen=seen),
     )
     return dataclasses.replace(spec, datasets={}, split="", model=model)
 
@@ -284,6 +286,26 @@ def test_reading_tensors_keeps_names(tmp_path):
     assert sorted(read_tensors(path)) == ["a", "b"]
     with pytest.raises(UsageError, match="no checkpoint"):
         read_tensors(tmp_path / "absent.pt")
+
+
+def test_a_crop_is_the_centre_of_the_stored_image(fresh, mine, tmp_path):
+    """Of 32 px the inner 24, by hand, for tensors and for an ONNX file."""
+    model, path = mine(), tmp_path / "mine.pt"
+    torch.save(model.state_dict(), path)
+    whole, part = take(fresh, path, "mine")[0], take(fresh, path, "mine", seen=24)[0]
+    with torch.inference_mode():
+        expected = torch.softmax(model(images(fresh)[:, :, 4:28, 4:28]), dim=1).numpy()
+    assert probabilities(fresh, part) == pytest.approx(expected, abs=1e-5)
+    assert not np.allclose(probabilities(fresh, whole), expected, atol=1e-4)
+    onnx = write_onnx(
+        tmp_path / "x.onnx",
+        model.layer.weight.detach(),
+        model.layer.bias.detach(),
+        shape=("n", 3, 24, 24),
+    )
+    fit, record = take(fresh, onnx, "onnx", seen=24)
+    assert record.error == ""
+    assert probabilities(fresh, fit) == pytest.approx(expected, abs=1e-5)
 
 
 # --- ONNX --------------------------------------------------------------------------------------

@@ -44,6 +44,9 @@ def test_a_file_is_one_fit_whatever_the_split_fold_and_seed(tmp_path):
     assert [cell.name for cell in found.plan.cells] == ["a@0.0", "b@0.0", "b@1.0", "b@2.0"]
     (node,) = [node for node in found.plan.nodes if node.name.startswith("fit:")]
     assert (node.kind, node.needs, node.weight) == ("trained", (), 0.0)
+    assert [node.kind for node in found.plan.nodes].count("pixels") == 1
+    judged = next(node for node in found.plan.nodes if node.name == "predict:b@2.0")
+    assert [need.partition(":")[0] for need in judged.needs] == ["fit", "pixels"]
     (spec,) = found.plan.fits.values()
     assert (spec.train.image_size, spec.train.epochs, spec.classes) == (48, 0, tuple(HAM7))
     assert list(found.weights.values()) == [tmp_path / "x.pth"]
@@ -54,6 +57,7 @@ def test_what_the_row_says_of_the_file_is_in_its_id(tmp_path):
         row(),
         row(labels=HAM7[::-1]),
         row(size=64),
+        row(crop=0.75),
         row(mean=[0.4, 0.5, 0.5]),
         row(std=[0.3, 0.2, 0.2]),
         row(outputs="probabilities"),
@@ -147,6 +151,13 @@ def test_only_the_size_under_trained_counts(tmp_path):
     before = made(tmp_path, {"a": row()}).plan
     after = made(tmp_path, {"a": {**row(), "image_size": 96}}).plan
     assert set(before.fits) == set(after.fits)
+
+
+def test_a_crop_takes_the_centre_of_a_larger_square(tmp_path):
+    found = made(tmp_path, {"a": row(crop=0.75), "b": row(size=64)}).plan
+    cropped, whole = (found.fits[fit_of(found, name)] for name in ("a", "b"))
+    assert (cropped.train.image_size, cropped.model.trained.seen) == (64, 48)
+    assert (whole.train.image_size, whole.model.trained.seen) == (64, None)
 
 
 def test_the_catalog_says_what_can_be_a_file():

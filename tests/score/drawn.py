@@ -12,7 +12,7 @@ CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 SHARES = np.array([0.033, 0.051, 0.11, 0.012, 0.111, 0.668, 0.015])
 
 
-def row(name="grid/a", kind="fit", classes=CLASSES, claims=(), split="by_lesion"):
+def row(name="grid/a", kind="fit", classes=CLASSES, claims=(), split="by_lesion", **more):
     return Row(
         name=name,
         kind=kind,
@@ -23,6 +23,7 @@ def row(name="grid/a", kind="fit", classes=CLASSES, claims=(), split="by_lesion"
         label_space="ham7",
         classes=classes,
         claims=claims,
+        **more,
     )
 
 

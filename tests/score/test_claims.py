@@ -4,8 +4,7 @@ import pytest
 
 from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records import Score
-from skinbench.score.claims import Tolerances, check_claims, hanley_mcneil
-from skinbench.score.spread import greatest_deviation
+from skinbench.score.claims import Circumstances, Tolerances, check_claims, hanley_mcneil
 from tests.score.drawn import row
 
 
@@ -16,7 +15,8 @@ def score(metric="accuracy", value=0.81, low=0.80, high=0.82, class_=None, **opt
 
 def check(claim, *scores, **options):
     claims = claim if isinstance(claim, list) else [claim]
-    return check_claims([row("p1/a", claims=tuple(claims))], scores, **options)
+    made = row("p1/a", claims=tuple(claims))
+    return check_claims([made], scores, Circumstances(**options))
 
 
 def claim(metric="accuracy", value=0.81, **options):
@@ -61,7 +61,6 @@ def test_wilson_for_a_share_with_known_n():
         (claim("f1", **{"class": "mel"}, n=223), "no interval"),
         (claim("precision", **{"class": "mel"}, n=223), "no interval"),
         (claim("auroc", **{"class": "mel"}, n=2003), "n and n_positive"),
-        (claim(value=81, n=2003), "between 0 and 1"),
     ],
 )
 def test_without_an_interval_it_cannot_tell(given, words):
@@ -148,8 +147,10 @@ def test_contradictory():
         (0.81, 0.81, False),
         (0.81, 0.812, False),
         (0.81, 0.816, True),
-        (0.80, 0.81, True),
+        ("0.80", "0.81", True),
+        (0.8, 0.81, False),
         ("0.80", "0.8", False),
+        ("0.80", "0.80", False),
         (0.81, 0.82, True),
         ("0.812", "0.813", True),
     ],
@@ -164,43 +165,6 @@ def test_other_metrics_and_classes_do_not_contradict():
     assert check(two)[0].verdict == "not run"
 
 
-def test_impossible_deviations():
-    # the two published ones exceed the exact maximum over all numbers of scores
-    assert greatest_deviation(0.955, 0.965, None) == pytest.approx(0.211, abs=5e-4)
-    assert greatest_deviation(0.935, 0.945, None) == pytest.approx(0.252, abs=5e-4)
-    (found,) = check(claim(value=0.96, sd=0.25, sd_means="over classes"), score())
-    assert found.verdict == "impossible"
-    assert "over classes" in found.reason
-    assert check(claim(value=0.94, sd=0.34), score())[0].verdict == "impossible"
-    assert check(claim(value=0.94, sd=0.25), score())[0].verdict != "impossible"
-    # five scores with mean 0.5 spread most as 1, 1, 0.5, 0, 0; two as 1, 0
-    assert greatest_deviation(0.5, 0.5, 5) == pytest.approx(0.5)
-    assert check(claim(value=0.5, sd=0.50, folds=5), score())[0].verdict != "impossible"
-    assert check(claim(value=0.5, sd=0.70), score())[0].verdict != "impossible"
-    (found,) = check(claim(value=0.5, sd=0.55, folds=5), score())
-    assert found.verdict == "impossible"
-    assert "not stated" in found.reason
-    assert "5 scores" in found.reason
-
-
-@pytest.mark.parametrize("count", [2, 3, 5])
-def test_the_greatest_deviation_is_never_exceeded(count):
-    import itertools
-
-    import numpy as np
-
-    grid = np.linspace(0, 1, 11)
-    best = {}
-    for values in itertools.combinations_with_replacement(grid, count):
-        mean = round(float(np.mean(values)), 9)
-        best[mean] = max(best.get(mean, 0), float(np.std(values, ddof=1)))
-    for mean, deviation in best.items():
-        assert deviation <= greatest_deviation(mean, mean, count) + 1e-6
-        assert greatest_deviation(mean, mean, count) <= greatest_deviation(mean, mean, None) + 1e-9
-    assert best[0.6 if count != 2 and count != 3 else 0.5] > 0
-    assert greatest_deviation(0.5, 0.5, 1) == 0
-
-
 def test_wrong_claims_are_one_clear_line():
     with pytest.raises(UnknownNameError, match="accuracy"):
         check(claim("acuracy"))
@@ -208,3 +172,22 @@ def test_wrong_claims_are_one_clear_line():
         check({"metric": "accuracy"})
     with pytest.raises(UsageError, match="expected a number"):
         check(claim(value="high"))
+
+
+def test_what_the_measurement_says_stands_beside_what_arithmetic_says():
+    two = [claim(n=2003), claim(value=0.85, source="Figure 4", n=2003)]
+    first, second = check(two, score())
+    assert (first.verdict, first.beside) == ("contradictory", "reproduced")
+    assert (second.verdict, second.beside) == ("contradictory", "lower")
+    (found,) = check(claim(value="0.96", sd="0.25", n=2003), score())
+    assert (found.verdict, found.beside, found.printed) == ("impossible", "lower", "0.96 ± 0.25")
+    assert found.difference == pytest.approx(-0.15)
+    assert (found.measured_low, found.measured_high) == (0.80, 0.82)
+
+
+def test_differences_of_protocol_and_leaks_stand_beside_the_verdict():
+    made = row("p1/a", claims=(claim(n=2003),), paper="p1", differences=("split by lesion",))
+    (found,) = check_claims([made], [score()], Circumstances(stamps={"by_lesion": "leaky"}))
+    assert (found.paper, found.differences) == ("p1", ("split by lesion", "leaky"))
+    (found,) = check_claims([made], [score()], Circumstances(stamps={"other": "leaky"}))
+    assert found.differences == ("split by lesion",)

@@ -67,6 +67,16 @@ def macro_auroc(labels, probabilities, weights, _):
     return np.mean(values)
 
 
+def macro_specificity(labels, probabilities, weights, _):
+    decisions = probabilities.argmax(axis=1)
+    values = [
+        sk.recall_score(labels != index, decisions != index, sample_weight=weights)
+        for index in range(N_CLASSES)
+        if (labels == index).any()
+    ]
+    return np.mean(values)
+
+
 def brier(labels, probabilities, weights, _):
     truth = np.eye(N_CLASSES)[labels]
     return np.average(((probabilities - truth) ** 2).sum(axis=1), weights=weights)
@@ -87,6 +97,9 @@ ORACLES = {
     "balanced_accuracy": decided(sk.balanced_accuracy_score),
     "macro_f1": decided(sk.f1_score, average="macro"),
     "weighted_f1": decided(sk.f1_score, average="weighted"),
+    "macro_precision": decided(sk.precision_score, average="macro", zero_division=0),
+    "weighted_precision": decided(sk.precision_score, average="weighted", zero_division=0),
+    "macro_specificity": macro_specificity,
     "precision": binary(sk.precision_score, zero_division=np.nan),
     "recall": binary(sk.recall_score, zero_division=np.nan),
     "specificity": binary(sk.recall_score, pos_label=False, zero_division=np.nan),
@@ -123,7 +136,13 @@ def test_equal_to_scikit_learn(name, weighted, ties):
             assert found == pytest.approx(expected, abs=tolerance)
 
 
-@pytest.mark.parametrize("name", ["balanced_accuracy", "macro_f1", "weighted_f1", "macro_auroc"])
+ABSENT = (
+    "balanced_accuracy", "macro_f1", "weighted_f1", "macro_auroc", "macro_precision",
+    "weighted_precision", "macro_specificity",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ABSENT)
 def test_an_absent_class_drops_out_as_in_scikit_learn(name):
     labels, probabilities, weights, _ = drawn(absent=1)
     with warnings.catch_warnings():

@@ -274,7 +274,10 @@ def test_reduced_names_what_a_profile_or_override_made_smaller(tmp_path):
         "a": "image_size 16 instead of 32",
         "b": "image_size 16 instead of 32",
     }
-    assert "other weights" in load(tmp_path, text, sets=["rows.b.model.frozen=true"]).reduced["b"]
+    frozen = load(tmp_path, text, sets=["rows.b.model.frozen=true"])
+    assert frozen.reduced["b"] == "backbone frozen"
+    other = load(tmp_path, text, sets=["rows.b.model.name=resnet50"])
+    assert other.reduced["b"] == "model resnet50 instead of baseline_cnn"
     assert load(tmp_path, text, sets=["gate=[]"]).reduced == {}
 
 

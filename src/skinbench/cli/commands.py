@@ -16,9 +16,11 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Judge": {
         "report": "Leaderboard over one or several runs.",
         "gate": "Compare a run with a baseline, for CI.",
+        "claims": "Hold a paper's numbers against each other, by arithmetic alone.",
     },
     "Look around": {
         "list": "Names that a suite can use.",
+        "verify": "Try a model on one batch before hours are spent on it.",
         "data": "Check datasets on this machine, or download them.",
         "doctor": "What this machine has, and what to do about what it lacks.",
         "schema": "JSON Schema of the suite file, for editors.",

@@ -163,9 +163,9 @@ class Schedule:
 
     def train(self, *, max_concurrent: int | None, fail_fast: bool) -> dict[str, FitRecord]:
         """Train what is pending, in waves; a record for every fit of the plan."""
-        self._take_over()
+        taken = self._take_over()
         needs = {node.name: node.needs for node in self.plan.nodes}
-        if all(self._done(f"fit:{name}") for name in self.plan.fits):
+        if not taken and all(self._done(f"fit:{name}") for name in self.plan.fits):
             exist = (
                 "the fit exists"
                 if len(self.records) == 1
@@ -201,11 +201,17 @@ class Schedule:
                 self._fail(name, f"pixels of {self.titles[name]}: {error}")
         return {name: spec for name, spec in ready.items() if name not in self.records}
 
-    def _take_over(self) -> None:
-        """Models trained elsewhere, from their files: seconds each, in this process."""
+    def _take_over(self) -> bool:
+        """Models trained elsewhere, from their files: seconds each, in this process.
+
+        Returns:
+            Whether there were any.
+        """
         there = {n: spec for n, spec in self.pending.items() if spec.model.trained is not None}
         if not there:
-            return
+            return False
+        for name in there:
+            self.listener(Event(kind="queued", name=self.titles[name], fit=name))
         from skinbench.learn.fit import train_fits
 
         for record in train_fits(
@@ -222,6 +228,7 @@ class Schedule:
                     seconds=record.seconds,
                 )
             )
+        return True
 
     def _wave(
         self, ready: Mapping[str, FitSpec], *, max_concurrent: int | None, fail_fast: bool

@@ -108,7 +108,7 @@ def _row_values(
                 continue
             own = salted_images(images, salt)
             yield {
-                "row": to_plain(replace(row, settings={}, claims=())),
+                "row": to_plain(replace(row, settings={}, claims=(), paper="", differences=())),
                 "dataset": dataset,
                 "seed": seed,
                 "set": _set_index(own, sets),

@@ -16,7 +16,7 @@ from skinbench.learn.batches import build_geometry
 from skinbench.learn.heads import build_head
 from skinbench.learn.layers import still_modules, trained_parameters
 from skinbench.learn.runtime import ENCODER, HEAD, derive_seed
-from skinbench.learn.trained import Outputs, build_whole
+from skinbench.learn.trained import Outputs, build_crop, build_whole
 from skinbench.records import FitSpec, ModelSpec, Preprocessing, TrainedSpec, WeightsSpec
 from skinbench.store import canonical_json
 
@@ -178,7 +178,13 @@ def _trained_elsewhere(spec: FitSpec, trained: TrainedSpec) -> Network:
     head = Outputs(
         probabilities=trained.outputs == "probabilities", sigmoid=spec.output == "sigmoid"
     )
-    network = Network(build_whole(spec), head, preprocessing_of(spec.model), frozen=False)
+    network = Network(
+        build_whole(spec),
+        head,
+        preprocessing_of(spec.model),
+        frozen=False,
+        geometry=build_crop(spec),
+    )
     return network.to(memory_format=torch.channels_last)
 
 

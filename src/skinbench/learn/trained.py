@@ -75,7 +75,7 @@ def build_whole(spec: FitSpec) -> nn.Module:
     Raises:
         UsageError: it has no network, or cannot be built so.
     """
-    model, size = spec.model, spec.train.image_size
+    model, size = spec.model, seen_size(spec)
     entry = registry.models.get(model.name)
     options, count = {**entry.options, **model.options}, n_outputs(spec)
     if entry.whole is not None:
@@ -83,6 +83,22 @@ def build_whole(spec: FitSpec) -> nn.Module:
     if entry.build is None:
         raise UsageError(f"model {model.name}: is a baseline without a network")
     return Encoded(entry.build(options, None, False, size), count)
+
+
+def seen_size(spec: FitSpec) -> int:
+    """Side in pixels of what a model trained elsewhere sees of an image."""
+    trained = spec.model.trained
+    return spec.train.image_size if trained is None or trained.seen is None else trained.seen
+
+
+def build_crop(spec: FitSpec) -> nn.Module | None:
+    """The centre that a model trained elsewhere sees; None where it sees the whole image."""
+    seen, stored = seen_size(spec), spec.train.image_size
+    if seen == stored:
+        return None
+    build = registry.augments.get("center_crop").build
+    assert build is not None
+    return build({"share": seen / stored, "resize": False})
 
 
 def n_outputs(spec: FitSpec) -> int:
@@ -197,7 +213,7 @@ def fill(whole: nn.Module, tensors: Tensors, path: Path, spec: FitSpec) -> None:
             raise UsageError(
                 f"{path}: does not fit model {spec.model.name}: {key} is {_shape(theirs)} in the "
                 f"file and {_shape(ours)} for {counted(n_outputs(spec), 'output')} at "
-                f"{spec.train.image_size} px; check `labels`, `output` and `size`"
+                f"{seen_size(spec)} px; check `labels`, `output` and `size`"
             )
     whole.load_state_dict(dict(tensors), strict=False)
 
@@ -226,7 +242,9 @@ def _tried(network: nn.Module, spec: FitSpec, path: Path) -> npt.NDArray[np.floa
             outputs = whole(cast(Any, network).normalise(batch))
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise UsageError(f"{path}: fails on images of {size} px: {lines[0][:160]}") from error
+        raise UsageError(
+            f"{path}: fails on images of {seen_size(spec)} px: {lines[0][:160]}"
+        ) from error
     if not torch.is_tensor(outputs):
         raise UsageError(f"{path}: gives a {type(outputs).__name__}, expected one tensor")
     found: npt.NDArray[np.float32] = outputs.float().numpy()

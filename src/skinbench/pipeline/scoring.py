@@ -17,18 +17,21 @@ from skinbench.records import (
     CellOutcome,
     Contrast,
     FitRecord,
+    Paper,
     Plan,
     Scorecard,
+    SplitTable,
     Verdict,
 )
 from skinbench.score.balance import balanced_places
-from skinbench.score.claims import check_claims
+from skinbench.score.claims import Circumstances, Tolerances, check_claims
 from skinbench.score.compare import compare_rows
 from skinbench.score.derive import derive_predictions
 from skinbench.score.predictions import Predictions, read_predictions, write_predictions
 from skinbench.score.scorecard import score_rows
 from skinbench.score.segmentation import read_overlaps, score_segmentations
 from skinbench.score.slices import slice_values
+from skinbench.score.smoke import smoke_rows
 from skinbench.store import (
     RunFolder,
     from_plain,
@@ -56,6 +59,7 @@ def score(prepared: Prepared, records: Mapping[str, FitRecord], folder: RunFolde
         folder,
         datasets={name: item.digest for name, item in prepared.manifests.items()},
         splits={name: item.digest for name, item in prepared.splits.items()},
+        images={name: _images(item) for name, item in prepared.splits.items()},
         audit=prepared.audit,
         suite=prepared.suite.file,
         reduced=prepared.suite.reduced,
@@ -69,7 +73,7 @@ def score_folder(folder: RunFolder) -> Scorecard:
         StoreError: the folder lacks a file that scoring reads.
     """
     manifests = sorted(folder.manifests.glob("*.parquet"))
-    splits = sorted(folder.splits.glob("*.parquet"))
+    splits = {path.stem: import_split(path) for path in sorted(folder.splits.glob("*.parquet"))}
     records = {
         path.stem: from_plain(FitRecord, read_json(path)["record"])
         for path in sorted(folder.fits.glob("*.json"))
@@ -79,7 +83,8 @@ def score_folder(folder: RunFolder) -> Scorecard:
         records,
         folder,
         datasets={path.stem: import_manifest(path).digest for path in manifests},
-        splits={path.stem: import_split(path).digest for path in splits},
+        splits={name: item.digest for name, item in splits.items()},
+        images={name: _images(item) for name, item in splits.items()},
         audit=read_record(folder.audit, AuditReport),
         suite=stated_suite(folder.suite),
         reduced=read_json(folder.run).get("reduced", {}),
@@ -93,6 +98,7 @@ def _score(
     *,
     datasets: Mapping[str, str],
     splits: Mapping[str, str],
+    images: Mapping[str, int],
     audit: AuditReport,
     suite: SuiteFile,
     reduced: Mapping[str, str],
@@ -130,7 +136,23 @@ def _score(
             level=bootstrap.level,
             seed=bootstrap.seed,
         ),
-        claims=check_claims(plan.rows, scores, reduced=reduced),
+        claims=check_claims(
+            plan.rows,
+            scores,
+            Circumstances(
+                reduced=reduced,
+                stamps=stamps(audit),
+                level=bootstrap.level,
+                tolerances=Tolerances(
+                    overall=suite.claims.tolerance, per_class=suite.claims.class_tolerance
+                ),
+            ),
+        ),
+        papers={
+            name: Paper(title=paper.title, citation=paper.citation, notes=tuple(paper.notes))
+            for name, paper in suite.papers.items()
+        },
+        smoke=smoke_rows(plan, records, reduced, images),
         segmentation=score_segmentations(
             plan.segmentations,
             {
@@ -148,6 +170,11 @@ def _score(
     )
     write_scorecard(card, folder)
     return card
+
+
+def _images(split: SplitTable) -> int:
+    """Images of a split: train, val and test of its first fold."""
+    return int((split.table["fold"] == 0).sum())
 
 
 def _contrasts(suite: SuiteFile, plan: Plan) -> list[Contrast]:

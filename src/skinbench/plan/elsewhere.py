@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from skinbench.data.pixels import pixel_digest
 from skinbench.data.taxonomy import label_space
-from skinbench.records import LabelSpace, Manifest, ModelEntry
+from skinbench.records import (
+    Cell,
+    Evaluation,
+    FitSpec,
+    LabelSpace,
+    Manifest,
+    ModelEntry,
+    Node,
+)
 from skinbench.suite import Suite
 from skinbench.suite.settings import Trained
 
@@ -48,6 +57,11 @@ def learnt_space(
     return manifests[str(file.train or file.data)].label_space
 
 
+def stored_size(trained: Trained) -> int:
+    """Side in pixels of the square that images become, before any crop."""
+    return trained.size if trained.crop is None else round(trained.size / trained.crop)
+
+
 def suffixes(entry: ModelEntry) -> tuple[str, ...]:
     """How the names of the files end that a model can be taken from."""
     return (".onnx",) if entry.kind == "file" else TENSOR_FILES
@@ -60,6 +74,39 @@ def packages_of(entry: ModelEntry) -> tuple[str, ...]:
     return {"network": ("torch", "timm"), "plain": ("scikit-learn",), "file": ("onnxruntime",)}[
         entry.kind
     ]
+
+
+def with_judged_pixels(
+    nodes: Sequence[Node],
+    fits: Mapping[str, FitSpec],
+    cells: Sequence[Cell],
+    evaluations: Sequence[Evaluation],
+    manifests: Mapping[str, Manifest],
+) -> tuple[Node, ...]:
+    """The nodes of a plan with the pixels that models trained elsewhere are judged on.
+
+    Their fits read no dataset, so that only their evaluations tell which.
+    """
+    by_name = {cell.name: cell for cell in cells}
+    wanted: dict[str, list[str]] = {}
+    for item in evaluations:
+        fit = by_name[item.cell].fit
+        if fit is not None and fits[fit].model.trained is not None:
+            size = fits[fit].train.image_size
+            name = f"pixels:{pixel_digest(manifests[item.dataset].digest, size)}"
+            wanted.setdefault(f"predict:{item.cell}", []).append(name)
+    known = {node.name for node in nodes}
+    added = dict.fromkeys(name for names in wanted.values() for name in names)
+    pixels = [Node(name=name, kind="pixels") for name in added if name not in known]
+    return (
+        *pixels,
+        *(
+            dataclasses.replace(
+                node, needs=(*node.needs, *dict.fromkeys(wanted.get(node.name, ())))
+            )
+            for node in nodes
+        ),
+    )
 
 
 def elsewhere_note(trained: Trained, digest: str) -> str:

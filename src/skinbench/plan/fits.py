@@ -10,7 +10,7 @@ from typing import Any
 
 from skinbench import registry
 from skinbench.data.lesion_masks import Digests, MaskDigests
-from skinbench.plan.elsewhere import own_space, packages_of, suffixes
+from skinbench.plan.elsewhere import own_space, packages_of, stored_size, suffixes
 from skinbench.plan.made import entry_version, made_pixels
 from skinbench.records import (
     STAGE_VERSIONS,
@@ -129,13 +129,16 @@ class FitMaker:
         kept = {"resources": row.settings.resources, "precision": row.settings.precision}
         train = dataclasses.replace(
             _train(type(row.settings).model_validate(kept), (), 0),
-            image_size=trained.size,
+            image_size=stored_size(trained),
             epochs=0,
             batch_size=1,
             optimizer=NamedSpec(name="none"),
             early_stopping=None,
         )
         entry = registry.models.get(model.name)
+        entries = [("models", model.name)]
+        if trained.crop is not None and entry.kind == "network":
+            entries.append(("augments", "center_crop"))
         weights = WeightsSpec(
             kind="file", digest=self._trained_digest(row), mean=trained.mean, std=trained.std
         )
@@ -148,12 +151,14 @@ class FitMaker:
                 name=model.name,
                 options={**entry.options, **model.options},
                 weights=weights,
-                trained=TrainedSpec(outputs=trained.outputs),
+                trained=TrainedSpec(
+                    outputs=trained.outputs, seen=None if trained.crop is None else trained.size
+                ),
             ),
             input=NamedSpec(name="image"),
             technique=NamedSpec(name="none"),
             train=train,
-            versions=_versions([("models", model.name)], packages=packages_of(entry)),
+            versions=_versions(entries, packages=packages_of(entry)),
             output=row.settings.output,
         )
 

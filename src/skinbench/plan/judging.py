@@ -142,6 +142,7 @@ class Judging:
             label_space=name,
             classes=maps[0].target.classes,
             claims=(),
+            differences=(),
             notes=(*maps[0].notes, *_other_notes(row, self.own(row.split, row))),
         )
 

@@ -14,7 +14,7 @@ from skinbench import registry
 from skinbench.data.fields import check_fields_of
 from skinbench.data.lesion_masks import Digests
 from skinbench.errors import UsageError, counted
-from skinbench.plan.elsewhere import elsewhere_note
+from skinbench.plan.elsewhere import elsewhere_note, with_judged_pixels
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
@@ -41,6 +41,9 @@ from skinbench.suite import (
     SuiteRow,
     classifiers,
     derived_members,
+    differences,
+    each_claim,
+    paper_of,
     segments,
 )
 from skinbench.suite.rows import plain
@@ -94,14 +97,16 @@ def make_plan(
     derived = planner.derived_cells(rows, cells)
     segmentations = planner.segmentations()
     segmentation_cells = planner.cells(segmentations)
+    evaluations = tuple(planner.evaluations(rows, cells))
+    nodes = make_nodes(maker.fits, [*cells, *segmentation_cells], derived, splits)
     plan = Plan(
         suite=suite.name,
         rows=tuple(rows),
         cells=tuple(cells),
         derived=tuple(derived),
         fits=maker.fits,
-        evaluations=tuple(planner.evaluations(rows, cells)),
-        nodes=tuple(make_nodes(maker.fits, [*cells, *segmentation_cells], derived, splits)),
+        evaluations=evaluations,
+        nodes=with_judged_pixels(nodes, maker.fits, cells, evaluations, manifests),
         segmentations=tuple(segmentations),
         segmentation_cells=tuple(segmentation_cells),
         exclusions=tuple(Exclusion(row=item.name, reason=item.reason) for item in suite.excluded),
@@ -266,7 +271,17 @@ class _Planner:
             ),
             settings=plain(settings),
             claims=tuple(plain(claim) for claim in row.claims),
+            paper=row.paper,
+            differences=self._differences(row),
         )
+
+    def _differences(self, row: SuiteRow) -> tuple[str, ...]:
+        """What stands between the row and its source: derived where it can be, else stated."""
+        derived: tuple[str, ...] = ()
+        if row.protocol is not None:
+            split = self.suite.file.splits[str(row.settings.split)]
+            derived = differences(row.settings, split, row.protocol)
+        return (*derived, *row.stated)
 
     def _check_settings(self, row: SuiteRow, entry: ModelEntry) -> None:
         settings = row.settings
@@ -320,6 +335,7 @@ class _Planner:
         if registry.derived.get(item.kind).learn is not None and not has_val:
             message = f"'{item.kind}' is fitted on val, and split '{first.split}' has none"
             raise self.suite.document.error(message, ("derived", name, "kind"))
+        inherited = [text for member in members for text in rows[member].differences]
         return Row(
             name=name,
             kind="derived",
@@ -331,7 +347,9 @@ class _Planner:
             classes=first.classes,
             notes=first.notes,
             settings={"of": members, "kind": item.kind, "options": item.options},
-            claims=tuple(plain(claim) for claim in item.claims),
+            claims=tuple(plain(claim) for _, claim in each_claim(item.claims)),
+            paper=paper_of(self.suite.file, name),
+            differences=tuple(dict.fromkeys([*inherited, *item.differences])),
         )
 
     def _seeds(self, row: Row) -> list[int]:

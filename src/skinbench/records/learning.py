@@ -52,6 +52,9 @@ class TrainedSpec:
     """A model trained elsewhere: `weights` names its file, `FitSpec.classes` its outputs."""
 
     outputs: Literal["logits", "probabilities"]
+    seen: int | None = later(None)
+    """Pixels of a side of the centre that the model sees of images of `train.image_size`; None:
+    the whole images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +211,44 @@ class FitRecord:
     error: str = ""
     """One line for a failed fit; for a blocked one, the need that failed."""
     traceback: str = ""
+
+
+StepStatus = Literal["ok", "failed", "skipped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOutcome:
+    """One step of a model's verification."""
+
+    name: str
+    """build, forward, backward, save, load, explain."""
+    status: StepStatus
+    seconds: float
+    detail: str = ""
+    """What was found, in a line."""
+    advice: str = ""
+    """For a failed step: what to do next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What came of pushing one batch through a model."""
+
+    model: str
+    options: Mapping[str, object]
+    image_size: int
+    ok: bool
+    """No step failed."""
+    steps: tuple[StepOutcome, ...]
+    parameters: int
+    """With the head."""
+    trainable_parameters: int
+    stages: Mapping[str, int]
+    """Parameters by stage of the encoder, as `train_last` counts them; empty where it has none."""
+    peak_bytes: int
+    """Most memory of the process so far, libraries included."""
+    bytes_before: int
+    """Memory of the process before the model was built."""
 
 
 STAGE_VERSIONS: Mapping[str, int] = {

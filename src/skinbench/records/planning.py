@@ -27,6 +27,10 @@ class Row:
     settings: Mapping[str, object] = field(default_factory=dict)
     """Everything else of the row as resolved, for the report and `compare`."""
     claims: tuple[Mapping[str, object], ...] = ()
+    paper: str = ""
+    """Key under `papers:` of the source whose row this is; "" for most."""
+    differences: tuple[str, ...] = ()
+    """What the row does otherwise than its source did, a sentence each."""
     of: str = ""
     """The row whose fits this one judges in another label space; "" for every other row."""
     notes: tuple[str, ...] = ()

@@ -134,30 +134,71 @@ class Comparison:
     reason: str = ""
 
 
+ClaimVerdict = Literal[
+    "reproduced",
+    "higher",
+    "lower",
+    "cannot tell",
+    "not comparable",
+    "impossible",
+    "contradictory",
+    "not run",
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClaimResult:
     """A published number beside the measured one."""
 
     row: str
+    paper: str = ""
+    """Key under `papers:` of the suite; empty where the row belongs to none."""
     metric: str
     class_: str | None
     claimed: float
+    printed: str = ""
+    """As in print: `0.80`, or `0.96 ± 0.25`."""
     source: str
     measured: float | None
+    measured_low: float | None = None
+    measured_high: float | None = None
+    """The measured score's own interval."""
+    difference: float | None = None
+    """measured - claimed."""
     low: float | None = None
     high: float | None = None
-    """95 % interval of measured - claimed, where the claim's n allows one."""
-    verdict: Literal[
-        "reproduced",
-        "higher",
-        "lower",
-        "cannot tell",
-        "not comparable",
-        "impossible",
-        "contradictory",
-        "not run",
-    ]
+    """Interval of the difference from both sides, where the claim's n allows one."""
+    verdict: ClaimVerdict
     reason: str = ""
+    beside: ClaimVerdict | None = None
+    """What the measurement alone says; differs from `verdict` where arithmetic speaks first."""
+    differences: tuple[str, ...] = ()
+    """What stands between the source's protocol and the row's, a sentence each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paper:
+    """A source of claims."""
+
+    title: str
+    citation: str = ""
+    notes: tuple[str, ...] = ()
+    """What a reader of its claims must know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimCheck:
+    """What arithmetic alone says about a published number."""
+
+    row: str
+    metric: str
+    class_: str | None
+    printed: str
+    """As in print: `0.80`, or `0.96 ± 0.25`."""
+    source: str
+    verdict: Literal["impossible", "contradictory", "consistent"]
+    reason: str
+    """One line; for `consistent`, what was checked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +224,10 @@ class Scorecard:
     segmentation: tuple[Score, ...] = ()
     """Dice, IoU and failure rate of rows that find lesions."""
     segmentation_cells: tuple[CellOutcome, ...] = ()
+    papers: Mapping[str, Paper] = field(default_factory=dict)
+    """Sources of the claims, by key under `papers:`."""
+    smoke: Mapping[str, str] = field(default_factory=dict)
+    """Row that was run on too little to stand in a table, to why."""
     stamps: Mapping[str, str] = field(default_factory=dict)
     """Split name to the leak stamp printed in every table that it touches."""
 

@@ -101,6 +101,15 @@ class TestSet:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SmokeRow:
+    """A row outside the tables."""
+
+    run: str
+    row: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Leaderboard:
     """All rows of one or several runs, by test set."""
 
@@ -110,6 +119,8 @@ class Leaderboard:
     """Metric that a reader asked to sort by; None: the suites' order."""
     tables: tuple[TestSet, ...]
     notes: tuple[str, ...] = ()
+    smoke: tuple[SmokeRow, ...] = ()
+    """Rows that were run on too little to stand in a table."""
 
 
 def sort_columns(sort: str | None) -> tuple[BoardColumn, ...]:

@@ -122,12 +122,30 @@ def cells_table(
     )
 
 
-def exclusions_table(exclusions: Sequence[Exclusion], reduced: Mapping[str, str]) -> Table:
+def reduced_lines(reduced: Mapping[str, str], rows: int) -> tuple[str, ...]:
+    """What was reduced and in how many rows, for the top of the page."""
+    reasons: dict[str, list[str]] = {}
+    for row, reason in reduced.items():
+        reasons.setdefault(reason, []).append(row)
+    found = []
+    for reason, names in reasons.items():
+        which = names[0] if len(names) == 1 else f"{len(names)} of {numbers.counted(rows, 'row')}"
+        found.append(numbers.one_line(f"{which}: {reason}"))
+    return tuple(found)
+
+
+def exclusions_table(
+    exclusions: Sequence[Exclusion], reduced: Mapping[str, str], smoke: Mapping[str, str]
+) -> Table:
     """Rows that were left out of the plan, and rows that were run on less."""
     rows = [(words(item.row), Entry(text="excluded"), words(item.reason)) for item in exclusions]
     rows += [
         (words(row), Entry(text="reduced", tone="warn"), words(reason))
         for row, reason in reduced.items()
+    ]
+    rows += [
+        (words(row), Entry(text="smoke", tone="warn"), words(f"outside the tables: {reason}"))
+        for row, reason in smoke.items()
     ]
     return Table(
         name="exclusions",

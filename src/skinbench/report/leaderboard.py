@@ -14,7 +14,8 @@ from skinbench import registry, store
 from skinbench.errors import StoreError, UnknownNameError, UsageError, counted
 from skinbench.records import LabelSpace, Plan, Row, Score, Scorecard
 from skinbench.report import board, numbers, pages, terminal
-from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, Status, TestSet
+from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, SmokeRow, Status, TestSet
+from skinbench.report.claims import short_lines
 from skinbench.report.content import read_label_spaces, read_run_facts
 from skinbench.report.tables import Scores
 from skinbench.score.balance import balanced_name
@@ -45,13 +46,37 @@ def leaderboard(folders: Sequence[RunFolder], *, sort: str | None = None) -> Lea
             known = tables.get(key)
             tables[key] = table if known is None else board.joined(known, table)
     found = list(tables.values())
+    cards = {name: _scorecard(item) for name, item in zip(names, folders, strict=True)}
+    smoke = tuple(
+        SmokeRow(run=name, row=row, reason=reason)
+        for name, card in cards.items()
+        for row, reason in card.smoke.items()
+    )
     if sort is not None:
         found = _sorted_tables(found, sort)
     return Leaderboard(
         runs=tuple(names),
         sort=sort,
         tables=tuple(found),
-        notes=(*_drawn(folders), *_approximate(folders), *_notes(found, sort)),
+        notes=(
+            *_drawn(folders),
+            *_approximate(folders),
+            *_smoke_notes(smoke),
+            *(line for card in cards.values() for line in short_lines(card)),
+            *_notes(found, sort),
+        ),
+        smoke=smoke,
+    )
+
+
+def _smoke_notes(smoke: Sequence[SmokeRow]) -> tuple[str, ...]:
+    """Rows outside the tables, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for item in smoke:
+        reasons.setdefault(item.reason, []).append(item.row)
+    return tuple(
+        numbers.one_line(f"Smoke, outside the tables: {', '.join(rows)} ({reason}).")
+        for reason, rows in reasons.items()
     )
 
 
@@ -90,15 +115,19 @@ def _run_names(folders: Sequence[RunFolder]) -> list[str]:
     ]
 
 
-def _tables_of_run(
-    run: str, folder: RunFolder, sort: str | None
-) -> list[tuple[tuple[object, ...], TestSet]]:
+def _scorecard(folder: RunFolder) -> Scorecard:
     if not folder.scorecard.exists():
         raise StoreError(
             f"{folder.root} has no scorecard.json; run the suite into it first, "
             f"or name the folder of a finished run"
         )
-    scorecard = read_record(folder.scorecard, Scorecard)
+    return read_record(folder.scorecard, Scorecard)
+
+
+def _tables_of_run(
+    run: str, folder: RunFolder, sort: str | None
+) -> list[tuple[tuple[object, ...], TestSet]]:
+    scorecard = _scorecard(folder)
     plan = read_record(folder.plan, Plan) if folder.plan.exists() else None
     reduced = read_run_facts(folder).reduced
     spaces = read_label_spaces(folder)
@@ -107,6 +136,8 @@ def _tables_of_run(
     places = {row.name: _places(row, rows, scores, plan) for row in rows}
     tables: dict[tuple[object, ...], TestSet] = {}
     for row in rows:
+        if row.name in scorecard.smoke:
+            continue
         for dataset, condition in places[row.name]:
             fresh = _empty_table(scorecard, row, (dataset, condition), spaces)
             key = _key(fresh)

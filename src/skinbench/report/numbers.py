@@ -31,6 +31,11 @@ def metric_title(metric: str, class_: str | None = None) -> str:
     return f"{class_} {title}" if class_ else title
 
 
+def short_title(metric: str, class_: str | None = None) -> str:
+    """The same without what stands in brackets: `mel recall`."""
+    return metric_title(metric, class_).partition(" (")[0]
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A number with fixed decimals; MISSING where it is None or not finite."""
     if value is None or not math.isfinite(value):

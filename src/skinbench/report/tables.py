@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from skinbench.records import ClaimResult, Confusion, Score, Scorecard, Verdict
+from skinbench.records import Confusion, Score, Scorecard, Verdict
 from skinbench.report import numbers
 
 PER_CLASS_ORDER = ("recall", "specificity", "precision", "f1", "auroc", "average_precision")
@@ -20,6 +20,9 @@ UNIT_METRICS = frozenset(
         "macro_f1",
         "weighted_f1",
         "macro_auroc",
+        "macro_precision",
+        "macro_specificity",
+        "weighted_precision",
     }
 )
 """Metrics between 0 and 1, whose intervals can be drawn on one scale."""
@@ -280,47 +283,6 @@ def confusion_table(confusion: Confusion, classes: Sequence[str]) -> Table:
         columns=(
             Column(title="true \\ decided"),
             *(Column(title=c, numeric=True) for c in classes),
-        ),
-        rows=rows,
-    )
-
-
-_CLAIM_TONES = {
-    "reproduced": "good",
-    "lower": "bad",
-    "higher": "warn",
-    "impossible": "bad",
-    "contradictory": "bad",
-}
-
-
-def claims_table(claims: Sequence[ClaimResult]) -> Table:
-    """Published numbers beside the measured ones."""
-    rows = tuple(
-        (
-            words(claim.row),
-            words(numbers.metric_title(claim.metric, claim.class_)),
-            Entry(text=numbers.number(claim.claimed), sort=claim.claimed),
-            Entry(text=numbers.number(claim.measured), sort=claim.measured),
-            Entry(text=numbers.bounds(claim.low, claim.high) or numbers.MISSING),
-            Entry(text=claim.verdict, tone=_CLAIM_TONES.get(claim.verdict, "")),
-            words(claim.source),
-            words(claim.reason),
-        )
-        for claim in claims
-    )
-    return Table(
-        name="claims",
-        caption="Published numbers and measured ones",
-        columns=(
-            Column(title="row"),
-            Column(title="metric"),
-            Column(title="claimed", numeric=True),
-            Column(title="measured", numeric=True),
-            Column(title="measured \u2212 claimed, 95 %", numeric=True),
-            Column(title="verdict"),
-            Column(title="source"),
-            Column(title="remark"),
         ),
         rows=rows,
     )

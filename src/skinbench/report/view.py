@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from skinbench.records import DatasetInfo, EpochRecord, LabelSpace, Row
+from skinbench.records import DatasetInfo, EpochRecord, LabelSpace, Row, Scorecard
 from skinbench.report import (
     audit_tables,
     board,
@@ -18,6 +18,7 @@ from skinbench.report import (
     segmentation,
     tables,
 )
+from skinbench.report.claims import PaperPart, paper_parts
 from skinbench.report.content import Content, RunFacts, SplitFacts
 from skinbench.report.figures import Drawing
 from skinbench.report.gallery import Gallery
@@ -70,6 +71,8 @@ class View:
     """One sentence: what this is."""
     facts: tuple[tuple[str, str], ...]
     """(value, what it is) for the head of the page."""
+    reduced: tuple[str, ...]
+    """What was run on less than the suite or its papers say, a line each kind."""
     synthetic: tuple[str, ...]
     """Titles of the datasets that a program drew."""
     level: str
@@ -82,7 +85,7 @@ class View:
     decision_rule: str
     gate: Table | None
     comparisons: Table | None
-    claims: Table | None
+    claims: tuple[PaperPart, ...]
     segmentation: Table | None
     failed: Table | None
     tracebacks: tuple[tuple[str, str], ...]
@@ -121,7 +124,7 @@ class View:
 
 def build_view(content: Content, leaderboard: Leaderboard) -> View:
     """Lay out a run."""
-    scorecard, run = content.scorecard, content.run
+    scorecard, run = _without_smoke(content.scorecard), content.run
     scores = Scores(scorecard)
     places = [(r.name, *place) for r in content.rows for place in scores.places(r.name)]
     verdict, audit = content.verdict, content.audit
@@ -130,6 +133,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         title=numbers.one_line(content.title),
         lead=_lead(content),
         facts=_head_facts(content, leaderboard),
+        reduced=facts.reduced_lines(run.reduced, len(content.rows)),
         synthetic=tuple(
             numbers.one_line(d.info.title) for d in content.datasets.values() if d.info.synthetic
         ),
@@ -142,7 +146,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         decision_rule=numbers.one_line(verdict.decision_rule) if verdict else "",
         gate=tables.verdict_table(verdict) if verdict else None,
         comparisons=_filled(comparisons.comparisons_table(scorecard.comparisons, scorecard.level)),
-        claims=_filled(tables.claims_table(scorecard.claims)),
+        claims=paper_parts(scorecard),
         segmentation=_filled(segmentation.segmentation_table(scorecard)),
         failed=_filled(facts.cells_table(scorecard.every_cell, _row_splits(content))),
         tracebacks=_tracebacks(content),
@@ -163,7 +167,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         not_looked_for=_one_lines(audit.not_looked_for if audit else ()),
         audited=audit is not None,
         gallery=gallery.build_gallery(content),
-        exclusions=_filled(facts.exclusions_table(exclusions, run.reduced)),
+        exclusions=_filled(facts.exclusions_table(exclusions, run.reduced, scorecard.smoke)),
         fits=_filled(facts.fits_table(content)),
         stages=_filled(facts.stages_table(run)),
         environment=facts.environment_table(run),
@@ -171,6 +175,20 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         run_notes=_one_lines(run.notes),
         digests=_digests(content),
         suite_text=numbers.lines(content.suite_text),
+    )
+
+
+def _without_smoke(scorecard: Scorecard) -> Scorecard:
+    """The scorecard of the rows that stand in tables."""
+    smoke = scorecard.smoke
+    return replace(
+        scorecard,
+        scores=tuple(score for score in scorecard.scores if score.row not in smoke),
+        comparisons=tuple(
+            item
+            for item in scorecard.comparisons
+            if item.row not in smoke and item.against not in smoke
+        ),
     )
 
 

@@ -1,43 +1,85 @@
-"""The largest standard deviation that scores in [0, 1] with a given mean can have."""
+"""The largest standard deviation that scores in [0, 1] with a given mean can have, exactly."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from fractions import Fraction
 
-_MOST_TRIED = 200
-"""Numbers of scores tried one by one; beyond, a bound that only falls stands in."""
+HALF = Fraction(1, 2)
 
 
-def greatest_deviation(low: float, high: float, count: int | None) -> float:
-    """Maximum over means in [low, high], with divisor count - 1 (the larger of both).
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """The largest variances, as exact fractions, under each of the two divisors in use."""
 
-    For k scores with sum s the squares are greatest with floor(s) ones, one rest and zeros. In
-    between whole sums that is convex in the mean, so only whole sums and both ends can hold the
-    maximum.
+    sample: Fraction
+    """Divisor n - 1; the larger of the two."""
+    population: Fraction
+    """Divisor n."""
+
+
+def greatest_spread(low: Fraction, high: Fraction, count: int | None) -> Spread:
+    """The largest variance of scores in [0, 1] whose mean lies in [low, high].
+
+    For n scores with sum s the squares are greatest with floor(s) ones, one rest and zeros. In
+    between whole sums the variance is convex in the mean, so only whole sums and both ends can
+    hold the maximum.
+
+    Over all n: with divisor n it is m(1 - m) at the mean nearest to 1/2. With divisor n - 1 it is
+    found by trying n upwards from 1/m (m is the mean, or 1 - m, that is nearest to 1/2): below,
+    it is m * m * n, which rises with n; above, it is at most m(1 - m) n / (n - 1), which falls.
 
     Args:
-        low: least mean that rounds to the published one.
-        high: greatest such mean.
-        count: scores averaged; None takes the worst over all numbers of two or more.
+        low: least mean, e.g. the least that rounds to a published one.
+        high: greatest mean.
+        count: how many scores were averaged; None takes the worst over two or more.
+
+    Raises:
+        ValueError: no mean in [low, high] lies in [0, 1], or `count` is below 2.
     """
-    low, high = max(0.0, low), min(1.0, high)
+    low, high = max(Fraction(0), low), min(Fraction(1), high)
+    if low > high:
+        raise ValueError("no mean of scores in [0, 1] lies there")
+    if low > HALF:  # x -> 1 - x keeps the variance
+        low, high = 1 - high, 1 - low
     if count is not None:
         return _for_count(low, high, count)
-    tried = max(_for_count(low, high, k) for k in range(2, _MOST_TRIED + 1))
-    middle = min(max(0.5, low), high)
-    beyond = math.sqrt(middle * (1 - middle) * (_MOST_TRIED + 1) / _MOST_TRIED)
-    return max(tried, beyond)
+    middle = min(high, HALF)
+    return Spread(sample=_over_all(low, high), population=middle * (1 - middle))
 
 
-def _for_count(low: float, high: float, count: int) -> float:
+def deviation(variance: Fraction) -> float:
+    """The standard deviation as a number to print."""
+    return math.sqrt(variance)
+
+
+def _for_count(low: Fraction, high: Fraction, count: int) -> Spread:
     if count < 2:
-        return 0.0
+        raise ValueError("a standard deviation needs two scores or more")
     sums = {low * count, high * count}
-    sums.update(range(math.ceil(low * count), math.floor(high * count) + 1))
-    return max(_deviation(total, count) for total in sums)
+    first, last = math.ceil(low * count), math.floor(high * count)
+    if first <= last:  # s (n - s) is greatest at the whole sum nearest to n / 2
+        sums.update(Fraction(min(max(near, first), last)) for near in (count // 2, -(-count // 2)))
+    squares = max(_squares(total, count) for total in sums)
+    return Spread(sample=squares / (count - 1), population=squares / count)
 
 
-def _deviation(total: float, count: int) -> float:
+def _squares(total: Fraction, count: int) -> Fraction:
+    """The largest sum of squared distances from the mean of `count` scores with this sum."""
     ones = math.floor(total)
-    squares = ones + (total - ones) ** 2
-    return math.sqrt(max(0.0, squares - total**2 / count) / (count - 1))
+    return ones + (total - ones) ** 2 - total**2 / count
+
+
+def _over_all(low: Fraction, high: Fraction) -> Fraction:
+    """The largest variance with divisor n - 1 over all n, for means of which one is below 1/2."""
+    if high >= HALF:  # two scores, 0 and 1
+        return HALF
+    if high == 0:
+        return Fraction(0)
+    count = max(2, math.floor(1 / high))
+    best = Fraction(0)
+    while best < high * (1 - high) * count / (count - 1):
+        best = max(best, _for_count(low, high, count).sample)
+        count += 1
+    return best

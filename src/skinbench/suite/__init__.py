@@ -1,5 +1,7 @@
 """The suite file: what to compare. YAML in, a checked `Suite` out, errors with their line."""
 
+from skinbench.suite.claims import Claim, each_claim
+from skinbench.suite.differences import differences
 from skinbench.suite.document import Document, read_document
 from skinbench.suite.loader import (
     Suite,
@@ -15,10 +17,11 @@ from skinbench.suite.rows import (
     derived_members,
     evaluated_rows,
     expand_rows,
+    paper_of,
     segments,
 )
 from skinbench.suite.schema import Check, Derived, Evaluate, SuiteFile
-from skinbench.suite.settings import Claim, RowSettings
+from skinbench.suite.settings import RowSettings
 from skinbench.suite.source import DataSource
 from skinbench.suite.split import Split
 
@@ -36,8 +39,11 @@ __all__ = [
     "SuiteRow",
     "classifiers",
     "derived_members",
+    "differences",
+    "each_claim",
     "evaluated_rows",
     "expand_rows",
+    "paper_of",
     "load_suite",
     "read_document",
     "resolve_name",

@@ -7,6 +7,7 @@ come from strangers.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ for _tag, _pattern, _first in _IMPLICIT:
         _Loader.yaml_implicit_resolvers.setdefault(_character, []).append(
             (_tag, re.compile(f"^(?:{_pattern})$"))
         )
+_FLOAT = "tag:yaml.org,2002:float"
 _SCALAR_TAGS = {"tag:yaml.org,2002:str", *(tag for tag, _, _ in _IMPLICIT)}
 _Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(str(node.value)))
 _Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(str(node.value)))
@@ -115,6 +117,11 @@ def parse_document(text: str, path: Path | None = None) -> Document:
     return Document(values=values, lines=reader.lines, path=path)
 
 
+def _is_published(key: Key) -> bool:
+    """Whether a value stands in a list of claims: those keep their digits, 0.80 is not 0.8."""
+    return any(a == "claims" and isinstance(b, int) for a, b in itertools.pairwise(key))
+
+
 class _Reader:
     """Turns a node tree into values, counting nodes (aliases count each time)."""
 
@@ -139,6 +146,8 @@ class _Reader:
         try:
             if node.tag not in _SCALAR_TAGS:
                 raise self._error(f"tag '{node.tag}' is not for suites", node, key)
+            if node.tag == _FLOAT and _is_published(key):
+                return str(node.value)
             return self.loader.construct_object(node)
         except (yaml.YAMLError, ValueError, KeyError) as error:
             raise self._error(f"cannot be read as {node.tag}", node, key) from error

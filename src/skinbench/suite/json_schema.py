@@ -80,7 +80,7 @@ def _grid(properties: dict[str, Any]) -> dict[str, Any]:
     """Each setting, or a list of them; lists multiply."""
     axes = {}
     for key, value in properties.items():
-        if key in ("seeds", "augment", "claims", "tta"):
+        if key in ("seeds", "augment", "claims", "differences", "tta"):
             axes[key] = value
         else:
             axes[key] = {"anyOf": [value, {"type": "array", "items": value}]}

@@ -16,6 +16,7 @@ import yaml
 from skinbench import registry
 from skinbench.errors import SuiteError, UsageError, one_line
 from skinbench.suite.document import Document, Key, parse_document, read_document
+from skinbench.suite.reduced import reductions
 from skinbench.suite.references import check_catalog, check_references
 from skinbench.suite.rows import (
     ExcludedRow,
@@ -138,7 +139,8 @@ def load_suite(
     rows, excluded = expand_rows(file, document)
     check_references(file, rows, document)
     check_catalog(file, rows, document)
-    reduced = _reduced(file, rows, original) if document is not original else {}
+    changed = original if document is not original else None
+    reduced = reductions(file, rows, changed)
     loaded = Suite(file=file, rows=rows, excluded=excluded, document=document, reduced=reduced)
     return _only(loaded, only) if only else loaded
 
@@ -156,7 +158,12 @@ def suite_to_yaml(suite: Suite) -> str:
     """
     values = plain(suite.file)
     values["rows"] = {
-        row.name: {**plain(row.settings), "claims": [plain(claim) for claim in row.claims]}
+        row.name: {
+            **plain(row.settings),
+            "claims": [plain(claim) for claim in row.claims],
+            "protocol": None if row.protocol is None else plain(row.protocol),
+            "differences": list(row.stated),
+        }
         for row in suite.rows
     }
     values["grids"] = {}
@@ -246,36 +253,6 @@ def _load_plugins(file: SuiteFile, document: Document) -> None:
         known = filter(None, os.environ.get(registry.PLUGINS_VARIABLE, "").split(os.pathsep))
         merged = dict.fromkeys([*known, *paths])
         os.environ[registry.PLUGINS_VARIABLE] = os.pathsep.join(merged)
-
-
-def _reduced(file: SuiteFile, rows: Sequence[SuiteRow], original: Document) -> dict[str, str]:
-    """What each row has less of than in the file itself: its claims are then not comparable."""
-    before = validate(SuiteFile, original.values, original)
-    old_rows = {row.name: row.settings for row in expand_rows(before, original)[0]}
-    sampled = {
-        name
-        for name, source in file.data.items()
-        if name in before.data and source.sample != before.data[name].sample
-    }
-    reduced = {}
-    for row in rows:
-        old = old_rows.get(row.name)
-        if old is None:
-            continue
-        elsewhere = row.settings.model is not None and row.settings.model.trained is not None
-        reasons = [
-            f"{field} {getattr(row.settings, field)} instead of {getattr(old, field)}"
-            for field in ("image_size", "epochs")
-            if getattr(row.settings, field) != getattr(old, field) and not elsewhere
-        ]
-        if row.settings.model != old.model:
-            reasons.append("other weights or model than the file's")
-        split = file.splits[str(row.settings.split)]
-        if sampled & {split.data, split.train, split.test}:
-            reasons.append("a sample of the data")
-        if reasons:
-            reduced[row.name] = "; ".join(reasons)
-    return reduced
 
 
 def _only(suite: Suite, patterns: Sequence[str]) -> Suite:

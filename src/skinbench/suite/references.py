@@ -9,11 +9,11 @@ from typing import Any
 from skinbench import registry
 from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records.scoring import SLICES
+from skinbench.suite.claims import each_claim
 from skinbench.suite.document import Document, Key
 from skinbench.suite.rows import SuiteRow, classifiers, evaluated_rows, matching, segments
 from skinbench.suite.schema import SuiteFile
 from skinbench.suite.searched import search_problem, trial_rows
-from skinbench.suite.settings import Claim
 from skinbench.suite.techniques import technique_problem
 
 _BEST = re.compile(r"best [1-9]\d*")
@@ -185,11 +185,12 @@ def _metrics(file: SuiteFile, rows: Sequence[SuiteRow]) -> Iterable[tuple[str, s
         for metric in contrast.metrics:
             metric_name, _, class_ = metric.partition(":")
             yield metric_name, class_ or None, ("compare", name, "metrics")
-    places: list[tuple[Key, Sequence[Claim]]] = [(row.key, row.claims) for row in rows]
-    places += [(("derived", name), item.claims) for name, item in file.derived.items()]
-    for key, claims in places:
-        for index, claim in enumerate(claims):
-            yield claim.metric, claim.class_, (*key, "claims", index)
+    for row in rows:
+        for index, claim in zip(row.claim_places, row.claims, strict=True):
+            yield claim.metric, claim.class_, (*row.key, "claims", index)
+    for name, derived in file.derived.items():
+        for index, claim in each_claim(derived.claims):
+            yield claim.metric, claim.class_, ("derived", name, "claims", index)
 
 
 def _check_class(metric: str, class_: str | None, key: Key, document: Document) -> None:

@@ -16,13 +16,15 @@ from pydantic import BaseModel
 
 from skinbench.errors import UnknownNameError
 from skinbench.registry import models, suggest
+from skinbench.suite.claims import Claim, each_claim
 from skinbench.suite.document import Document, Key
+from skinbench.suite.papers import Protocol
 from skinbench.suite.schema import Evaluate, SuiteFile
-from skinbench.suite.settings import Claim, RowFile, RowSettings
+from skinbench.suite.settings import RowFile, RowSettings
 from skinbench.suite.validation import validate
 
 # Keys of a grid whose list is one value, not an axis.
-_LIST_VALUED = ("seeds", "augment", "claims", "tta")
+_LIST_VALUED = ("seeds", "augment", "claims", "differences", "tta")
 _NAME = re.compile(r"[A-Za-z0-9_./=,@-]*")
 MAX_ROWS = 10_000
 
@@ -36,6 +38,14 @@ class SuiteRow:
     claims: tuple[Claim, ...]
     key: Key
     """Where it stands in the file, for messages."""
+    claim_places: tuple[int, ...] = ()
+    """For each claim the index of the item in the file that it comes from."""
+    protocol: Protocol | None = None
+    """How its source made it, as far as it says; None where the row belongs to no source."""
+    stated: tuple[str, ...] = ()
+    """What the suite itself says that the row does otherwise."""
+    paper: str = ""
+    """Key under `papers:`."""
 
     def place(self, document: Document, *path: str | int) -> Key:
         """Where a setting of the row is written: at the row, else under defaults."""
@@ -64,7 +74,7 @@ def expand_rows(
     rows: list[SuiteRow] = []
     excluded: list[ExcludedRow] = []
     for name, raw in suite.rows.items():
-        rows.append(_row(name, merge(defaults, raw), ("rows", name), document))
+        rows.append(_row(suite, name, merge(defaults, raw), ("rows", name), document))
     for grid_name, grid in suite.grids.items():
         key: Key = ("grids", grid_name)
         settings = {k: v for k, v in grid.items() if k != "exclude"}
@@ -72,18 +82,46 @@ def expand_rows(
             if reason:
                 excluded.append(ExcludedRow(name=name, reason=reason))
             else:
-                rows.append(_row(name, merge(defaults, combination), key, document))
+                rows.append(_row(suite, name, merge(defaults, combination), key, document))
     _check_names(suite, rows, document)
     return tuple(rows), tuple(excluded)
 
 
-def _row(name: str, raw: dict[str, Any], key: Key, document: Document) -> SuiteRow:
+_NO_SETTINGS = {"claims", "protocol", "differences"}
+"""Keys of a row that say nothing about how it is trained."""
+
+
+def _row(
+    suite: SuiteFile, name: str, raw: dict[str, Any], key: Key, document: Document
+) -> SuiteRow:
     parsed = validate(RowFile, raw, document, key)
     for field in ("model", "split"):
         if getattr(parsed, field) is None:
             raise document.error(f"row '{name}' needs `{field}` (here or under defaults)", key)
-    settings = RowSettings.model_validate(parsed.model_dump(exclude={"claims"}, by_alias=True))
-    return SuiteRow(name=name, settings=settings, claims=tuple(parsed.claims), key=key)
+    settings = RowSettings.model_validate(parsed.model_dump(exclude=_NO_SETTINGS, by_alias=True))
+    claims = tuple(each_claim(parsed.claims))
+    paper = paper_of(suite, name)
+    protocol = parsed.protocol
+    if paper:
+        protocol = (protocol or Protocol()).over(suite.papers[paper].protocol)
+    return SuiteRow(
+        name=name,
+        settings=settings,
+        claims=tuple(claim for _, claim in claims),
+        claim_places=tuple(index for index, _ in claims),
+        key=key,
+        protocol=protocol,
+        stated=tuple(parsed.differences),
+        paper=paper,
+    )
+
+
+def paper_of(suite: SuiteFile, name: str) -> str:
+    """The paper whose row this is, the first whose patterns match; empty for none."""
+    for key, paper in suite.papers.items():
+        if any(matching([name], pattern) for pattern in paper.rows or [f"{key}/*"]):
+            return key
+    return ""
 
 
 def _combinations(

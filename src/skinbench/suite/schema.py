@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from skinbench.suite.settings import Claim, RowSettings
+from skinbench.suite.claims import ClaimItem, ClaimTolerances
+from skinbench.suite.papers import Paper
+from skinbench.suite.settings import RowSettings
 from skinbench.suite.source import DataSource
 from skinbench.suite.split import Split
 from skinbench.suite.strict import Name, Positive, RowName, Strict, Title, listed
@@ -20,7 +22,10 @@ class Derived(Strict):
         min_length=1, description="row names or patterns; derived rows only where they stand above"
     )
     options: dict[str, Any] = Field(default_factory=dict)
-    claims: list[Claim] = Field(default_factory=list)
+    claims: list[ClaimItem] = Field(default_factory=list)
+    differences: list[str] = Field(
+        default_factory=list, description="what this row does otherwise than its source, in words"
+    )
 
 
 class Evaluate(Strict):
@@ -98,6 +103,10 @@ class SuiteFile(Strict):
     name: Name
     description: str = ""
     plugins: list[str] = Field(default_factory=list, description="your own catalog files")
+    papers: dict[Name, Paper] = Field(
+        default_factory=dict, description="sources of the rows' claims"
+    )
+    claims: ClaimTolerances = ClaimTolerances()
     data: dict[Name, DataSource] = Field(min_length=1)
     splits: dict[Name, Split] = Field(min_length=1)
     leakage: Literal["error", "drop", "keep"] = "error"

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, PositiveFloat, field_validator, model_validator
 
+from skinbench.suite.claims import ClaimItem
+from skinbench.suite.papers import Protocol
 from skinbench.suite.search import Search
 from skinbench.suite.strict import Channels, Positive, Strict, listed, named
 
@@ -111,6 +113,13 @@ class Trained(Strict):
         description="class codes in the order of the outputs, or a label space by name"
     )
     size: ImageSize = Field(description="side of the square image that it takes, in pixels")
+    crop: float | None = Field(
+        None,
+        ge=0.25,
+        lt=1,
+        description="images become squares of size / crop, of which it sees the centre; default: "
+        "squares of `size`, seen whole",
+    )
     mean: Channels = Field(description="of pixels in [0, 1], by channel")
     std: Spread = Field(description="of pixels in [0, 1], by channel")
     outputs: Literal["logits", "probabilities"] = "logits"
@@ -220,17 +229,6 @@ ViewsField = Annotated[
 ]
 
 
-class Claim(Strict):
-    """A published number that the row is to reproduce."""
-
-    metric: str
-    class_: str | None = Field(None, alias="class")
-    value: float
-    n: Positive | None = None
-    sd: float | None = Field(None, ge=0)
-    source: str
-
-
 class RowSettings(Strict):
     """Settings of a row; `defaults` gives those that a row leaves out."""
 
@@ -291,4 +289,10 @@ class RowSettings(Strict):
 class RowFile(RowSettings):
     """One row."""
 
-    claims: list[Claim] = Field(default_factory=list)
+    claims: list[ClaimItem] = Field(default_factory=list)
+    protocol: Protocol | None = Field(
+        None, description="how the source made this row, over what `papers:` says of all its rows"
+    )
+    differences: list[str] = Field(
+        default_factory=list, description="what this row does otherwise, in words"
+    )

@@ -42,15 +42,16 @@ def _place(problem: ErrorDetails, values: Any) -> Key:
     """Where a problem is, as a path into the values: pydantic adds the names of union members."""
     place: list[str | int] = []
     inside = values
-    for part in problem["loc"]:
+    last = len(problem["loc"]) - 1
+    for index, part in enumerate(problem["loc"]):
         here = inside if isinstance(inside, dict) else {}
         if isinstance(inside, list):
             here = dict(enumerate(inside))
-        if part not in here:
-            place += [part] if problem["type"] == "missing" else []
-            break
-        place.append(part)
-        inside = here[part]
+        if part in here:
+            place.append(part)
+            inside = here[part]
+        elif index == last and problem["type"] == "missing":
+            place.append(part)
     if problem["type"] == "unknown_key":
         place.append(problem["ctx"]["key"])
     return tuple(place)

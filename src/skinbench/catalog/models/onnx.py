@@ -66,13 +66,14 @@ class OnnxModel:
             "outputs": trained.outputs,
             "sigmoid": spec.output == "sigmoid",
             "threads": spec.train.threads,
+            "seen": trained.seen,
         }
         state = {
             "file": np.frombuffer(file.read_bytes(), dtype=np.uint8).copy(),
             "facts": np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8).copy(),
         }
         try:
-            _check_input(self._open(state), spec.train.image_size)
+            _check_input(self._open(state), trained.seen or spec.train.image_size)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from error
         return state
@@ -85,7 +86,8 @@ class OnnxModel:
         """
         session = self._open(state)
         facts = _facts(state)
-        images = np.asarray(pixels[:], dtype=np.float32) / np.float32(255)
+        images = _centre(np.asarray(pixels[:]), facts["seen"]).astype(np.float32)
+        images /= np.float32(255)
         images -= np.array(facts["mean"], dtype=np.float32)
         images /= np.array(facts["std"], dtype=np.float32)
         entrance = session.get_inputs()[0]
@@ -129,6 +131,13 @@ class OnnxModel:
             if self._session is None:
                 self._session = _session(state["file"].tobytes(), int(_facts(state)["threads"]))
             return self._session
+
+
+def _centre(pixels: npt.NDArray[np.uint8], seen: int | None) -> npt.NDArray[np.uint8]:
+    if seen is None:
+        return pixels
+    start = (pixels.shape[1] - seen) // 2
+    return pixels[:, start : start + seen, start : start + seen]
 
 
 def _facts(state: Arrays) -> dict[str, Any]:
