@@ -29,6 +29,7 @@ from skinbench.records import (
     InputEntry,
     MetricEntry,
     ModelEntry,
+    PixelsEntry,
     TechniqueEntry,
 )
 
@@ -64,7 +65,8 @@ class Registry(Generic[T]):
     @property
     def noun(self) -> str:
         """One of the kind, in words, e.g. `technique`."""
-        return {"derived": "kind of derived row"}.get(self.kind, self.kind.removesuffix("s"))
+        words = {"derived": "kind of derived row", "pixels": "kind of pixels"}
+        return words.get(self.kind, self.kind.removesuffix("s"))
 
     def names(self) -> list[str]:
         """All names, sorted, without importing any of their modules."""
@@ -163,6 +165,7 @@ augments: Registry[AugmentEntry] = Registry("augments", AugmentEntry)
 metrics: Registry[MetricEntry] = Registry("metrics", MetricEntry)
 explainers: Registry[ExplainerEntry] = Registry("explainers", ExplainerEntry)
 conditions: Registry[ConditionEntry] = Registry("conditions", ConditionEntry)
+pixels: Registry[PixelsEntry] = Registry("pixels", PixelsEntry)
 derived: Registry[DerivedEntry] = Registry("derived", DerivedEntry)
 
 KINDS: dict[str, Registry[object]] = {
@@ -176,6 +179,7 @@ KINDS: dict[str, Registry[object]] = {
         metrics,
         explainers,
         conditions,
+        pixels,
         derived,
     )
 }

@@ -62,7 +62,7 @@ def test_the_number_of_workers_changes_nothing(manifest: Manifest, tmp_path: Pat
 
 def test_built_once(manifest: Manifest, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = build_pixels(manifest, 4, store, workers=1)
-    monkeypatch.setattr(pixels, "_write", None)
+    monkeypatch.setattr(pixels, "_decode_all", None)
     again = build_pixels(manifest, 4, store, workers=1)
     np.testing.assert_array_equal(again.images, first.images)
 

@@ -132,3 +132,17 @@ def test_choices_about_ak_must_agree(tmp_path):
     text = with_changes(data=DATA, splits=CROSS)
     with pytest.raises(SuiteError, match="AK as benign, what is judged as malignant"):
         plan(tmp_path, text, manifests)
+
+
+def test_of_the_baselines_only_the_one_that_reads_metadata_can_miss_it(tmp_path):
+    rows = {"a": {"model": "baseline_cnn", "input": "fusion_p1"}}
+    asked = [{"rows": "a", "conditions": "metadata_missing"}]
+    text = with_changes(rows=rows, baselines=True, evaluate=asked)
+    made = plan(tmp_path, text)
+    found = [(e.cell.partition("@")[0], e.condition) for e in made.evaluations]
+    assert ("a", "metadata_missing") in found
+    assert [row for row, condition in found if condition == "metadata_missing"] == ["a"]
+    everywhere = {"rows": "*", "conditions": "metadata_missing"}
+    made = plan(tmp_path, with_changes(rows=rows, baselines=True, evaluate=[everywhere]))
+    found = {e.cell.partition("@")[0] for e in made.evaluations if e.condition != "none"}
+    assert found == {"a", "baseline/by_lesion/metadata_only"}

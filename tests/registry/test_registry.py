@@ -82,7 +82,7 @@ def test_every_entry_has_a_description_and_a_version(kind):
         ("techniques", "_private", "known: balanced_subset, "),
         ("datasets", "", "known: csv"),
         ("models", "baseline_cn", "did you mean 'baseline_cnn'?"),
-        ("inputs", "../x", "known: fusion_concat"),
+        ("inputs", "../x", "known: film"),
     ],
 )
 def test_a_miss_names_the_nearest(kind, name, part):

@@ -154,8 +154,8 @@ def _rows_table(prepared: Prepared, done: set[str], *, wide: bool) -> Table:
         table.add_column(column, overflow="fold")
     for column in ("cells", "done"):
         table.add_column(column, justify="right")
-    for row in plan.rows:
-        fits = [cell.fit for cell in plan.cells if cell.row == row.name]
+    for row in (*plan.rows, *plan.segmentations):
+        fits = [cell.fit for cell in plan.fitted if cell.row == row.name]
         derived = [item for item in plan.derived if item.cell.row == row.name]
         finished = str(sum(fit in done for fit in fits)) if fits else "-"
         parts = [str(getattr(row, column)) for column in made_of]
@@ -174,17 +174,19 @@ def _needs_of(plan: Plan, row: Row) -> str:
             for name in d.members
         }
         return counted(len(members), "row")
-    spec = plan.fits[next(str(cell.fit) for cell in plan.cells if cell.row == row.name)]
-    start = next((c.row for c in plan.cells if c.fit == spec.model.weights.digest), "")
+    spec = plan.fits[next(str(cell.fit) for cell in plan.fitted if cell.row == row.name)]
+    start = next((c.row for c in plan.fitted if c.fit == spec.model.weights.digest), "")
     needs = "features" if spec.stored_features else "pixels"
+    if spec.pixels is not None:
+        start = next((c.row for c in plan.fitted if c.fit == spec.pixels.fit), start)
     return f"{needs} {spec.train.image_size} px" + (f", {start}" if start else "")
 
 
 def _counts(prepared: Prepared, done: set[str]) -> str:
     plan = prepared.plan
-    cells = len(plan.cells) + len(plan.derived)
+    cells = len(plan.fitted) + len(plan.derived)
     return (
-        f"{counted(len(plan.rows), 'row')}, {counted(cells, 'cell')}, "
+        f"{counted(len(plan.rows) + len(plan.segmentations), 'row')}, {counted(cells, 'cell')}, "
         f"{counted(len(plan.fits), 'fit')} ({len(done)} done), "
         f"{counted(len(plan.evaluations), 'evaluation')}"
     )

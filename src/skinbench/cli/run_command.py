@@ -126,10 +126,14 @@ def _say_what_is_replaced(folder: Path, suite: Suite) -> None:
 def _print_result(folder: Path) -> None:
     from rich.console import Console
 
+    from skinbench.records import Scorecard
     from skinbench.report.leaderboard import leaderboard, to_terminal
-    from skinbench.store import RunFolder
+    from skinbench.report.segmentation import segmentation_lines
+    from skinbench.store import RunFolder, read_record
 
     console = Console()
     run = RunFolder(folder)
     to_terminal(leaderboard([run]), console)
+    for line in segmentation_lines(read_record(run.scorecard, Scorecard)):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
     console.print(f"Report: {run.html}", soft_wrap=True, highlight=False)

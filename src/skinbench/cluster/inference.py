@@ -185,15 +185,20 @@ def _predict_on_ray(
     return [made[index] for index in range(len(requests))]
 
 
-def _ensure_features(
+def _ensure_stored(
     group: Sequence[PredictRequest], store: Store, weights: Mapping[str, Path]
 ) -> None:
-    """Stored features of frozen encoders exist before actors look for them."""
+    """Made pixels and features of frozen encoders exist before actors look for them."""
+    from skinbench.learn.conditions import alters_pixels
     from skinbench.learn.features import build_features
+    from skinbench.learn.made import build_seen
 
+    if alters_pixels(group[0].condition):
+        return
     views = group[0].views or ("none",)
-    for fit in sorted({request.fit_id for request in group if request.condition == "none"}):
+    for fit in sorted({request.fit_id for request in group}):
         spec = read_record(store.open("fits", fit) / "spec.json", FitSpec)
+        build_seen(spec, group[0].dataset, store, weights=weights)
         for view in views if spec.stored_features else ():
             build_features(spec, group[0].dataset, store, weights=weights, view=view)
 
@@ -208,11 +213,13 @@ def _one_pass(
     """Fit id to probabilities [N, C], rows by sorted image id."""
     spec = read_record(store.open("fits", group[0].fit_id) / "spec.json", FitSpec)
     first, train = group[0], spec.train
-    _ensure_features(group, store, weights)
+    _ensure_stored(group, store, weights)
     pool = inference_pool(session.nodes(), gpu=train.device == "cuda")
     import ray
 
-    pixels = open_pixels(store, pixel_digest(first.dataset, train.image_size))
+    # Rows are those of the images themselves in any store of made pixels, too.
+    size = train.image_size if spec.pixels is None else spec.pixels.source_size
+    pixels = open_pixels(store, pixel_digest(first.dataset, size))
     rows = pixels.rows(sorted(first.image_ids))
     batches = [
         {"batch": index, "rows": rows[start : start + batch_size].tolist()}

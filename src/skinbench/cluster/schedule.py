@@ -13,6 +13,8 @@ from pathlib import Path
 from skinbench.cluster.session import Session
 from skinbench.cluster.sizing import local_cores
 from skinbench.cluster.trials import TrialRequest, run_trials
+from skinbench.data.lesion_masks import build_masks
+from skinbench.data.made_pixels import sizes_read
 from skinbench.data.pixels import build_pixels, pixel_digest
 from skinbench.errors import SkinbenchError, counted
 from skinbench.records import (
@@ -47,8 +49,8 @@ class Schedule:
         """Finished fits are known from the store; everything else is pending."""
         self.titles: dict[str, str] = {}
         self.gpu: dict[str, float] = {}
-        rows = {row.name: row for row in self.plan.rows}
-        for cell in self.plan.cells:
+        rows = {row.name: row for row in (*self.plan.rows, *self.plan.segmentations)}
+        for cell in self.plan.fitted:
             if cell.fit is not None and cell.fit not in self.titles:
                 several = cell.fold or cell.seed
                 self.titles[cell.fit] = cell.name if several else cell.row
@@ -78,12 +80,12 @@ class Schedule:
         digests = {item.digest: name for name, item in self.manifests.items()}
         for spec in self.plan.fits.values():
             for digest in spec.datasets.values():
-                size = spec.train.image_size
-                wanted[pixel_digest(digest, size)] = (digests[digest], size)
+                for size in sizes_read(spec):
+                    wanted[pixel_digest(digest, size)] = (digests[digest], size)
         for evaluation in self.plan.evaluations:
-            size = self._size_of(evaluation.cell)
             manifest = self.manifests[evaluation.dataset]
-            wanted[pixel_digest(manifest.digest, size)] = (evaluation.dataset, size)
+            for size in self._sizes_of(evaluation.cell):
+                wanted[pixel_digest(manifest.digest, size)] = (evaluation.dataset, size)
         made = 0
         for digest, (name, size) in wanted.items():
             if not self.store.has("pixels", digest):
@@ -95,12 +97,26 @@ class Schedule:
                     workers=self.cores,
                     progress=self._progress,
                 )
+        self._make_masks(digests)
         return f"{counted(len(wanted), 'store')}, {made} built"
 
-    def _size_of(self, cell: str) -> int:
+    def _make_masks(self, names: Mapping[str, str]) -> None:
+        """Masks that segmentations learn from; `names` are datasets by manifest digest."""
+        for spec in self.plan.fits.values():
+            for dataset, masks in (spec.masks or {}).items():
+                build_masks(
+                    self.manifests[names[dataset]],
+                    masks,
+                    spec.train.image_size,
+                    self.store,
+                    workers=self.cores,
+                    progress=self._progress,
+                )
+
+    def _sizes_of(self, cell: str) -> tuple[int, ...]:
         if not hasattr(self, "_sizes"):
             self._sizes = {
-                item.name: self.plan.fits[item.fit].train.image_size
+                item.name: sizes_read(self.plan.fits[item.fit])
                 for item in self.plan.cells
                 if item.fit is not None
             }
@@ -108,11 +124,11 @@ class Schedule:
 
     def make_features(self) -> str:
         """Features of frozen backbones, once for all fits that share them."""
-        # A frozen encoder that starts from another fit is encoded when that fit exists.
+        # What starts from another fit, or sees what it makes, is encoded when that fit exists.
         pending = {
             name: spec
             for name, spec in self.pending.items()
-            if spec.stored_features and spec.model.weights.kind != "fit"
+            if spec.stored_features and spec.model.weights.kind != "fit" and spec.pixels is None
         }
         if not pending:
             return "nothing to compute"
@@ -165,8 +181,25 @@ class Schedule:
             }
             if not ready:
                 break
+            ready = self._with_pixels(ready)
             self._wave(ready, max_concurrent=max_concurrent, fail_fast=fail_fast)
         return {name: self.records[name] for name in self.plan.fits}
+
+    def _with_pixels(self, ready: Mapping[str, FitSpec]) -> dict[str, FitSpec]:
+        """Fits whose pixels exist, those made first that other fits take part in."""
+        if all(spec.pixels is None for spec in ready.values()):
+            return dict(ready)
+        from skinbench.learn.made import build_seen
+
+        for name, spec in ready.items():
+            try:
+                for digest in spec.datasets.values():
+                    build_seen(
+                        spec, digest, self.store, weights=self.weights, progress=self._progress
+                    )
+            except SkinbenchError as error:
+                self._fail(name, f"pixels of {self.titles[name]}: {error}")
+        return {name: spec for name, spec in ready.items() if name not in self.records}
 
     def _take_over(self) -> bool:
         """Models trained elsewhere, from their files: seconds each, in this process.
@@ -200,6 +233,8 @@ class Schedule:
     def _wave(
         self, ready: Mapping[str, FitSpec], *, max_concurrent: int | None, fail_fast: bool
     ) -> None:
+        if not ready:
+            return
         for name, spec in ready.items():
             event = Event(kind="queued", name=self.titles[name], fit=name, epochs=spec.train.epochs)
             self.listener(event)

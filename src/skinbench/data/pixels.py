@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ _IMAGES, _INDEX = "images.npy", "index.parquet"
 _INDEX_SCHEMA = pa.schema([pa.field("image_id", pa.string(), nullable=False)])
 _RESIZE = "square, bilinear with antialias"
 MAX_IMAGE_SIZE = 4096
+Fill = Callable[[npt.NDArray[np.uint8], Path], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +89,43 @@ def build_pixels(
             f"is below 1"
         )
     digest = pixel_digest(manifest.digest, image_size)
-    if not store.has("pixels", digest):
-        _check_space(store, len(manifest.table) * image_size * image_size * 3)
-        store.publish(
-            "pixels", digest, lambda folder: _write(folder, manifest, image_size, workers, progress)
-        )
+    publish_pixels(
+        store,
+        digest,
+        manifest.table,
+        image_size,
+        lambda images, _: _decode_all(images, manifest, workers, progress),
+    )
     return open_pixels(store, digest)
+
+
+def publish_pixels(
+    store: Store, digest: str, image_ids: pd.DataFrame, image_size: int, fill: Fill
+) -> None:
+    """Write a pixel store whose pixels are made by `fill`, unless it exists.
+
+    Args:
+        store: where the pixels go.
+        digest: their name.
+        image_ids: [N] column image_id.
+        image_size: side of the square in pixels.
+        fill: (images [N, S, S, 3] uint8 to be filled, the store's folder).
+
+    Raises:
+        StoreError: the disk is full, too small or read-only.
+    """
+    if store.has("pixels", digest):
+        return
+    shape = (len(image_ids), image_size, image_size, 3)
+    _check_space(store, math.prod(shape))
+
+    def write(folder: Path) -> None:
+        images = _reserve(folder / _IMAGES, shape)
+        fill(images, folder)
+        images.flush()
+        write_parquet(image_ids[["image_id"]], _INDEX_SCHEMA, folder / _INDEX)
+
+    store.publish("pixels", digest, write)
 
 
 def open_pixels(store: Store, digest: str) -> PixelStore:
@@ -143,27 +176,23 @@ def _check_space(store: Store, needed: int) -> None:
         )
 
 
-def _write(
-    folder: Path, manifest: Manifest, image_size: int, workers: int, progress: Progress | None
+def _decode_all(
+    images: npt.NDArray[np.uint8], manifest: Manifest, workers: int, progress: Progress | None
 ) -> None:
-    table = manifest.table
-    shape = (len(table), image_size, image_size, 3)
-    images = _reserve(folder / _IMAGES, shape)
+    table, side = manifest.table, images.shape[1]
     paths = [manifest.root / path for path in table["path"]]
     digests = table["file_digest"].tolist()
 
     def fill(row: int) -> None:
         image = _decode(paths[row], digests[row])
         # No reducing_gap and no draft mode: both trade exactness for speed.
-        small = image.resize((image_size, image_size), Image.Resampling.BILINEAR)
+        small = image.resize((side, side), Image.Resampling.BILINEAR)
         images[row] = np.asarray(small)
 
     with strict_pillow(), ThreadPoolExecutor(workers) as pool:
         for done, _ in enumerate(pool.map(fill, range(len(table))), start=1):
             if progress is not None and (done % 100 == 0 or done == len(table)):
                 progress("building pixels", done, len(table))
-    images.flush()
-    write_parquet(table[["image_id"]], _INDEX_SCHEMA, folder / _INDEX)
 
 
 def _reserve(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:

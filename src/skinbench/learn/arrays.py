@@ -12,13 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from skinbench import registry
+from skinbench.data.made_pixels import seen_digest
 from skinbench.data.manifest import load_manifest
 from skinbench.data.metadata import MetadataEncoder, check_fields
-from skinbench.data.pixels import PixelStore, open_pixels, pixel_digest
+from skinbench.data.pixels import PixelStore, open_pixels
 from skinbench.data.splits import load_split
 from skinbench.errors import CorruptObjectError, DataError
 from skinbench.learn.runtime import COPIES, derive_seed
-from skinbench.records import FitSpec, InputEntry, Manifest, NamedSpec, SplitTable
+from skinbench.records import FitSpec, InputEntry, MadePixels, Manifest, NamedSpec, SplitTable
 from skinbench.store import Store
 
 Ints = npt.NDArray[np.int64]
@@ -40,7 +41,7 @@ class Sources:
         self.split: Callable[[str], SplitTable] = functools.cache(
             functools.partial(load_split, store)
         )
-        self.pixels: Callable[[str, int], PixelStore] = functools.cache(self._open_pixels)
+        self._opened: dict[str, PixelStore] = {}
         self._index: Callable[[str], pd.Index[Any]] = functools.cache(self._make_index)
 
     def rows(self, dataset: str, image_ids: Sequence[str] | npt.NDArray[np.object_]) -> Ints:
@@ -69,8 +70,28 @@ class Sources:
         )
         return index
 
-    def _open_pixels(self, dataset: str, image_size: int) -> PixelStore:
-        pixels = open_pixels(self.store, pixel_digest(dataset, image_size))
+    def pixels(self, dataset: str, image_size: int) -> PixelStore:
+        """The images themselves."""
+        return self.seen(dataset, image_size, None)
+
+    def seen(self, dataset: str, image_size: int, made: MadePixels | None) -> PixelStore:
+        """What a fit sees of a dataset's images.
+
+        Args:
+            dataset: manifest digest.
+            image_size: the fit's, in pixels.
+            made: the fit's `pixels`.
+
+        Raises:
+            CorruptObjectError: the pixels are absent or damaged, or those of other images.
+        """
+        digest = seen_digest(made, dataset, image_size)
+        if digest not in self._opened:
+            self._opened[digest] = self._open_pixels(dataset, digest)
+        return self._opened[digest]
+
+    def _open_pixels(self, dataset: str, digest: str) -> PixelStore:
+        pixels = open_pixels(self.store, digest)
         ids = self.manifest(dataset).table["image_id"]
         if len(pixels.image_ids) != len(ids) or any(
             left != right for left, right in zip(pixels.image_ids, ids, strict=True)
@@ -118,6 +139,8 @@ class FitArrays:
     """[C] train images by class, before `copies`."""
     encoder: MetadataEncoder | None
     """Metadata vocabulary and scaling, fitted on train."""
+    made: MadePixels | None = None
+    """None where the images themselves are seen."""
 
     def gather(self, part: Part, positions: Ints) -> Bytes:
         """Pixels [B, S, S, 3] of some positions of a part, as one new array."""
@@ -131,7 +154,7 @@ class FitArrays:
         return pixels
 
     def _take(self, index: int, rows: Ints) -> Bytes:
-        images = self.sources.pixels(self.datasets[index], self.image_size).images
+        images = self.sources.seen(self.datasets[index], self.image_size, self.made).images
         return np.take(images, rows, axis=0)
 
 
@@ -204,6 +227,7 @@ def load_arrays(spec: FitSpec, sources: Sources | Store) -> FitArrays:
         copies=_copies(spec, train.labels),
         class_counts=np.bincount(train.labels, minlength=n_classes).astype(np.int64),
         encoder=encoder,
+        made=spec.pixels,
     )
 
 

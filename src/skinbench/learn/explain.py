@@ -21,6 +21,7 @@ from skinbench.learn.saved import LoadedFit, Weights, load_fit
 from skinbench.store import Store, replacing
 
 Heat = npt.NDArray[np.float32]
+Target = tuple[nn.Module, Callable[..., Any] | None]
 COLOURS = "inferno"
 """Colour map: even steps of lightness, told apart in all common kinds of colour blindness."""
 STRENGTH = 0.55
@@ -59,18 +60,18 @@ def explain_cases(
         DataError: an image is not in the dataset.
         MissingExtraError: the method's library is not installed.
     """
-    explainer = registry.explainers.get(method)
+    registry.explainers.get(method)
     fit = load_fit(fit_id, store, weights)
     sources = Sources(store)
     rows = sources.rows(dataset, np.array(image_ids, dtype=object))
     size = fit.spec.train.image_size
     if not len(rows):
         return np.empty((0, size, size), dtype=np.float32)
-    images = sources.pixels(dataset, size).images
+    images = sources.seen(dataset, size, fit.spec.pixels).images
     table = sources.manifest(dataset).table
     with torch_session(fit.spec.train) as device:
         network = _explainable(fit).to(device)
-        layer, reshape = _target(fit, network)
+        target = heat_target(fit)
         heat = []
         for start in range(0, len(rows), batch_size):
             here = rows[start : start + batch_size]
@@ -78,14 +79,35 @@ def explain_cases(
             if fit.encoder is not None:
                 metadata = torch.tensor(fit.encoder.transform(table.iloc[here]), device=device)
             batch = network.normalise(to_unit(np.take(images, here, axis=0), device))
-            with torch.inference_mode():
-                decided = network(batch, metadata).argmax(dim=1)
-            found = explainer.explain(network, layer, reshape, batch, metadata, decided.clone())
-            heat.append(_on_image(network, found, size))
+            found = decided_heat(network, target, batch, metadata, method)
+            heat.append(on_image(network, found, size))
     return np.concatenate(heat)
 
 
-def _on_image(network: Network, heat: Heat, size: int) -> Heat:
+def decided_heat(
+    network: Network,
+    target: Target,
+    batch: torch.Tensor,
+    metadata: torch.Tensor | None,
+    method: str,
+) -> Heat:
+    """Heat [B, H, W] in [0, 1] of the class that the network itself decides for each image.
+
+    Args:
+        network: in eval mode.
+        target: as `heat_target` gives it.
+        batch: [B, 3, H, W] normalised.
+        metadata: [B, M], None where the network reads none.
+        method: name in the registry `explainers`.
+    """
+    with torch.inference_mode():
+        decided = network(batch, metadata).argmax(dim=1)
+    layer, reshape = target
+    explain = registry.explainers.get(method).explain
+    return explain(network, layer, reshape, batch, metadata, decided.clone())
+
+
+def on_image(network: Network, heat: Heat, size: int) -> Heat:
     """Heat of what the network saw, e.g. of a crop, in its place on the stored image."""
     if network.geometry is None:
         return heat
@@ -108,9 +130,14 @@ def _explainable(fit: LoadedFit) -> Network:
     return fit.network.eval()
 
 
-def _target(fit: LoadedFit, network: Network) -> tuple[nn.Module, Callable[..., Any] | None]:
-    entry = registry.models.get(fit.spec.model.name)
-    if entry.target_layer is None or network.encoder is None:
+def heat_target(fit: LoadedFit) -> Target:
+    """The layer of a fit's network that heatmaps are read from, and how it is reshaped.
+
+    Raises:
+        UsageError: its model shows no layer.
+    """
+    entry, network = registry.models.get(fit.spec.model.name), fit.network
+    if entry.target_layer is None or network is None or network.encoder is None:
         raise UsageError(f"model {fit.spec.model.name}: names no layer for heatmaps")
     return entry.target_layer(network.encoder)
 

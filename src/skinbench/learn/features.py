@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from skinbench import registry
-from skinbench.data.pixels import pixel_digest
+from skinbench.data.made_pixels import seen_digest
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import Sources
 from skinbench.learn.batches import apply_view, to_unit, view_names
@@ -57,7 +57,9 @@ def feature_digest(spec: FitSpec, dataset: str, view: str = "none") -> str:
             "options": {**entry.options, **model.options},
             "weights": model.weights,  # kind, digest and normalisation
             "seed": train.seed if model.weights.kind == "random" else None,
-            "pixels": pixel_digest(spec.datasets.get(dataset, dataset), train.image_size),
+            "pixels": seen_digest(
+                spec.pixels, spec.datasets.get(dataset, dataset), train.image_size
+            ),
             "precision": train.precision,
             "device": train.device,
             "threads": train.threads,
@@ -121,7 +123,7 @@ def build_features(
         if network.encoder is None or not spec.model.frozen:
             raise UsageError(f"model {spec.model.name}: features need `frozen: true` and an image")
         manifest = spec.datasets.get(dataset, dataset)
-        images = Sources(store).pixels(manifest, spec.train.image_size).images
+        images = Sources(store).seen(manifest, spec.train.image_size, spec.pixels).images
 
         run = FeatureRun(spec, network, device, view)
         features = run.encode_all(images, workers, progress)

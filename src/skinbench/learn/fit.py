@@ -9,9 +9,11 @@ from skinbench import registry
 from skinbench.errors import CorruptObjectError, SkinbenchError, StoreError
 from skinbench.learn.allocator import release_pages
 from skinbench.learn.checkpoint import remove_checkpoint
+from skinbench.learn.made import build_seen
 from skinbench.learn.plain import fit_plain
 from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import Weights, publish_fit, read_fit_record, take_over
+from skinbench.learn.segmentation import SegmentationTraining
 from skinbench.learn.training import Shared, Training
 from skinbench.records import EpochRecord, FitRecord, FitSpec
 from skinbench.store import Store
@@ -90,16 +92,25 @@ def _failure(fit_id: str, error: Exception) -> FitRecord:
     )
 
 
+def training_of(spec: FitSpec) -> type[Training]:
+    """The loop that trains a fit, by the task of its model."""
+    if registry.models.get(spec.model.name).task == "segmentation":
+        return SegmentationTraining
+    return Training
+
+
 def _epochs(fit_id: str, spec: FitSpec, shared: Shared) -> Epochs:
     """Train one fit, giving control back after each epoch."""
     if spec.model.trained is not None:
         with torch_session(spec.train):
             return take_over(fit_id, spec, shared.store, shared.weights)
+    for dataset in spec.datasets.values():
+        build_seen(spec, dataset, shared.store, weights=shared.weights)
     if registry.models.get(spec.model.name).kind != "network":
         with torch_session(spec.train):
             return fit_plain(fit_id, spec, shared.sources)
     with torch_session(spec.train) as device:
-        training = Training(fit_id, spec, shared, device)
+        training = training_of(spec)(fit_id, spec, shared, device)
         training.resume()
         while not training.finished:
             record = training.run_epoch()

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from skinbench.errors import UsageError
+from skinbench.learn.conditions import alters_pixels
 from skinbench.learn.features import build_features
+from skinbench.learn.made import build_seen
 from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import SPEC, Weights
 from skinbench.learn.scorer import Scorer
@@ -30,7 +32,7 @@ class PredictRequest:
     """Manifest digest."""
     image_ids: tuple[str, ...]
     condition: str = "none"
-    """`none`, or e.g. `blur@3`."""
+    """`none`, or e.g. `blur@3` or `metadata_missing`."""
     views: tuple[str, ...] = ()
     """Views of each image whose probabilities are averaged; empty: the image as it is stored."""
 
@@ -113,7 +115,7 @@ def _grouped(requests: Sequence[PredictRequest], specs: Mapping[str, FitSpec]) -
     for index, request in enumerate(requests):
         spec = specs[request.fit_id]
         train = spec.train
-        settings = [train.image_size, train.device, train.threads, len(spec.classes)]
+        settings = [train.image_size, train.device, train.threads, len(spec.classes), spec.pixels]
         images = content_digest(sorted(request.image_ids))
         key = canonical_json([request.dataset, request.condition, request.views, settings, images])
         groups.setdefault(key, []).append(index)
@@ -156,7 +158,7 @@ class _GroupRun:
                 fit: np.empty((0, len(spec.classes)), dtype=np.float32)
                 for fit, spec in self._specs.items()
             }
-        self._ensure_features(workers)
+        self._ensure_stored(workers)
         train = next(iter(self._specs.values())).train
         with torch_session(train), ThreadPoolExecutor(max_workers=workers) as pool:
             scorer = Scorer(
@@ -178,14 +180,15 @@ class _GroupRun:
                 advance(len(batch) * sum(self._repeats.values()))
         return {fit: np.concatenate([part[fit] for part in parts]) for fit in self._specs}
 
-    def _ensure_features(self, workers: int) -> None:
-        """Features that were cleared, or of a dataset not trained on, are made first.
+    def _ensure_stored(self, workers: int) -> None:
+        """Made pixels and features that were cleared, or of a dataset not trained on, come first.
 
         Encoding just the images asked for would give other bits than the stored batches do.
         """
-        if self._condition != "none":
+        if alters_pixels(self._condition):
             return
         for spec in self._specs.values():
+            build_seen(spec, self._dataset, self._store, weights=self._weights)
             for view in (self._views or ("none",)) if spec.stored_features else ():
                 build_features(
                     spec,

@@ -120,6 +120,15 @@ class Network(nn.Module):
         self.load_state_dict({**kept, **state})
 
 
+class AsItIs(nn.Module):
+    """The head of a segmentation: its encoder gives the logits of every pixel already."""
+
+    def forward(self, features: torch.Tensor, metadata: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits [B, 1, H, W] as they come."""
+        del metadata
+        return features
+
+
 def build_network(
     spec: FitSpec,
     n_metadata: int,
@@ -146,11 +155,12 @@ def build_network(
         return _trained_elsewhere(spec, spec.model.trained)
     uses_image = registry.inputs.get(spec.input.name).uses_image
     encoder = _encoder(spec, weights_path, encoders) if uses_image else None
+    segmentation = registry.models.get(spec.model.name).task == "segmentation"
     torch.manual_seed(derive_seed(spec.train.seed, HEAD))
     n_features = 0 if encoder is None else int(cast(int, encoder.num_features))
     network = Network(
         encoder,
-        build_head(spec, n_features, n_metadata),
+        AsItIs() if segmentation else build_head(spec, n_features, n_metadata),
         preprocessing_of(spec.model),
         frozen=spec.model.frozen and encoder is not None,
         geometry=build_geometry(spec.train.augment),

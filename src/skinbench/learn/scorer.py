@@ -16,32 +16,18 @@ from skinbench import registry
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import PixelRows, Sources
 from skinbench.learn.batches import apply_view, to_unit
+from skinbench.learn.conditions import alters_pixels, entry_of, parse_condition
 from skinbench.learn.features import feature_digest, open_features
+from skinbench.learn.made import Maker
 from skinbench.learn.network import Encoders, Network
 from skinbench.learn.runtime import autocast, device_of, set_threads
 from skinbench.learn.saved import LoadedFit, load_fit
-from skinbench.records import TrainSpec
+from skinbench.records import MadePixels, TrainSpec
 from skinbench.store import Store
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
-
-
-def parse_condition(text: str) -> tuple[str, int] | None:
-    """`blur@3` as (name, strength 1 to 5); `none` as None.
-
-    Raises:
-        UsageError: the text has another form.
-        UnknownNameError: no such condition.
-    """
-    if text == "none":
-        return None
-    name, _, strength = text.partition("@")
-    if strength not in tuple("12345"):
-        raise UsageError(f"condition '{text}': expected `none` or NAME@1 to NAME@5")
-    registry.conditions.get(name)
-    return name, int(strength)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +48,13 @@ class Scorer:
     Made of plain values, so that an actor on another machine can construct it: for Ray Data,
     `map_batches(Scorer, fn_constructor_args=(store_root, fit_ids), fn_constructor_kwargs={...})`.
     It sets torch's threads for its process. Its frozen encoders read stored features where the
-    condition is `none` and they exist; otherwise they run.
+    condition leaves pixels alone and they exist; otherwise they run.
 
     Args:
         store_root: folder of the store.
         fit_ids: fits with one image size, device and number of threads.
         dataset: manifest digest.
-        condition: `none`, or e.g. `blur@3`.
+        condition: `none`, or e.g. `blur@3` or `metadata_missing`.
         weights: weights files by their sha256, for frozen encoders.
         views: of each image, whose probabilities are averaged; empty: the image as it is stored.
 
@@ -89,24 +75,29 @@ class Scorer:
     ) -> None:
         self._store = Store(Path(store_root))
         self._sources, self._dataset = Sources(self._store), dataset
-        self._condition = parse_condition(condition)
+        self._condition, self._alters_pixels = parse_condition(condition), alters_pixels(condition)
+        table, blank = self._sources.manifest(dataset).table, entry_of(condition).metadata
+        self._table = table if blank is None else blank(table)
         self._views = tuple(views) or ("none",)
         files = {digest: Path(path) for digest, path in (weights or {}).items()}
         encoders: Encoders = {}
         fits = [load_fit(fit_id, self._store, files, encoders) for fit_id in fit_ids]
-        self._train = _common_settings(fits)
+        self._train, self._made = _common_settings(fits)
         self._device = device_of(self._train)
         set_threads(self._train)
         self._members = [self._member(fit) for fit in fits]
         self._features = self._stored_features()
         self._lock = threading.Lock()
+        self._maker = None
+        if self._made is not None and self._alters_pixels:
+            # Nothing is stored of altered images: what is made of them is made here.
+            self._maker = Maker(self._made, self._train.image_size, self._store, files)
 
     def _member(self, fit: LoadedFit) -> _Member:
-        table = self._sources.manifest(self._dataset).table
         metadata = None
         keys = tuple(f"{fit.fit_id}/{view}" for view in self._views)
         if fit.encoder is not None:
-            metadata = torch.tensor(fit.encoder.transform(table), device=self._device)
+            metadata = torch.tensor(fit.encoder.transform(self._table), device=self._device)
         if fit.network is not None:
             network = fit.network.to(self._device).eval()
             if network.frozen and network.encoder is not None:
@@ -114,7 +105,7 @@ class Scorer:
         return _Member(fit=fit, metadata=metadata, keys=keys)
 
     def _stored_features(self) -> dict[str, torch.Tensor]:
-        if self._condition is not None:
+        if self._alters_pixels:
             return {}
         return {
             key: open_features(self._store, key)
@@ -174,13 +165,21 @@ class Scorer:
         }
 
     def _read(self, rows: Ints) -> Bytes:
+        if self._maker is None or self._made is None:
+            return self._altered(rows, self._train.image_size, self._made)
+        source = self._altered(rows, self._made.source_size, None)
+        small = self._altered(rows, self._made.fit_size, None)
+        return self._maker.make(source, small, self._device)[0]
+
+    def _altered(self, rows: Ints, size: int, made: MadePixels | None) -> Bytes:
         with self._lock:  # the memory map is opened once
-            store = self._sources.pixels(self._dataset, self._train.image_size)
+            store = self._sources.seen(self._dataset, size, made)
         pixels = np.take(store.images, rows, axis=0)
         if self._condition is None:
             return pixels
         name, strength = self._condition
-        return registry.conditions.get(name).apply(pixels, strength)
+        apply = registry.conditions.get(name).apply
+        return pixels if apply is None else apply(pixels, strength)
 
     def _score(
         self,
@@ -192,7 +191,7 @@ class Scorer:
     ) -> Probabilities:
         fit, key = member.fit, member.keys[view]
         if fit.plain is not None and fit.state is not None:
-            table = self._sources.manifest(self._dataset).table.iloc[rows]
+            table = self._table.iloc[rows]
             lazy = PixelRows(batch.some, len(rows), self._train.image_size)
             return fit.plain.predict(fit.state, cast(Bytes, lazy), table)
         network = cast(Network, fit.network)
@@ -245,19 +244,20 @@ def _mean(parts: Sequence[npt.NDArray[np.float64]]) -> Probabilities:
     return mean
 
 
-def _common_settings(fits: Sequence[LoadedFit]) -> TrainSpec:
+def _common_settings(fits: Sequence[LoadedFit]) -> tuple[TrainSpec, MadePixels | None]:
     if not fits:
         raise UsageError("a scorer needs one fit or more")
-    train = fits[0].spec.train
+    train, made = fits[0].spec.train, fits[0].spec.pixels
     for fit in fits[1:]:
         other = fit.spec.train
-        if (other.image_size, other.device, other.threads) != (
+        if (other.image_size, other.device, other.threads, fit.spec.pixels) != (
             train.image_size,
             train.device,
             train.threads,
+            made,
         ):
             raise UsageError(
-                f"fits {fits[0].fit_id} and {fit.fit_id} differ in image_size, device or "
+                f"fits {fits[0].fit_id} and {fit.fit_id} differ in image_size, pixels, device or "
                 f"threads, so one scorer cannot hold both; give each its own"
             )
-    return train
+    return train, made

@@ -19,7 +19,7 @@ from skinbench.learn.batches import build_augment, cut, drawn_order, epoch_order
 from skinbench.learn.checkpoint import Checkpoint, Scalars, load_checkpoint, save_checkpoint
 from skinbench.learn.features import build_features, open_features
 from skinbench.learn.layers import parameter_groups
-from skinbench.learn.losses import build_loss, build_mix, mixed_loss, sampler_of
+from skinbench.learn.losses import Loss, build_loss, build_mix, mixed_loss, sampler_of
 from skinbench.learn.network import Encoders
 from skinbench.learn.optimiser import (
     build_optimiser,
@@ -62,7 +62,7 @@ class Shared:
         """Arrays of a fit, shared between specs that differ in what does not touch them."""
         train = spec.train
         touched: list[Any] = [spec.datasets, spec.split, spec.fold, spec.classes]
-        touched += [spec.input, spec.techniques, train.image_size, train.seed]
+        touched += [spec.input, spec.techniques, train.image_size, train.seed, spec.pixels]
         key = canonical_json(touched)
         if key not in self._arrays:
             self._arrays[key] = load_arrays(spec, self.sources)
@@ -81,7 +81,7 @@ class Training:
 
     def __init__(self, fit_id: str, spec: FitSpec, shared: Shared, device: torch.device) -> None:
         self.fit_id, self.spec, self._shared = fit_id, spec, shared
-        self.arrays = shared.arrays(spec)
+        self.arrays = self.load_arrays()
         encoder = self.arrays.encoder
         n_metadata = 0 if encoder is None else len(encoder.names)
         network = make_network(spec, n_metadata, shared.store, shared.weights, shared.encoders)
@@ -97,15 +97,26 @@ class Training:
             spec.train.reduce_on_plateau if has_val else None,
             lower_is_better=self._stopping.lower_is_better,
         )
-        self._loss = build_loss(spec.techniques, self.arrays.class_counts)
+        self._loss = self.build_loss()
         self._mix = build_mix(spec.techniques)
-        self._train_view = self._view(self.arrays.train, augmented=True)
-        self._val_view = self._view(self.arrays.val, augmented=False) if has_val else None
+        self._train_view = self.build_view(self.arrays.train, augmented=True)
+        self._val_view = self.build_view(self.arrays.val, augmented=False) if has_val else None
         self._progress, self._attempts = Progress(), 1
         self._history: tuple[EpochRecord, ...] = ()
         self._best: Mapping[str, torch.Tensor] = {}
 
-    def _view(self, part: Part, *, augmented: bool) -> View:
+    # --- what a training of another task does in its own way ---
+
+    def load_arrays(self) -> FitArrays:
+        """What the fit learns from."""
+        return self._shared.arrays(self.spec)
+
+    def build_loss(self) -> Loss:
+        """The loss of the fit's techniques."""
+        return build_loss(self.spec.techniques, self.arrays.class_counts)
+
+    def build_view(self, part: Part, *, augmented: bool) -> View:
+        """How the network sees a part."""
         spec, network = self.spec, self.network
         if network.encoder is None:
             return FeatureView(network, part, (), part.rows, spec.train)
@@ -118,6 +129,12 @@ class Training:
             return FeatureView(network, part, joined, rows, spec.train)
         augment = build_augment(spec.train.augment) if augmented else None
         return PixelView(network, self.arrays, part, augment, spec.train)
+
+    def score_val(self, view: View) -> ValScores:
+        """Scores of the network, in eval mode, on val."""
+        positions = np.arange(len(self.arrays.val), dtype=np.int64)
+        logits = [view.logits(batch) for batch in cut(positions, VAL_BATCH)]
+        return val_scores(torch.cat(logits), view.labels)
 
     def _features(self, view: str) -> list[torch.Tensor]:
         """Features of one view of each dataset."""
@@ -254,10 +271,8 @@ class Training:
         if self._val_view is None:
             return None
         self.network.eval()
-        positions = np.arange(len(self.arrays.val), dtype=np.int64)
         with torch.inference_mode():
-            logits = [self._val_view.logits(batch) for batch in cut(positions, VAL_BATCH)]
-            return val_scores(torch.cat(logits), self._val_view.labels)
+            return self.score_val(self._val_view)
 
     def record(self) -> FitRecord:
         """The record of the finished fit."""

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from skinbench import registry
 from skinbench.data.audit import stamps
-from skinbench.data.pixels import open_pixels, pixel_digest, thumbnail
+from skinbench.data.made_pixels import seen_digest
+from skinbench.data.pixels import open_pixels, thumbnail
 from skinbench.errors import counted
 from skinbench.pipeline.prepared import Prepared
 from skinbench.records import Case, FitRecord, Manifest, Row
@@ -107,7 +108,7 @@ def _heatmaps(
         digest = prepared.manifests[dataset].digest
         weights = prepared.planned.weights
         heat = explain_cases(fit, missing, digest, store, weights=weights, method=method)
-        pixels = open_pixels(store, pixel_digest(digest, spec.train.image_size))
+        pixels = open_pixels(store, seen_digest(spec.pixels, digest, spec.train.image_size))
         for item, one in zip(missing, heat, strict=True):
             image = pixels.images[pixels.rows([item])[0]]
             save_heatmap(folder.heatmaps / names[item], one, image)

@@ -61,6 +61,10 @@ def _strangers(prepared: Prepared, card: Scorecard, folder: RunFolder) -> Iterat
     """Files of another run: of cells, fits, data, splits and pictures that this one has not."""
     done = {folder.prediction(cell.cell) for cell in card.cells if cell.status == "done"}
     yield from (path for path in folder.predictions.glob("*.parquet") if path not in done)
+    segmented = {
+        folder.segmentation(cell.cell) for cell in card.segmentation_cells if cell.status == "done"
+    }
+    yield from (path for path in folder.segmentations.glob("*.parquet") if path not in segmented)
     fits = {folder.fit(name) for name in prepared.plan.fits}
     yield from (path for path in folder.fits.glob("*.json") if path not in fits)
     for place, names in (

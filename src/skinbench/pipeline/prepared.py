@@ -134,7 +134,12 @@ def _plan(
 ) -> Planned:
     store = options.store
     return make_plan(
-        suite, joined, splits, store.digest_of, lambda digest: read_search(store, digest)
+        suite,
+        joined,
+        splits,
+        store.digest_of,
+        lambda digest: read_search(store, digest),
+        store.digests_of,
     )
 
 

@@ -74,7 +74,7 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     return RunResult(
         folder=folder,
         scorecard=card,
-        outcomes=card.cells,
+        outcomes=card.every_cell,
         seconds=time.perf_counter() - start,
         verdict=verdict,
     )
@@ -102,6 +102,8 @@ def learn_and_predict(
     from skinbench.cluster.schedule import Schedule
     from skinbench.cluster.session import Session
     from skinbench.pipeline.predicting import predict
+    from skinbench.pipeline.seen import count_seen
+    from skinbench.pipeline.segmenting import segment
 
     file = prepared.suite.file
     with Session(address=options.address, log=folder.log) as session:
@@ -131,6 +133,8 @@ def learn_and_predict(
             write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
         with clock.stage("predictions") as entry:
             engine = predict(prepared, folder, session, schedule)
+            segment(prepared, folder, schedule)
+            count_seen(prepared, folder, records, options.store)
             entry["detail"] = f"engine: {engine['name']}"
     return records, engine
 

@@ -29,6 +29,7 @@ from skinbench.score.compare import compare_rows
 from skinbench.score.derive import derive_predictions
 from skinbench.score.predictions import Predictions, read_predictions, write_predictions
 from skinbench.score.scorecard import score_rows
+from skinbench.score.segmentation import read_overlaps, score_segmentations
 from skinbench.score.slices import slice_values
 from skinbench.score.smoke import smoke_rows
 from skinbench.store import (
@@ -106,6 +107,7 @@ def _score(
     outcomes = [_outcome(cell, records) for cell in plan.cells]
     outcomes += derive(plan, folder, {item.cell: item for item in outcomes})
     predictions = read_cells(folder, outcomes)
+    found = [_outcome(cell, records) for cell in plan.segmentation_cells]
     scores, confusions = score_rows(
         plan.rows,
         predictions,
@@ -151,6 +153,19 @@ def _score(
             for name, paper in suite.papers.items()
         },
         smoke=smoke_rows(plan, records, reduced, images),
+        segmentation=score_segmentations(
+            plan.segmentations,
+            {
+                item.cell: read_overlaps(folder.segmentation(item.cell))
+                for item in found
+                if item.status == "done"
+            },
+            found,
+            replicates=bootstrap.replicates,
+            level=bootstrap.level,
+            seed=bootstrap.seed,
+        ),
+        segmentation_cells=tuple(found),
         stamps=stamps(audit),
     )
     write_scorecard(card, folder)

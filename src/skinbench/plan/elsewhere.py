@@ -69,6 +69,8 @@ def suffixes(entry: ModelEntry) -> tuple[str, ...]:
 
 def packages_of(entry: ModelEntry) -> tuple[str, ...]:
     """Packages whose version is part of a fit's identity."""
+    if entry.task == "segmentation":
+        return ("torch", "timm", "segmentation-models-pytorch")
     return {"network": ("torch", "timm"), "plain": ("scikit-learn",), "file": ("onnxruntime",)}[
         entry.kind
     ]

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from skinbench import registry
+from skinbench.data.lesion_masks import Digests, MaskDigests
 from skinbench.plan.elsewhere import own_space, packages_of, stored_size, suffixes
+from skinbench.plan.made import entry_version, made_pixels
 from skinbench.records import (
     STAGE_VERSIONS,
     FitSpec,
@@ -23,7 +25,7 @@ from skinbench.records import (
     WeightsSpec,
 )
 from skinbench.store import content_digest
-from skinbench.suite import RowSettings, Suite, SuiteRow
+from skinbench.suite import RowSettings, Suite, SuiteRow, segments
 from skinbench.suite.rows import plain
 from skinbench.suite.searched import searched_settings
 from skinbench.suite.settings import Choice, HeadChoice, ModelChoice, Trained
@@ -45,6 +47,7 @@ class FitMaker:
         manifests: by key under `data:`.
         splits: by key under `splits:`.
         digest_of: sha256 of a weights file.
+        digests_of: sha256 of many files, remembered under a name; None: one by one.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class FitMaker:
         manifests: Mapping[str, Manifest],
         splits: Mapping[str, SplitTable],
         digest_of: Callable[[Path], str],
+        digests_of: Digests | None = None,
     ) -> None:
         self.suite, self.manifests, self.splits = suite, manifests, splits
         self.digest_of = digest_of
+        self._masks = MaskDigests(digests_of or (lambda paths, _: [digest_of(p) for p in paths]))
         self.fits: dict[str, FitSpec] = {}
         self.weights: dict[str, Path] = {}
-        self._settings = {row.name: row for row in suite.rows}
+        self.rows = {row.name: row for row in suite.rows}
         self.chosen: dict[tuple[str, int], Mapping[str, object]] = {}
         """(row, fold) to the values that a search of its settings chose."""
         self._ids: dict[tuple[str, int, int], str] = {}
@@ -73,15 +78,17 @@ class FitMaker:
         """Id of a row's fit at one fold and seed.
 
         Raises:
-            SuiteError: a weights file is missing, or warm starts form a circle.
+            SuiteError: a weights file is missing, or rows need each other in a circle.
         """
         key = (row, fold, seed)
         if key not in self._ids:
             if row in self._open:
                 circle = " -> ".join([*self._open, row])
                 document = self.suite.document
-                place = self._settings[row].place(document, "model", "weights", "row")
-                raise document.error(f"warm starts form a circle: {circle}", place)
+                made = self.rows[row].settings.pixels is not None
+                where = ("pixels", "row") if made else ("model", "weights", "row")
+                place = self.rows[row].place(document, *where)
+                raise document.error(f"rows need each other in a circle: {circle}", place)
             self._open.append(row)
             spec = self._spec(row, fold, seed)
             self._open.pop()
@@ -91,11 +98,11 @@ class FitMaker:
 
     def base_spec(self, row: str, fold: int, seed: int) -> FitSpec:
         """The fit of a row as it states its settings, whatever a search chose."""
-        return self._network_spec(self._settings[row], fold, seed)
+        return self._network_spec(self.rows[row], fold, seed)
 
     def _spec(self, row: str, fold: int, seed: int) -> FitSpec:
-        if row in self._settings:
-            stated, values = self._settings[row], self.chosen.get((row, fold))
+        if row in self.rows:
+            stated, values = self.rows[row], self.chosen.get((row, fold))
             chosen = stated.settings.model
             if chosen is not None and chosen.trained is not None:
                 return self._trained_spec(stated, chosen, chosen.trained)
@@ -104,7 +111,8 @@ class FitMaker:
                 stated = dataclasses.replace(stated, settings=settings)
             return self._network_spec(stated, fold, seed)
         _, split, model = row.split("/", 2)
-        settings = next(r.settings for r in self.suite.rows if r.settings.split == split)
+        beside = [r for r in self.suite.rows if r.settings.split == split and not segments(r)]
+        settings = beside[0].settings
         choices = {"model": {"name": model}, "seeds": [0], "epochs": 1, "split": split}
         bare = type(settings).model_validate({**choices, "image_size": settings.image_size})
         return self._network_spec(
@@ -113,6 +121,11 @@ class FitMaker:
 
     def _trained_spec(self, row: SuiteRow, model: ModelChoice, trained: Trained) -> FitSpec:
         """A model trained elsewhere: the same fit on every dataset, split, fold and seed."""
+        if row.settings.pixels is not None:
+            message = (
+                f"'{model.name}' was trained elsewhere, on the images themselves: leave it out"
+            )
+            raise self.suite.document.error(message, row.place(self.suite.document, "pixels"))
         kept = {"resources": row.settings.resources, "precision": row.settings.precision}
         train = dataclasses.replace(
             _train(type(row.settings).model_validate(kept), (), 0),
@@ -172,6 +185,7 @@ class FitMaker:
         used = sorted(set(split.table["dataset"].unique()))
         augment = _augments(settings.augment)
         uses_image = registry.inputs.get(settings.input.name).uses_image
+        made = made_pixels(self, row, fold, seed)
         network = registry.models.get(settings.model.name).kind == "network"
         entries = [
             ("models", settings.model.name),
@@ -190,6 +204,8 @@ class FitMaker:
             train=_train(settings, augment, seed),
             also=tuple(_named("techniques", i.name, i.options) for i in settings.technique.with_),
             stored_features=settings.model.frozen and uses_image and _fixed(settings, augment),
+            pixels=made,
+            masks=self._masks.of(self.manifests[name] for name in used) if segments(row) else None,
             versions=_versions(
                 entries, packages=packages_of(registry.models.get(settings.model.name))
             ),
@@ -224,23 +240,30 @@ class FitMaker:
 
     def _check_start(self, row: SuiteRow, start: str, fold: int) -> None:
         """A warm start is the same network, and has not seen what the row is judged on."""
-        ours, theirs = row.settings, self._settings[start].settings
+        ours, theirs = row.settings, self.rows[start].settings
         assert ours.model is not None
         assert theirs.model is not None
-        problem = None
         if theirs.model.trained is not None:
             problem = "was trained elsewhere; start from its file by `weights: {file: ...}`"
         elif theirs.model.name != ours.model.name:
             problem = f"is a {theirs.model.name}, not a {ours.model.name}"
-        elif theirs.split != ours.split:
-            seen = self._images(str(theirs.split), fold, ("train", "val"))
-            if not seen:
-                problem = f"has no fold {fold}: its split '{theirs.split}' differs"
-            elif seen & self._images(str(ours.split), fold, ("test",)):
-                problem = f"has seen test images (or their lesions) of split '{ours.split}'"
+        else:
+            problem = self.seen_by(row, start, fold, ("test",))
         if problem:
             key = row.place(self.suite.document, "model", "weights", "row")
             raise self.suite.document.error(f"'{start}' {problem}", key)
+
+    def seen_by(self, row: SuiteRow, other: str, fold: int, parts: tuple[str, ...]) -> str:
+        """What another row's fit of a fold has seen of this row's own parts; "" for nothing."""
+        ours, theirs = str(row.settings.split), str(self.rows[other].settings.split)
+        if ours == theirs:
+            return ""
+        seen = self._images(theirs, fold, ("train", "val"))
+        if not seen:
+            return f"has no fold {fold}: its split '{theirs}' differs"
+        if seen & self._images(ours, fold, parts):
+            return f"has seen {' or '.join(parts)} images (or their lesions) of split '{ours}'"
+        return ""
 
     def _images(self, split: str, fold: int, parts: tuple[str, ...]) -> set[str]:
         """Image ids and lesion ids of some parts of a fold."""
@@ -363,10 +386,7 @@ def _uses_kornia(name: str) -> bool:
 
 def _versions(entries: Sequence[tuple[str, str]], *, packages: Sequence[str]) -> dict[str, str]:
     found = {stage: str(version) for stage, version in STAGE_VERSIONS.items()}
-    for kind, name in entries:
-        entry: Any = registry.KINDS[kind].get(name)
-        source = registry.KINDS[kind].source_digest(name)
-        found[f"{kind}/{name}"] = source or str(entry.version)
+    found.update(entry_version(kind, name) for kind, name in entries)
     packages = list(packages)
     if any(kind == "augments" and _uses_kornia(name) for kind, name in entries):
         packages.append("kornia")

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from skinbench import registry
+from skinbench.data.lesion_masks import mask_digest
+from skinbench.data.made_pixels import seen_digest, sizes_read
 from skinbench.data.pixels import pixel_digest
 from skinbench.records import Cell, DerivedCell, FitSpec, ModelSpec, Node, SplitTable
 from skinbench.store import canonical_json, content_digest
@@ -24,11 +26,14 @@ def make_nodes(
         if spec.model.trained is not None:
             nodes[f"fit:{name}"] = Node(name=f"fit:{name}", kind="trained")
             continue
-        needs = []
+        needs = [f"fit:{spec.pixels.fit}"] if spec.pixels is not None else []
         for digest in spec.datasets.values():
-            pixels = f"pixels:{pixel_digest(digest, spec.train.image_size)}"
-            nodes.setdefault(pixels, Node(name=pixels, kind="pixels"))
+            pixels = _pixels(nodes, spec, digest)
             needs.append(pixels)
+            if spec.masks:
+                masks = f"masks:{mask_digest(digest, spec.masks[digest], spec.train.image_size)}"
+                nodes.setdefault(masks, Node(name=masks, kind="masks"))
+                needs.append(masks)
             if spec.stored_features:
                 named = content_digest(
                     [_encoder(spec), pixels, spec.train.threads, spec.train.device]
@@ -51,6 +56,19 @@ def make_nodes(
         name = f"derive:{item.cell.name}"
         nodes[name] = Node(name=name, kind="derive", needs=tuple(needs))
     return list(nodes.values())
+
+
+def _pixels(nodes: dict[str, Node], spec: FitSpec, dataset: str) -> str:
+    """The node of what a fit sees of a dataset, added with what it is made of."""
+    originals = [f"pixels:{pixel_digest(dataset, size)}" for size in sizes_read(spec)]
+    for name in originals:
+        nodes.setdefault(name, Node(name=name, kind="pixels"))
+    if spec.pixels is None:
+        return originals[0]
+    seen = f"pixels:{seen_digest(spec.pixels, dataset, spec.train.image_size)}"
+    needs = (*originals, f"fit:{spec.pixels.fit}")
+    nodes.setdefault(seen, Node(name=seen, kind="pixels", needs=needs))
+    return seen
 
 
 def _encoder(spec: FitSpec) -> ModelSpec:

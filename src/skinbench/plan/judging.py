@@ -6,11 +6,12 @@ import dataclasses
 import fnmatch
 from collections.abc import Mapping, Sequence
 
+from skinbench import registry
 from skinbench.data.spaces import SpaceMap, space_map
 from skinbench.errors import UsageError
 from skinbench.plan.elsewhere import learnt_space
 from skinbench.records import Evaluation, LabelSpace, Manifest, Row
-from skinbench.suite import Suite, SuiteRow, evaluated_rows
+from skinbench.suite import Suite, SuiteRow, classifiers, evaluated_rows
 
 Place = tuple[str, str, str]
 """Dataset, split and condition of an evaluation."""
@@ -31,7 +32,7 @@ class Judging:
 
     def __init__(self, suite: Suite, manifests: Mapping[str, Manifest]) -> None:
         self.suite, self.manifests = suite, manifests
-        names = [row.name for row in suite.rows]
+        names = classifiers(suite.rows)
         self._asked = [
             (item, evaluated_rows(suite.file, names, item)) for item in suite.file.evaluate
         ]
@@ -96,6 +97,8 @@ class Judging:
                 name = "" if _alike(space, own) else space.name
                 there = found.setdefault(name, {})
                 for condition in item.conditions:
+                    if row.kind == "plain" and not _concerns(condition, row):
+                        continue
                     place = (dataset, split, condition)
                     there[place] = there.get(place, False) or item.weighting is not None
         return found
@@ -228,6 +231,13 @@ def _other_notes(row: Row, own: SpaceMap) -> tuple[str, ...]:
 def twin_name(row: str, space: str) -> str:
     """`<row>@<space>`, in the letters that row names have."""
     return f"{row}@{space.replace('+', ',')}"
+
+
+def _concerns(condition: str, row: Row) -> bool:
+    """Whether a condition can change what a baseline says; missing metadata only where read."""
+    if condition == "none" or registry.conditions.get(condition.partition("@")[0]).metadata is None:
+        return True
+    return registry.models.get(row.model).reads_metadata
 
 
 def _alike(left: LabelSpace, right: LabelSpace) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from skinbench import registry
 from skinbench.data.fields import check_fields_of
+from skinbench.data.lesion_masks import Digests
 from skinbench.errors import UsageError, counted
 from skinbench.plan.elsewhere import elsewhere_note, with_judged_pixels
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
@@ -20,6 +21,7 @@ from skinbench.plan.judging import Judging
 from skinbench.plan.networks import network_problem
 from skinbench.plan.remarks import protocol_notes
 from skinbench.plan.searching import search_note, search_task
+from skinbench.plan.segmenting import segmentation_row
 from skinbench.records import (
     Cell,
     DerivedCell,
@@ -37,10 +39,12 @@ from skinbench.suite import (
     RowSettings,
     Suite,
     SuiteRow,
+    classifiers,
     derived_members,
     differences,
     each_claim,
     paper_of,
+    segments,
 )
 from skinbench.suite.rows import plain
 
@@ -68,6 +72,7 @@ def make_plan(
     splits: Mapping[str, SplitTable],
     digest_of: Callable[[Path], str],
     found: Callable[[str], SearchResult | None] = lambda _: None,
+    digests_of: Digests | None = None,
 ) -> Planned:
     """Lay out everything that a suite amounts to.
 
@@ -78,19 +83,22 @@ def make_plan(
             further test set under `evaluate:`.
         digest_of: sha256 of a weights file.
         found: what a search of settings found, by its digest; None where it was not run.
+        digests_of: sha256 of many files, remembered under a name; None: one by one.
 
     Raises:
         SuiteError: a row cannot be: its labels cannot be judged on its test, its input asks
             for a column that gives the label away, its warm starts form a circle.
     """
-    maker = FitMaker(suite, manifests, splits, digest_of)
+    maker = FitMaker(suite, manifests, splits, digest_of, digests_of)
     planner = _Planner(suite, manifests, splits, maker)
     searches = planner.searches(found)
     rows = planner.rows()
     cells = planner.cells(rows)
     derived = planner.derived_cells(rows, cells)
+    segmentations = planner.segmentations()
+    segmentation_cells = planner.cells(segmentations)
     evaluations = tuple(planner.evaluations(rows, cells))
-    nodes = make_nodes(maker.fits, cells, derived, splits)
+    nodes = make_nodes(maker.fits, [*cells, *segmentation_cells], derived, splits)
     plan = Plan(
         suite=suite.name,
         rows=tuple(rows),
@@ -99,6 +107,8 @@ def make_plan(
         fits=maker.fits,
         evaluations=evaluations,
         nodes=with_judged_pixels(nodes, maker.fits, cells, evaluations, manifests),
+        segmentations=tuple(segmentations),
+        segmentation_cells=tuple(segmentation_cells),
         exclusions=tuple(Exclusion(row=item.name, reason=item.reason) for item in suite.excluded),
     )
     _check_classes(suite, plan)
@@ -124,7 +134,7 @@ class _Planner:
     ) -> list[tuple[SearchTask, SearchResult | None]]:
         """Each search of settings; what it chose is taken for the row's fits of that fold."""
         for row in self.suite.rows:
-            if row.settings.search is None:
+            if row.settings.search is None or segments(row):
                 continue
             self._check_search(row)
             for fold in range(self.splits[str(row.settings.split)].folds):
@@ -143,6 +153,11 @@ class _Planner:
         self._check_settings(row, entry)
         if entry.kind == "plain" or row.settings.model.trained is not None:
             problem = f"'{row.settings.model.name}' is not trained: leave `search` out"
+        elif row.settings.pixels is not None:
+            problem = (
+                f"it runs before all fits, and the row needs '{row.settings.pixels.row}' first; "
+                f"search without `pixels`, then state what was found"
+            )
         elif not (split.table["split"] == "val").any():
             problem = f"a search chooses by val, and split '{split.name}' has none"
         if problem:
@@ -158,7 +173,7 @@ class _Planner:
 
     def rows(self) -> list[Row]:
         """Declared rows, the baselines of each split in use, derived rows, and their twins."""
-        rows = [self._row(row) for row in self.suite.rows]
+        rows = [self._row(row) for row in self.suite.rows if not segments(row)]
         if self.suite.file.baselines:
             for split in dict.fromkeys(row.split for row in rows):
                 rows += [self._plain_row(name, split) for name in PLAIN_MODELS]
@@ -167,6 +182,12 @@ class _Planner:
             rows.append(self._derived_row(name, by_name))
             by_name[name] = rows[-1]
         return rows + self.judging.rows_in_other_spaces(rows)
+
+    def segmentations(self) -> list[Row]:
+        """Rows that find lesions."""
+        return [
+            segmentation_row(row, self.suite.document) for row in self.suite.rows if segments(row)
+        ]
 
     def cells(self, rows: Sequence[Row]) -> list[Cell]:
         """Every fit row at each fold and seed."""
@@ -237,7 +258,7 @@ class _Planner:
             name=row.name,
             kind="fit",
             model=model.label or model.name,
-            input="-" if entry.kind == "plain" else settings.input.label or settings.input.name,
+            input=_input_name(settings, entry),
             technique=_technique(settings),
             split=str(settings.split),
             label_space=judged.target.name,
@@ -303,7 +324,7 @@ class _Planner:
 
     def _derived_row(self, name: str, rows: Mapping[str, Row]) -> Row:
         item = self.suite.file.derived[name]
-        names = [row.name for row in self.suite.rows]
+        names = classifiers(self.suite.rows)
         members = sorted(derived_members(self.suite.file, names, name))
         first = rows[members[0]]
         for member in members[1:]:
@@ -336,6 +357,13 @@ class _Planner:
         if isinstance(model, Mapping) and model.get("trained") is not None:
             return [0]  # the same fit, whatever the seed
         return [int(str(seed)) for seed in listed(row.settings["seeds"])]
+
+
+def _input_name(settings: RowSettings, entry: ModelEntry) -> str:
+    """`image`, or with what it is made of: `image, cam_overlay`."""
+    name = "-" if entry.kind == "plain" else settings.input.label or settings.input.name
+    made = settings.pixels
+    return name if made is None else f"{name}, {made.label or made.name}"
 
 
 def _technique(settings: RowSettings) -> str:

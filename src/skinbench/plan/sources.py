@@ -16,7 +16,7 @@ from skinbench.data.splits import by_source, cross, given, grouped, published
 from skinbench.data.taxonomy import LabelRequest
 from skinbench.records import AuditReport, CleaningPolicy, Manifest, Pair, SplitTable
 from skinbench.store import Store
-from skinbench.suite import Suite, evaluated_rows
+from skinbench.suite import Suite, classifiers, evaluated_rows
 from skinbench.suite.source import Labels
 
 
@@ -214,7 +214,7 @@ def _further_splits(
     suite: Suite, splits: Mapping[str, SplitTable], manifests: Mapping[str, Manifest]
 ) -> dict[str, SplitTable]:
     found = {}
-    names = [row.name for row in suite.rows]
+    names = classifiers(suite.rows)
     for item in suite.file.evaluate:
         asked = evaluated_rows(suite.file, names, item)
         for row in suite.rows:

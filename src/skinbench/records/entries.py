@@ -102,6 +102,9 @@ class ModelEntry:
 
     version: int
     kind: Literal["network", "plain", "file"] = "network"
+    task: Literal["classification", "segmentation"] = "classification"
+    """A segmentation's `build` gives a network [B, 3, H, W] -> logits [B, 1, H, W] that a pixel is
+    lesion; its rows are trained on lesion masks and stand in a table of their own."""
     build: Callable[..., torch.nn.Module] | None = None
     """(options, weights_path: Path | None, pretrained: bool, image_size: int) -> encoder that
     maps [B, 3, H, W] float32 to [B, F]. It has an attribute `num_features: int` (F)."""
@@ -120,6 +123,8 @@ class ModelEntry:
     options: Options = field(default_factory=dict)
     has_weights: bool = False
     """Pretrained weights exist at the hub."""
+    reads_metadata: bool = False
+    """Of a baseline without a network: it reads age, sex and site from the table's rows."""
     layers: Callable[[torch.nn.Module, bool], Sequence[Sequence[str]]] | None = None
     """(encoder, coarse) -> names of its parameters by layer, from the image to the features, each
     once: whole stages where `coarse` (`train_last: n` trains the last n), else as finely as the
@@ -296,11 +301,34 @@ class ExplainerEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionEntry:
-    """A change of test images before prediction, at a strength 1 to 5."""
+    """A change of test images before prediction, at a strength 1 to 5, or of their metadata."""
 
     version: int
-    apply: Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]]
+    apply: Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]] | None = None
     """(images [B, H, W, 3] uint8, strength) -> the same shape; deterministic."""
+    metadata: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    """(manifest rows) -> the same rows with other metadata; has no strength, and is only for rows
+    that read metadata."""
+    note: str = ""
+    """What a reader of its numbers must know; printed below the tables."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelsEntry:
+    """What networks see of an image, made of it and of a map that another row's fit gives."""
+
+    version: int
+    map: Literal["heatmap", "mask"]
+    """What the other fit gives: how much each pixel spoke for the class that it decides, by the
+    explainer `options["method"]`; or how likely each pixel is lesion, by a segmentation."""
+    make: Callable[..., tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]
+    """(images [B, H, H, 3] uint8, maps [B, h, h] float32 in [0, 1], size, options) -> pixels
+    [B, size, size, 3] uint8, and which of the images gave no use of their map and stand as they
+    are [B]; deterministic, each image on its own."""
+    options: Options = field(default_factory=dict)
+    """`source_size` where images of another size than the fit's own are wanted; None: its own."""
+    note: str = ""
+    """When an image is seen as it is; printed beside how often that was."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,6 +101,24 @@ class TrainSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MadePixels:
+    """What a fit sees instead of the images themselves: pixels that another fit takes part in."""
+
+    name: str
+    """In the registry `pixels`."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """JSON values only, defaults written out."""
+    fit: str
+    """Id of the fit whose maps are used, which has seen no test image of this one."""
+    fit_size: int
+    """Pixels of a side of the images that this other fit reads."""
+    source_size: int
+    """Pixels of a side of the images that its maps are joined with."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """As FitSpec.versions, of the entries that take part."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FitSpec:
     """One training. Its id is a hash of every field: equal specs are one fit.
 
@@ -122,6 +140,10 @@ class FitSpec:
     """The head learns from stored features of a frozen encoder; no image is augmented."""
     also: tuple[NamedSpec, ...] = later(())
     """Techniques beside `technique`, each of another part of training."""
+    pixels: MadePixels | None = later(None)  # noqa: RUF009
+    """None: the images themselves."""
+    masks: Mapping[str, str] | None = later(None)
+    """For a segmentation: manifest digest to the digest of its lesion masks."""
     versions: Mapping[str, str]
     """VERSION of each stage and catalog file involved, torch and timm major.minor; for a
     plug-in the digest of its source."""
@@ -132,6 +154,25 @@ class FitSpec:
     def techniques(self) -> tuple[NamedSpec, ...]:
         """Every technique of the fit."""
         return (self.technique, *self.also)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenCount:
+    """How many images of a split a row saw as they are, where it was to see made pixels."""
+
+    row: str
+    pixels: str
+    """In the registry `pixels`."""
+    dataset: str
+    """Key under `data:`."""
+    split: str
+    """train, val or test."""
+    images: int
+    """Over all folds and seeds."""
+    fallbacks: int
+    """Of these, images that gave no use of their map."""
+    note: str = ""
+    """When that is."""
 
 
 @dataclass(frozen=True, kw_only=True)

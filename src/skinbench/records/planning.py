@@ -142,8 +142,9 @@ class Node:
     """A thing to be made, and what must exist first."""
 
     name: str
-    """`pixels:<digest>`, `features:<digest>`, `fit:<id>`, `predict:<cell>`, `derive:<cell>`."""
-    kind: Literal["pixels", "features", "fit", "trained", "predict", "derive"]
+    """`pixels:<digest>`, `masks:<digest>`, `features:<digest>`, `fit:<id>`, `predict:<cell>`,
+    `derive:<cell>`."""
+    kind: Literal["pixels", "masks", "features", "fit", "trained", "predict", "derive"]
     """`trained`: a fit that is taken over from a file, and not trained here."""
     needs: tuple[str, ...] = ()
     weight: float = 0.0
@@ -164,3 +165,11 @@ class Plan:
     nodes: tuple[Node, ...]
     """In an order in which every need comes first."""
     exclusions: tuple[Exclusion, ...] = ()
+    segmentations: tuple[Row, ...] = ()
+    """Rows that find lesions and decide no class: scored apart, never beside the others."""
+    segmentation_cells: tuple[Cell, ...] = ()
+
+    @property
+    def fitted(self) -> tuple[Cell, ...]:
+        """Every cell that has a fit, of either kind of row."""
+        return (*self.cells, *self.segmentation_cells)

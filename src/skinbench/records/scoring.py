@@ -221,12 +221,20 @@ class Scorecard:
     confusions: tuple[Confusion, ...]
     comparisons: tuple[Comparison, ...] = ()
     claims: tuple[ClaimResult, ...] = ()
+    segmentation: tuple[Score, ...] = ()
+    """Dice, IoU and failure rate of rows that find lesions."""
+    segmentation_cells: tuple[CellOutcome, ...] = ()
     papers: Mapping[str, Paper] = field(default_factory=dict)
     """Sources of the claims, by key under `papers:`."""
     smoke: Mapping[str, str] = field(default_factory=dict)
     """Row that was run on too little to stand in a table, to why."""
     stamps: Mapping[str, str] = field(default_factory=dict)
     """Split name to the leak stamp printed in every table that it touches."""
+
+    @property
+    def every_cell(self) -> tuple[CellOutcome, ...]:
+        """Cells that decide a class, then those that find lesions."""
+        return (*self.cells, *self.segmentation_cells)
 
 
 @dataclass(frozen=True, kw_only=True)

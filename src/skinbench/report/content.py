@@ -23,6 +23,7 @@ from skinbench.records import (
     Plan,
     Row,
     Scorecard,
+    SeenCount,
     Verdict,
 )
 from skinbench.store import RunFolder, from_plain, read_json, read_record
@@ -145,6 +146,7 @@ class Content:
     fits: Mapping[str, FitRecord]
     cases: tuple[Case, ...]
     verdict: Verdict | None
+    seen: tuple[SeenCount, ...] = ()
 
     @property
     def title(self) -> str:
@@ -157,6 +159,13 @@ class _Cases:
     """cases.json."""
 
     cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """seen.json."""
+
+    counts: tuple[SeenCount, ...]
 
 
 def read_content(folder: RunFolder) -> Content:
@@ -190,6 +199,9 @@ def read_content(folder: RunFolder) -> Content:
         fits=fits,
         cases=cases,
         verdict=_optional(folder.verdict, Verdict),
+        seen=_checked(folder.seen, lambda plain: from_plain(_Seen, plain).counts)
+        if folder.seen.exists()
+        else (),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from skinbench.records import CellOutcome, Exclusion
+from skinbench.records import CellOutcome, Exclusion, SeenCount
 from skinbench.report import numbers
 from skinbench.report.audit_tables import fold_entry, fold_name
 from skinbench.report.content import Content, DatasetFacts, RunFacts, SplitFacts
@@ -158,7 +158,7 @@ def exclusions_table(
 def fits_table(content: Content) -> Table:
     """How every fit went."""
     names: dict[str, list[str]] = {}
-    for cell in content.scorecard.cells:
+    for cell in content.scorecard.every_cell:
         if cell.fit:
             names.setdefault(cell.fit, []).append(cell.cell)
     rows = []
@@ -186,6 +186,33 @@ def fits_table(content: Content) -> Table:
             *(Column(title=head, numeric=True) for head in heads),
         ),
         rows=tuple(rows),
+    )
+
+
+def seen_table(counts: Sequence[SeenCount]) -> Table:
+    """How often made pixels could not be made, by row, data and split."""
+    rows = tuple(
+        (
+            words(item.row),
+            words(item.pixels),
+            words(item.dataset),
+            words(item.split),
+            integer(item.images),
+            integer(item.fallbacks),
+            words(numbers.share(item.fallbacks, item.images)),
+        )
+        for item in counts
+    )
+    said = dict.fromkeys(f"{item.pixels}: {item.note}." for item in counts if item.note)
+    return Table(
+        name="seen",
+        caption="Images seen as they are",
+        columns=(
+            *(Column(title=title) for title in ("row", "pixels", "data", "split")),
+            *(Column(title=title, numeric=True) for title in ("images", "as they are", "share")),
+        ),
+        rows=rows,
+        notes=(*said, "Images are counted over all folds and seeds."),
     )
 
 

@@ -310,7 +310,14 @@ def _notes(tables: Sequence[TestSet], sort: str | None) -> tuple[str, ...]:
             "Rows judged on different test images, conditions or classes are in separate "
             "tables: their numbers do not compare."
         )
-    return tuple(notes)
+    return (*notes, *_condition_notes(tables))
+
+
+def _condition_notes(tables: Sequence[TestSet]) -> list[str]:
+    """What conditions mean, of those that say so; a user's own one may not be at hand."""
+    names = {table.condition.partition(",")[0].partition("@")[0] for table in tables}
+    known = sorted(names & set(registry.conditions.names()))
+    return [f"{name}: {note}." for name in known if (note := registry.conditions.get(name).note)]
 
 
 # --- the four forms ------------------------------------------------------------------------

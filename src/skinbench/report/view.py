@@ -15,6 +15,7 @@ from skinbench.report import (
     figures,
     gallery,
     numbers,
+    segmentation,
     tables,
 )
 from skinbench.report.claims import PaperPart, paper_parts
@@ -85,10 +86,12 @@ class View:
     gate: Table | None
     comparisons: Table | None
     claims: tuple[PaperPart, ...]
+    segmentation: Table | None
     failed: Table | None
     tracebacks: tuple[tuple[str, str], ...]
     rows: tuple[RowPart, ...]
     overall: Table
+    seen: Table | None
     seeds: Table | None
     slices: Table | None
     data: tuple[DatasetPart, ...]
@@ -144,10 +147,12 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         gate=tables.verdict_table(verdict) if verdict else None,
         comparisons=_filled(comparisons.comparisons_table(scorecard.comparisons, scorecard.level)),
         claims=paper_parts(scorecard),
-        failed=_filled(facts.cells_table(scorecard.cells, _row_splits(content))),
+        segmentation=_filled(segmentation.segmentation_table(scorecard)),
+        failed=_filled(facts.cells_table(scorecard.every_cell, _row_splits(content))),
         tracebacks=_tracebacks(content),
         rows=tuple(_row_parts(content, scores)),
         overall=tables.overall_table(scores, places),
+        seen=_filled(facts.seen_table(content.seen)),
         seeds=_filled(tables.seed_table(scorecard, _columns(leaderboard))),
         slices=_filled(tables.slice_table(scorecard)),
         data=_datasets(content),
@@ -215,7 +220,7 @@ def _columns(leaderboard: Leaderboard) -> list[tuple[str, str | None]]:
 
 
 def _head_facts(content: Content, leaderboard: Leaderboard) -> tuple[tuple[str, str], ...]:
-    cells = content.scorecard.cells
+    cells = content.scorecard.every_cell
     done = sum(cell.status == "done" for cell in cells)
     images = [facts.images for facts in content.datasets.values() if facts.images is not None]
     found = [

@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ KINDS = (
     "manifests",
     "splits",
     "pixels",
+    "masks",
     "features",
     "fits",
     "searches",
@@ -182,6 +183,19 @@ class Store:
     def digest_of(self, path: Path) -> str:
         """sha256 of a file, remembered by its path, size and time of change."""
         return FileDigests(self.root).get(path)
+
+    def digests_of(self, paths: Sequence[Path], name: str) -> list[str]:
+        """sha256 of many files, remembered together under a name."""
+        known = FileDigests(self.root, name)
+        found = []
+        for path in paths:
+            digest = known.lookup(path)
+            if digest is None:
+                digest = file_digest(path)
+                known.remember(path, digest)
+            found.append(digest)
+        known.save()
+        return found
 
 
 def _damage(folder: Path) -> list[str]:

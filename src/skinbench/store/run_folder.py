@@ -20,6 +20,7 @@ class RunFolder:
         self.near_duplicates = root / "near_duplicates.json"
         self.run = root / "run.json"
         self.scorecard = root / "scorecard.json"
+        self.seen = root / "seen.json"
         self.cases = root / "cases.json"
         self.verdict = root / "verdict.json"
         self.markdown = root / "report.md"
@@ -29,6 +30,7 @@ class RunFolder:
         self.manifests = root / "manifests"
         self.splits = root / "splits"
         self.predictions = root / "predictions"
+        self.segmentations = root / "segmentations"
         self.fits = root / "fits"
         self.searches = root / "searches"
         self.heatmaps = root / "heatmaps"
@@ -46,6 +48,10 @@ class RunFolder:
     def prediction(self, cell: str) -> Path:
         """Parquet of a cell's predictions: val, test and every condition."""
         return self.predictions / f"{file_name(cell)}.parquet"
+
+    def segmentation(self, cell: str) -> Path:
+        """Parquet of how well a cell's masks overlap the true ones, image by image."""
+        return self.segmentations / f"{file_name(cell)}.parquet"
 
     def fit(self, fit_id: str) -> Path:
         """FitRecord and spec of a fit, as JSON."""

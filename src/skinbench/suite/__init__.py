@@ -13,10 +13,12 @@ from skinbench.suite.loader import (
 )
 from skinbench.suite.rows import (
     SuiteRow,
+    classifiers,
     derived_members,
     evaluated_rows,
     expand_rows,
     paper_of,
+    segments,
 )
 from skinbench.suite.schema import Check, Derived, Evaluate, SuiteFile
 from skinbench.suite.settings import RowSettings
@@ -35,6 +37,7 @@ __all__ = [
     "Suite",
     "SuiteFile",
     "SuiteRow",
+    "classifiers",
     "derived_members",
     "differences",
     "each_claim",
@@ -44,6 +47,7 @@ __all__ = [
     "load_suite",
     "read_document",
     "resolve_name",
+    "segments",
     "shipped_suites",
     "stated_suite",
     "suite_to_yaml",

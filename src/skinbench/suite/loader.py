@@ -21,6 +21,7 @@ from skinbench.suite.references import check_catalog, check_references
 from skinbench.suite.rows import (
     ExcludedRow,
     SuiteRow,
+    classifiers,
     derived_members,
     expand_rows,
     matching,
@@ -285,7 +286,10 @@ def _only(suite: Suite, patterns: Sequence[str]) -> Suite:
 
 def _needs(suite: Suite, name: str, rows: dict[str, SuiteRow]) -> list[str]:
     if name in suite.file.derived:
-        return derived_members(suite.file, list(rows), name)
-    model = rows[name].settings.model
-    weights = model.weights if model else None
-    return [weights.row] if weights is not None and weights.row is not None else []
+        return derived_members(suite.file, classifiers(rows.values()), name)
+    settings = rows[name].settings
+    needs = [settings.pixels.row] if settings.pixels is not None else []
+    weights = settings.model.weights if settings.model else None
+    if weights is not None and weights.row is not None:
+        needs.append(weights.row)
+    return needs

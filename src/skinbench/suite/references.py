@@ -11,7 +11,7 @@ from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records.scoring import SLICES
 from skinbench.suite.claims import each_claim
 from skinbench.suite.document import Document, Key
-from skinbench.suite.rows import SuiteRow, matching
+from skinbench.suite.rows import SuiteRow, classifiers, evaluated_rows, matching, segments
 from skinbench.suite.schema import SuiteFile
 from skinbench.suite.searched import search_problem, trial_rows
 from skinbench.suite.techniques import technique_problem
@@ -42,7 +42,11 @@ def check_references(file: SuiteFile, rows: Sequence[SuiteRow], document: Docume
         if weights is not None and weights.row is not None:
             key = row.place(document, "model", "weights", "row")
             _known(weights.row, [n for n in names if n != row.name], "row", key, document)
-    _check_patterns(file, names, document)
+        if row.settings.pixels is not None:
+            key = row.place(document, "pixels", "row")
+            others = [name for name in names if name != row.name]
+            _known(row.settings.pixels.row, others, "row", key, document)
+    _check_patterns(file, classifiers(rows), document)
 
 
 def _check_patterns(file: SuiteFile, names: Sequence[str], document: Document) -> None:
@@ -91,7 +95,8 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
         for option in options:
             if option not in found.options:
                 hint = registry.suggest(option, found.options)
-                message = f"{kind.removesuffix('s')} '{name}' has no option '{option}'; {hint}"
+                noun = kind if kind == "pixels" else kind.removesuffix("s")
+                message = f"{noun} '{name}' has no option '{option}'; {hint}"
                 raise document.error(message, (*key, "options", option))
     _check_derived(file, document)
     for row in tried:
@@ -104,6 +109,7 @@ def check_catalog(file: SuiteFile, rows: Sequence[SuiteRow], document: Document)
     for index, item in enumerate(file.evaluate):
         for condition in item.conditions:
             _check_condition(condition, document, ("evaluate", index, "conditions"))
+            _check_metadata(condition, index, file, rows, document)
 
 
 def _check_views(row: SuiteRow, document: Document) -> None:
@@ -162,6 +168,11 @@ def _row_names(rows: Sequence[SuiteRow], document: Document) -> Iterable[Named]:
         chosen = [("input", settings.input), *(("technique", c) for c in settings.technique.all)]
         for kind, choice in chosen:
             yield f"{kind}s", choice.name, choice.options, row.place(document, kind), ""
+        if settings.pixels is not None:
+            made, key = settings.pixels, row.place(document, "pixels")
+            yield "pixels", made.name, made.options, key, "name"
+            if "method" in made.options:
+                yield "explainers", str(made.options["method"]), {}, (*key, "options"), "method"
         for item in settings.augment:
             yield "augments", item.name, item.options, row.place(document, "augment"), ""
 
@@ -210,9 +221,41 @@ def _check_slice(text: str | None, document: Document, key: Key) -> None:
 def _check_condition(condition: str, document: Document, key: Key) -> None:
     if condition == "none":
         return
-    name, _, strength = condition.partition("@")
+    name, at, strength = condition.partition("@")
     if name not in registry.conditions.names():
         hint = registry.suggest(name, ["none", *registry.conditions.names()])
         raise document.error(f"no condition '{name}'; {hint}", key)
+    if registry.conditions.get(name).apply is None:
+        if at:
+            raise document.error(f"'{condition}': {name} has no strength; write {name}", key)
+        return
     if strength not in ("1", "2", "3", "4", "5"):
         raise document.error(f"'{condition}' needs a strength, e.g. {name}@3 (1 to 5)", key)
+
+
+def _check_metadata(
+    condition: str, index: int, file: SuiteFile, rows: Sequence[SuiteRow], document: Document
+) -> None:
+    """Metadata can only be missing where a row reads it: each row named, one of a derived one."""
+    if condition == "none" or registry.conditions.get(condition.partition("@")[0]).metadata is None:
+        return
+    item = file.evaluate[index]
+    by_name = {row.name: row for row in rows if not segments(row)}
+    for name in matching([*by_name, *file.derived], item.rows):
+        asked = item.model_copy(update={"rows": name})
+        members = evaluated_rows(file, list(by_name), asked)
+        if not any(_reads_metadata(by_name[member]) for member in members):
+            row = by_name.get(name)
+            what = f"input '{row.settings.input.name}' reads" if row else "members read"
+            message = (
+                f"condition '{condition}' cannot be asked of '{name}': its {what} no metadata, "
+                f"so none can be missing; name rows that read metadata"
+            )
+            raise document.error(message, ("evaluate", index, "rows"))
+
+
+def _reads_metadata(row: SuiteRow) -> bool:
+    model = row.settings.model
+    if model is not None and registry.models.get(model.name).kind == "plain":
+        return registry.models.get(model.name).reads_metadata
+    return registry.inputs.get(row.settings.input.name).uses_metadata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import fnmatch
 import itertools
@@ -13,7 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from skinbench.registry import suggest
+from skinbench.errors import UnknownNameError
+from skinbench.registry import models, suggest
 from skinbench.suite.claims import Claim, each_claim
 from skinbench.suite.document import Document, Key
 from skinbench.suite.papers import Protocol
@@ -208,6 +210,19 @@ def _check_names(suite: SuiteFile, rows: Sequence[SuiteRow], document: Document)
 def matching(names: Iterable[str], pattern: str) -> list[str]:
     """Names that a pattern such as `p1/*` matches, letter case included, on every system."""
     return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+
+
+def segments(row: SuiteRow) -> bool:
+    """Whether a row finds lesions and decides no class."""
+    model = row.settings.model
+    with contextlib.suppress(UnknownNameError):  # said later, with its line
+        return model is not None and models.get(model.name).task == "segmentation"
+    return False
+
+
+def classifiers(rows: Iterable[SuiteRow]) -> list[str]:
+    """Names of the rows that decide a class: patterns mean these."""
+    return [row.name for row in rows if not segments(row)]
 
 
 def derived_members(suite: SuiteFile, names: Sequence[str], derived: str) -> list[str]:

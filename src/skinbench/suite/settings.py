@@ -170,6 +170,15 @@ class Choice(Strict):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class PixelsChoice(Strict):
+    """What the network sees of an image, made with the maps of another row's network."""
+
+    name: str = Field(description="name from `skinbench list pixels`")
+    row: str = Field(description="the row whose fit of the same fold (and seed, if it has it) maps")
+    label: str | None = Field(None, description="name within grid rows; default: the name")
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
 class TechniqueChoice(Choice):
     """A technique, and others beside it that change other parts of training."""
 
@@ -225,6 +234,7 @@ class RowSettings(Strict):
 
     model: ModelField | None = None
     input: ChoiceField = Choice(name="image")
+    pixels: PixelsChoice | None = None
     technique: TechniqueField = TechniqueChoice(name="none")
     output: Literal["softmax", "sigmoid"] = Field(
         "softmax", description="sigmoid: one number with binary cross-entropy, for two classes"

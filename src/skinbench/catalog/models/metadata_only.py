@@ -89,4 +89,4 @@ def _encode(state: Mapping[str, npt.NDArray[Any]], table: pd.DataFrame) -> npt.N
     return np.stack(columns, axis=1)
 
 
-ENTRY = ModelEntry(version=1, kind="plain", plain=MetadataOnly)
+ENTRY = ModelEntry(version=1, kind="plain", plain=MetadataOnly, reads_metadata=True)
