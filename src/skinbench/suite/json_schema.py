@@ -27,6 +27,7 @@ def suite_schema() -> dict[str, Any]:
     beside = definitions["TechniqueChoice"]["properties"]
     one = {"anyOf": [{"type": "string"}, beside["with"]["items"]]}
     beside["with"] = {"anyOf": [one, {"type": "array", "items": one}]}
+    _allow_lists(definitions["HeadChoice"]["properties"], "dense", kind="integer")
     _allow_lists(definitions["Derived"]["properties"], "of")
     _allow_lists(definitions["Evaluate"]["properties"], "conditions")
     definitions["Grid"] = _grid(definitions["RowFile"]["properties"])
@@ -68,8 +69,8 @@ def _refuse_other_names(schema: dict[str, Any], definition: str | None) -> None:
     schema["additionalProperties"] = {"$ref": f"#/$defs/{definition}"} if definition else item
 
 
-def _allow_lists(properties: dict[str, Any], key: str) -> None:
-    properties[key] = {"anyOf": [{"type": "string"}, _bare(properties[key])]}
+def _allow_lists(properties: dict[str, Any], key: str, kind: str = "string") -> None:
+    properties[key] = {"anyOf": [{"type": kind}, _bare(properties[key])]}
 
 
 def _bare(schema: dict[str, Any]) -> dict[str, Any]:
