@@ -207,10 +207,10 @@ def _of_suite(path: Path) -> tuple[PublishedRow, ...]:
 
 
 def _shared_name(names: list[str]) -> str:
-    """`p1/cnn` of `p1/cnn/by_image` and `p1/cnn/by_lesion`."""
+    """`p1/cnn` of `p1/cnn/by_image` and `p1/cnn/by_lesion`; of other models the first one's."""
     shared = []
     for parts in zip(*(name.split("/") for name in names), strict=False):
         if len(set(parts)) > 1:
             break
         shared.append(parts[0])
-    return "/".join(shared) or names[0]
+    return "/".join(shared) if len(shared) > 1 else names[0]
