@@ -156,13 +156,15 @@ def exclusions_table(
 
 
 def fits_table(content: Content) -> Table:
-    """How every fit went."""
+    """How every fit went, in the order of the suite's cells."""
     names: dict[str, list[str]] = {}
     for cell in content.scorecard.every_cell:
         if cell.fit:
             names.setdefault(cell.fit, []).append(cell.cell)
     rows = []
-    for fit_id, record in content.fits.items():
+    order = [fit for fit in names if fit in content.fits]
+    for fit_id in (*order, *(fit for fit in content.fits if fit not in names)):
+        record = content.fits[fit_id]
         epochs = len(record.history)
         rows.append(
             (
