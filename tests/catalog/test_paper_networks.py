@@ -115,6 +115,7 @@ def test_p2_shows_its_last_convolution_to_grad_cam():
 # --- timm families that know fewer options ---------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ["inception_v3", "densenet121"])
 def test_families_without_dropped_paths_can_be_built(name):
@@ -125,6 +126,7 @@ def test_families_without_dropped_paths_can_be_built(name):
         build(name, 80, drop_path_rate=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize(("name", "size"), [("inception_v3", 64), ("densenet121", 24)])
 def test_images_too_small_for_a_family_are_refused(name, size):

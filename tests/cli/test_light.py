@@ -112,26 +112,27 @@ def loaded(place, *words):
     "words",
     [
         ["list"],
-        pytest.param(["list", "models", "--json"], marks=pytest.mark.slow),
+        ["list", "models", "--json"],
         ["plan", "drawn.yaml"],
-        pytest.param(["plan", "table.yaml", "--json"], marks=pytest.mark.slow),
+        ["plan", "table.yaml", "--json"],
         ["audit", "drawn.yaml", "--page", "pairs.html"],
         ["audit", "drawn.yaml", "--json", "--no-near-duplicates"],
         ["report", "reported"],
         ["gate", "judged", "--baseline", "b.json", "--update-baseline"],
-        pytest.param(["gate", "judged", "--baseline", "b.json", "--json"], marks=pytest.mark.slow),
-        pytest.param(["schema"], marks=pytest.mark.slow),
-        pytest.param(["data", "check", "--help"], marks=pytest.mark.slow),
-        pytest.param(["data", "download", "--help"], marks=pytest.mark.slow),
-        pytest.param(["doctor"], marks=pytest.mark.slow),
+        ["gate", "judged", "--baseline", "b.json", "--json"],
+        ["schema"],
+        ["data", "check", "--help"],
+        ["data", "download", "--help"],
+        ["doctor"],
         ["claims", "drawn_claims.yaml"],
         ["cache", "list"],
-        pytest.param(["cache", "verify"], marks=pytest.mark.slow),
-        pytest.param(["init", "--out", "new.yaml", "--force"], marks=pytest.mark.slow),
+        ["cache", "verify"],
+        ["init", "--out", "new.yaml", "--force"],
         ["completion", "bash"],
     ],
     ids=" ".join,
 )
+@pytest.mark.slow
 def test_no_reading_command_loads_what_trains(place, words):
     code, names, error = loaded(place, *words)
     assert code == 0, error

@@ -62,7 +62,7 @@ STRANGERS = {
 
 
 def test_only_what_is_no_longer_in_the_run_moves(folder: RunFolder) -> None:
-    card: Any = SimpleNamespace(cells=[outcome("a@0.0"), outcome("b@0.0", "failed")])
+    card: Any = SimpleNamespace(cells=[outcome("a@0.0"), outcome("b@0.0", "failed")], segmentation_cells=[])
     earlier, before = scorecard_name(folder), names(folder.root)
     moved = put_away(prepared(), card, folder, earlier, judged=False)
     assert names(folder.history / earlier) == STRANGERS, "the scorecard did not change"
@@ -73,7 +73,7 @@ def test_only_what_is_no_longer_in_the_run_moves(folder: RunFolder) -> None:
 
 
 def test_a_verdict_and_cases_of_another_scorecard_move(folder: RunFolder) -> None:
-    card: Any = SimpleNamespace(cells=[outcome("a@0.0"), outcome("b@0.0")])
+    card: Any = SimpleNamespace(cells=[outcome("a@0.0"), outcome("b@0.0")], segmentation_cells=[])
     put_away(prepared(explained=False), card, folder, "", judged=True)
     assert folder.verdict.exists()
     put_away(prepared(explained=False), card, folder, "", judged=False)
@@ -83,7 +83,7 @@ def test_a_verdict_and_cases_of_another_scorecard_move(folder: RunFolder) -> Non
 
 
 def test_nothing_under_history_is_overwritten(folder: RunFolder) -> None:
-    card: Any = SimpleNamespace(cells=[outcome("a@0.0")])
+    card: Any = SimpleNamespace(cells=[outcome("a@0.0")], segmentation_cells=[])
     for text in ("first", "second", "second"):
         write_text(folder.prediction("b@0.0"), text)
         put_away(prepared(), card, folder, "x", judged=True)

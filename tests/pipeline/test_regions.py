@@ -20,7 +20,7 @@ from skinbench.pipeline.segmenting import segment
 from skinbench.store import RunFolder, write_json
 from tests.pipeline.in_process import scheduled, train_here
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 UNET = "{name: unet, options: {encoder: tu-test_resnet}}"
 ROWS = f"""
 rows:

@@ -19,7 +19,7 @@ from skinbench.score.segmentation import per_image, read_overlaps
 from skinbench.store import RunFolder, to_plain, write_json
 from tests.pipeline.in_process import scheduled, train_here
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 UNET = "model: {name: unet, options: {encoder: tu-test_resnet}}, image_size: 32"
 ROWS = f"""
 rows:

@@ -13,7 +13,7 @@ from skinbench.store import RunFolder, Store
 from skinbench.suite import load_suite
 from tests.pipeline.tiny import SUITE
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 PLUGIN = '''
 """Mean colour through one layer."""

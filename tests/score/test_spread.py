@@ -55,9 +55,9 @@ def test_any_scores_keep_within_the_bound_for_their_number_and_for_all(values, s
     low=st.fractions(0, 1, max_denominator=400),
     width=st.fractions(0, Fraction(1, 20), max_denominator=400),
 )
-def test_over_all_numbers_is_the_greatest_of_the_first_thousand(low, width):
+def test_over_all_numbers_is_the_greatest_of_the_first_two_hundred(low, width):
     every = greatest_spread(low, low + width, None)
-    tried = [greatest_spread(low, low + width, count) for count in range(2, 1001)]
+    tried = [greatest_spread(low, low + width, count) for count in range(2, 201)]
     assert every.sample == max(item.sample for item in tried)
     assert every.population >= max(item.population for item in tried)
     nearest = min(max(Fraction(1, 2), low), min(Fraction(1), low + width))
