@@ -107,6 +107,10 @@ def test_one_file_serves_many_suites(tmp_path: Path) -> None:
             (LONG, "left,a0,left,a2,same", "left,a2,left,a0,different"),
             r"row 3: says `different` of a2 and a0, row 2 says `same`",
         ),
+        (
+            (LONG, "left,a0,left,a2,same", "left,a2,left,a4,same", "left,a0,left,a4,different"),
+            r"row 4: says `different` of a0 and a4, which other rows make one lesion",
+        ),
         ((LONG.replace("dataset_b,", ""), "left,a0,a2,same"), r"no column dataset_b"),
         (("image_id_a,decision", "a0,same"), r"no column image_id_b"),
         (("image_id_a,image_id_b", "a0,zz"), r"row 2: image 'zz' is not in left, right"),

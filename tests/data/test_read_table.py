@@ -44,6 +44,8 @@ def test_delimiters_marks_and_line_ends(tmp_path: Path, mark: str, bom: bytes, e
         (b"a,b\n\xc3\xbc,\xfc\n", r"row 2: is not UTF-8 \(byte 0xfc\)"),
         (b"a,b\n1,\xc3", r"row 2: is not UTF-8 \(byte 0xc3\)"),
         (b"a,b\n1,2\n\0,4\n", "row 3: contains a NUL byte"),
+        (b'a,b\n1,"2\n3,4\n', "row 3: unexpected end of data; is a quote not closed"),
+        (b'a,b\n1,"2\n3,"4\n', "row 3: .*; is a quote not closed"),
         ("a,b\n1,2\n".encode("utf-16"), "row 1: is UTF-16; save the table as UTF-8"),
     ],
 )

@@ -62,6 +62,17 @@ def test_an_image_counts_as_often_as_the_split_repeats_it(drawn: Manifest, store
     )
 
 
+def test_other_classes_in_test_than_in_train_are_not_compared(
+    drawn: Manifest, store: Store
+) -> None:
+    space = replace(drawn.label_space, classes=("rest", "mel"))
+    other = replace(drawn, name="e", label_space=space)
+    table = split().table.assign(dataset=lambda t: np.where(t["split"] == "test", "e", "d"))
+    crossed = split_of("s", sorted_rows(table), group="given", folds=1, notes=())
+    assert recognise({"s": crossed}, {"d": drawn, "e": other}, store) == ()
+    assert len(recognise({"s": crossed}, {"d": drawn, "e": replace(drawn, name="e")}, store)) == 1
+
+
 def test_it_is_measured_once(drawn: Manifest, store: Store) -> None:
     splits = {"s": split(folds=2)}
     assert stored_recognition(splits, {"d": drawn}, store) == ()

@@ -1,5 +1,6 @@
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -290,6 +291,16 @@ def test_cross_without_exclusion_keeps_all() -> None:
     left, right = pair()
     split = splits.cross("c", left, right, None, group="image", val=0.0, seed=0)
     assert Counter(split.table["split"]) == {"train": 100, "test": 3}
+
+
+def test_cross_says_that_archives_were_resampled_differently() -> None:
+    left, right = pair()
+    square = replace(right, table=right.table.assign(width=84, height=84))
+    wide = replace(left, table=left.table.assign(width=200, height=150))
+    for test, told in ((square, True), (right, False)):
+        base = wide if told else left
+        split = splits.cross("c", base, test, None, group="image", val=0.0, seed=0)
+        assert any("resampled differently" in note for note in split.notes) == told
 
 
 def test_cross_of_one_dataset_is_refused() -> None:

@@ -62,7 +62,9 @@ STRANGERS = {
 
 
 def test_only_what_is_no_longer_in_the_run_moves(folder: RunFolder) -> None:
-    card: Any = SimpleNamespace(cells=[outcome("a@0.0"), outcome("b@0.0", "failed")], segmentation_cells=[])
+    card: Any = SimpleNamespace(
+        cells=[outcome("a@0.0"), outcome("b@0.0", "failed")], segmentation_cells=[]
+    )
     earlier, before = scorecard_name(folder), names(folder.root)
     moved = put_away(prepared(), card, folder, earlier, judged=False)
     assert names(folder.history / earlier) == STRANGERS, "the scorecard did not change"

@@ -188,7 +188,12 @@ def _show_check(found: DatasetCheck) -> None:
     for text in found.problems:
         click.echo(f"differs: {one_line(text)}")
     if found.ok:
-        click.echo("complete: nothing differs from the official release")
+        official = found.info.expected_images or found.info.expected_classes
+        click.echo(
+            "complete: nothing differs from the official release"
+            if official
+            else "readable; there is no official release to compare it with"
+        )
     elif found.next_step:
         click.echo(f"next: {found.next_step}")
 

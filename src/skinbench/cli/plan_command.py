@@ -123,7 +123,8 @@ def _facts(prepared: Prepared, leaks: dict[str, str]) -> Iterator[tuple[str, str
         yield "split", f"{split.name} (by {split.group}): {parts}{folds}", ""
         if split.name in leaks:
             policy = prepared.audit.policies.get(split.name, "error")
-            yield "", f"{leaks[split.name]}; leakage: {policy}", "red"
+            what = "drop, before which: " if policy == "drop" else f"{policy}: "
+            yield "", f"leakage: {what}{leaks[split.name]}", "yellow" if policy == "drop" else "red"
         if split.name in memory:
             yield "", memory[split.name], ""
     joined: dict[str, int] = {}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from skinbench.store import FileDigests, Store
 
@@ -134,7 +134,8 @@ def _examine(path: Path) -> ImageFacts:
         raise
     except Exception as error:  # Pillow's decoders raise nearly every kind on damaged files
         problem = " ".join(f"{type(error).__name__}: {error}".split())
-        problem = problem if data else "the file is empty"
+        if isinstance(error, UnidentifiedImageError):  # names the bytes in memory, not the file
+            problem = "not an image of a known format" if data else "the file is empty"
         return ImageFacts(digest=digest, pixels="", width=0, height=0, problem=problem)
     size = "{} {} ".format(*image.size).encode()
     pixels = hashlib.sha256(size + image.tobytes()).hexdigest()

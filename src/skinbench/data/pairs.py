@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -74,7 +74,33 @@ def read_pairs(
                     f"{path}: row {row}: says `{decision}` of {a[1]} and {b[1]}, row {before} says "
                     f"`{first.decision}`; keep one of the two"
                 )
+    _check_chains(found.values(), path)
     return tuple(pair for pair, _ in found.values())
+
+
+def _check_chains(found: Iterable[tuple[Pair, int]], path: Path) -> None:
+    """No two images are `different` that others make one lesion by being `same` in a chain."""
+    chain: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def end(image: tuple[str, str]) -> tuple[str, str]:
+        while chain.get(image, image) != image:
+            image = chain[image]
+        return image
+
+    decided = list(found)
+    for pair, _ in decided:
+        if pair.decision == "same":
+            chain[end(_ends(pair)[0])] = end(_ends(pair)[1])
+    for pair, row in decided:
+        if pair.decision == "different" and end(_ends(pair)[0]) == end(_ends(pair)[1]):
+            raise DataError(
+                f"{path}: row {row}: says `different` of {pair.image_id_a} and {pair.image_id_b}, "
+                f"which other rows make one lesion by `same`; change one of them"
+            )
+
+
+def _ends(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (pair.dataset_a, pair.image_id_a), (pair.dataset_b, pair.image_id_b)
 
 
 def _decision(text: str | None, path: Path, row: int) -> Literal["same", "different"]:

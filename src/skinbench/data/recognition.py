@@ -37,6 +37,8 @@ def recognise(
 ) -> tuple[Recognition, ...]:
     """For each split and fold, how far the nearest train thumbnail alone gets on test.
 
+    Splits whose test has other classes than their train are left out.
+
     The same rule as the baseline `nearest_neighbour`, on thumbnails of its own, so that it needs
     no fit: 10,000 images of 200x150 take some ten seconds, and nothing when asked again.
 
@@ -52,6 +54,8 @@ def recognise(
     """
     found: list[Recognition] = []
     for split in splits.values():
+        if not _one_language(split, manifests):
+            continue
         key = _key(split, manifests)
         if not store.has("recognition", key):
             _publish(_folds(split, manifests, store, progress), key, store)
@@ -66,9 +70,21 @@ def stored_recognition(
     found: list[Recognition] = []
     for split in splits.values():
         key = _key(split, manifests)
-        if store.has("recognition", key):
+        if _one_language(split, manifests) and store.has("recognition", key):
             found += _read(split, key, store)
     return tuple(found)
+
+
+def _one_language(split: SplitTable, manifests: Mapping[str, Manifest]) -> bool:
+    """Whether train and test name their classes alike, so that labels can be held together."""
+    names = [
+        {code for d in datasets for code in manifests[d].label_space.classes}
+        for datasets in (
+            split.table.loc[split.table["split"] == part, "dataset"].unique()
+            for part in ("train", "test")
+        )
+    ]
+    return names[0] <= names[1] or names[1] <= names[0]
 
 
 def _key(split: SplitTable, manifests: Mapping[str, Manifest]) -> str:

@@ -14,6 +14,7 @@ from skinbench.data.assign import folds_of, hold_out
 from skinbench.data.grouping import GROUPS, known_source
 from skinbench.data.grouping import without_lesion as lesion_unknown
 from skinbench.data.published import read_official, read_published
+from skinbench.data.resampling import resampling_notes
 from skinbench.data.split_images import (
     SplitImages,
     oversampled,
@@ -226,7 +227,7 @@ def cross(
     whole = np.full(len(judged.ids), "test", dtype=object)
     learnt = _fold_frame(images, train.name, 0, split)
     table = _joined([learnt, _fold_frame(judged, test.name, 0, whole)])
-    notes = (*notes, *images.notes, *judged.notes)
+    notes = (*notes, *images.notes, *judged.notes, *resampling_notes(train, test))
     return split_of(name, table, group=group, folds=1, notes=notes)
 
 

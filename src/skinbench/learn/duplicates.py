@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
+from skinbench.data.resampling import resampled_apart
 from skinbench.errors import UsageError
 from skinbench.learn.allocator import keep_pages
 from skinbench.learn.near.between import (
@@ -38,7 +39,7 @@ from skinbench.records import (
 from skinbench.store import Store, content_digest, read_record, write_json
 
 Progress = Callable[[str, int, int], None]
-SEARCH_VERSION = 4
+SEARCH_VERSION = 6
 """Raised whenever the numbers of candidates or matching change."""
 ALIKE, SHARED, EVIDENT = 0.62, 0.5, 60
 """A near-duplicate shares this much of the frame, and either looks alike to the network or has this
@@ -174,7 +175,7 @@ class _Search:
         manifests = [self._manifests[left], self._manifests[right]]
         if any(manifest.table.empty for manifest in manifests):
             return []
-        squashed = _resampled_apart(*manifests)
+        squashed = resampled_apart(*manifests)
         sides = [
             side_of(
                 manifest,
@@ -206,7 +207,7 @@ class _Search:
             f"{left.name} and {right.name} were resampled differently (one of them has square "
             f"images only): both were squashed to squares before they were compared"
             for left, right in itertools.combinations(self._manifests, 2)
-            if _resampled_apart(left, right)
+            if resampled_apart(left, right)
         )
 
 
@@ -229,9 +230,3 @@ def _is_near_duplicate(pair: NearDuplicatePair) -> bool:
     """Whether two pictures are alike as a whole, not only in the skin that they share."""
     alike = pair.similarity >= ALIKE or pair.inliers >= EVIDENT
     return pair.identical or (alike and pair.overlap >= SHARED)
-
-
-def _resampled_apart(left: Manifest, right: Manifest) -> bool:
-    """Whether one of two datasets has nothing but square images and the other has not."""
-    square = [bool((m.table["width"] == m.table["height"]).all()) for m in (left, right)]
-    return square[0] != square[1]

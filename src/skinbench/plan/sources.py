@@ -11,6 +11,7 @@ from skinbench.data.further import further_split
 from skinbench.data.grouping import Merged, merge_groups
 from skinbench.data.manifest import DataRequest, Progress, publish_manifest, read_manifest
 from skinbench.data.pairs import read_pairs
+from skinbench.data.resampling import resampling_notes
 from skinbench.data.siblings import sibling_split
 from skinbench.data.splits import by_source, cross, given, grouped, published
 from skinbench.data.taxonomy import LabelRequest
@@ -221,7 +222,10 @@ def _further_splits(
             if item.on and row.name in asked:
                 name = f"{row.settings.split}@{item.on}"
                 base = splits[str(row.settings.split)]
-                found[name] = further_split(name, base, manifests[item.on])
+                further = further_split(name, base, manifests[item.on])
+                learnt = [manifests[data] for data in sorted(base.table["dataset"].unique())]
+                told = [n for data in learnt for n in resampling_notes(data, manifests[item.on])]
+                found[name] = dataclasses.replace(further, notes=(*further.notes, *told))
     return found
 
 

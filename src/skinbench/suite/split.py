@@ -92,6 +92,10 @@ class Split(Strict):
             return
         others = ("file", "published", "folds", "oversample_first", "train")
         taken = [name for name in others if getattr(self, name)]
+        if self.group != "lesion":
+            raise ValueError(
+                f"`siblings` are images of one lesion: leave `group: {self.group}` out"
+            )
         if taken or self.without_lesion != "own":
             wrong = taken[0] if taken else "without_lesion"
             raise ValueError(

@@ -100,7 +100,7 @@ def _read_text(path: Path) -> pd.DataFrame:
         header_line = file.readline()
         file.seek(0)
         delimiter = max(_DELIMITERS, key=lambda mark: (header_line.count(mark), mark == ","))
-        reader = csv.reader(file, delimiter=delimiter)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
             header = [name.strip() for name in next(reader, [])]
             _check_header(header, path)
@@ -120,7 +120,9 @@ def _read_text(path: Path) -> pd.DataFrame:
                     rows = []
             _add(rows, columns)
         except csv.Error as error:
-            raise DataError(f"{path}: row {reader.line_num}: {error}") from error
+            raise DataError(
+                f"{path}: row {reader.line_num}: {error}; is a quote not closed, there or before?"
+            ) from error
     return _frame(dict(zip(header, columns, strict=True)), np.asarray(lines, dtype=np.int64))
 
 

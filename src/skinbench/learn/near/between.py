@@ -23,7 +23,7 @@ from skinbench.records import ImageName, Manifest, NearDuplicatePair
 Progress = Callable[[str, int, int], None]
 DUPLICATE, REVIEW = 12, 7
 """Inliers from which a pair is a duplicate, and from which a person has to look."""
-BY_NETWORK, BY_WORDS = 15, 10
+BY_NETWORK, BY_WORDS = 12, 8
 """Nearest images of each image, siblings left out, that are compared in detail."""
 
 

@@ -25,6 +25,8 @@ pairs across lesion ids in HAM10000 one is lost so, at half the time of 150 feat
 _MIRROR = torch.from_numpy(MIRROR)
 _LOOSE, _TIGHT = 8.0, 3.0
 """Pixels on the canvas: an inlier of a keypoint's own frame, and of the fitted transform."""
+_SUPPORT = 5
+"""Matches, loosely counted, from which a transform is fitted: chance alone often gives four."""
 _APART = 2.5
 """Pixels: features nearer than this to each other count as one place."""
 _SMALLEST, _LARGEST = 1 / 3.0, 3.0
@@ -140,7 +142,10 @@ def consensus(
     here, there = left[:, :2].astype(float), right[:, :2].astype(float)
     near = _supporters(left, right, mirrored)
     best = NONE
-    for index in np.argsort(-near.sum(1), kind="stable")[:5]:
+    support = near.sum(1)
+    for index in np.argsort(-support, kind="stable")[:5]:
+        if support[index] < _SUPPORT:
+            break
         found = _refined(here, there, near[index], mirrored)
         best = max(best, found, key=lambda item: item.inliers)
     return best
