@@ -6,7 +6,7 @@ import pytest
 
 from tests.pipeline.in_process import scheduled, train_here
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 ROWS = """
 rows:
   seen: {model: baseline_cnn, pixels: {name: cam_overlay, row: maker}, epochs: 1}

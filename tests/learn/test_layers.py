@@ -19,7 +19,7 @@ from skinbench.learn.optimiser import build_optimiser, learning_rate_of
 from skinbench.records import ModelSpec, NamedSpec, WeightsSpec
 from tests.learn.world import NO_WEIGHTS, fit_id, model_bytes, no_epochs
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 SMALL_SWIN = {"embed_dim": 24, "depths": [1, 1, 1, 1]}
 

@@ -13,7 +13,7 @@ from skinbench.records import NamedSpec
 from tests.learn.test_fit import Killed, die_at, train
 from tests.learn.world import make_world, model_bytes, network
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 COUNTS = np.array([50, 7, 3])
 PLAIN = torch.nn.functional.cross_entropy

@@ -19,7 +19,7 @@ from skinbench.learn.made import build_seen
 from skinbench.records import MadePixels, NamedSpec
 from tests.learn.world import CLASSES, SIZE, fit_id, network, no_epochs
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 
 def train(world, spec):

@@ -20,7 +20,7 @@ from skinbench.records import ModelEntry, ModelSpec, TrainedSpec, WeightsSpec
 from skinbench.store import file_digest
 from tests.learn.world import CLASSES, NO_WEIGHTS, fit_id, no_epochs
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 

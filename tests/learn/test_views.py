@@ -18,7 +18,7 @@ from skinbench.records import NamedSpec
 from tests.learn.test_fit import Killed, die_at, train
 from tests.learn.world import fit_id, make_world, model_bytes, network, no_epochs, untimed
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 FROZEN = network("test_resnet", frozen=True)
 FOUR = (NamedSpec(name="dihedral", options={"views": 4}),)

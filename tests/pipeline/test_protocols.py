@@ -16,7 +16,7 @@ from skinbench.score.predictions import read_predictions, write_predictions
 from skinbench.store import RunFolder, Store, write_json
 from tests.suite.texts import load
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 SUITE = {
     "name": "protocols",

@@ -146,6 +146,10 @@ def test_oversampling_first_runs_under_keep_alone(tmp_path, store):
         ({"train": "one", "test": "two", "oversample_first": True}, "goes with `data`"),
         ({**LEAKY, "test": None, "folds": "source"}, "goes with `data`"),
         ({"data": "one", "file": "a.csv", "without_lesion": "drop"}, "leave `without_lesion` out"),
+        (
+            {"data": "one", "test": 0.2, "siblings": "with", "group": "patient"},
+            "images of one lesion: leave `group: patient` out",
+        ),
         ({"data": "one", "folds": "sites"}, "is a number of folds, or `source`, not 'sites'"),
         ({"data": "one", "test": 0.2, "without_lesion": "bin"}, "'own', 'train' or 'drop'"),
         ({"data": "one", "test": 0.2, "group": "sources"}, "did you mean 'source'"),
