@@ -98,6 +98,9 @@ def _print_plan(prepared: Prepared, done: set[str], leaks: dict[str, str], store
     notes.add_row("to make", _work(prepared, done, store))
     for task in prepared.planned.unsearched:
         notes.add_row("to search", Text(f"{task.row}: {task.budget}"))
+    unused = [name for name in prepared.suite.file.splits if name not in prepared.splits]
+    if unused:
+        notes.add_row("not used", Text(f"no row has split {', '.join(unused)}"))
     for text in prepared.audit.not_looked_for:
         notes.add_row("not checked", Text(text))
     console.print(notes)

@@ -242,7 +242,7 @@ def _by_choice(ak: str, *, mixed: bool) -> Place:
     if mixed and ak == "benign":
         reason = "akiec joins AK (here benign) and Bowen's disease (malignant)"
         return Place(code=None, reason=reason)
-    return Place(code=ak)
+    return Place(code=ak, doubt=f"AK, a precancer, is counted so by choice (`ak: {ak}`)")
 
 
 def check_choice(ak: str) -> None:
