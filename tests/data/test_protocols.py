@@ -224,6 +224,17 @@ def skewed() -> Manifest:
     return manifest_of(["nv"] * 60 + ["mel"] * 12 + ["df"] * 5)
 
 
+def test_a_patient_in_place_of_a_lesion_is_said() -> None:
+    manifest = half_known()
+    known = manifest.table["lesion_id"].notna()
+    patients = known.map({True: None, False: "p"}).astype(object)
+    manifest = dataclasses.replace(manifest, table=manifest.table.assign(patient_id=patients))
+    split = hold_out(manifest, without_lesion="drop")
+    told = f"{int((~known).sum())} of {len(known)} images of {manifest.name} have no lesion id but"
+    assert any(note.startswith(told) for note in split.notes)
+    assert len(split.table) == len(known)
+
+
 def leaky(manifest: Manifest, **changes: object) -> SplitTable:
     return hold_out(manifest, group="image", oversample_first=True, **changes)
 

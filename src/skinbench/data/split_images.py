@@ -97,8 +97,19 @@ def _without_bucket(
             f"splits.{name}.without_lesion: '{bucket}' is unknown; use {', '.join(WITHOUT_LESION)}"
         )
     there = without_lesion(table)
-    if bucket == "own" or not there.any():
+    if bucket == "own":
         return table, _NO_IDS, ()
+    with_patient = int(table["lesion_id"].isna().sum() - there.sum())
+    known = (
+        (
+            f"{with_patient:,} of {len(table):,} images of {dataset} have no lesion id but a "
+            f"patient id: grouped by patient, which without_lesion: {bucket} leaves alone",
+        )
+        if with_patient
+        else ()
+    )
+    if not there.any():
+        return table, _NO_IDS, known
     if there.all():
         raise UsageError(
             f"splits.{name}.without_lesion: '{dataset}' has no lesion ids, so `{bucket}` leaves "
@@ -111,7 +122,7 @@ def _without_bucket(
     )
     gone = table.loc[there, "image_id"].to_numpy(dtype=object)
     kept = table[~there].reset_index(drop=True)
-    return kept, gone if bucket == "train" else _NO_IDS, (note,)
+    return kept, gone if bucket == "train" else _NO_IDS, (note, *known)
 
 
 def oversampled(images: SplitImages, seed: int) -> SplitImages:
