@@ -12,6 +12,7 @@ import pandas as pd
 from skinbench.data.leak_words import leaks, refusal, stamps
 from skinbench.data.sharing import (
     KINDS,
+    LOOKED_FOR,
     KnownPairs,
     contradictions,
     image_facts,
@@ -30,14 +31,6 @@ _PAIRS: tuple[tuple[SplitName, SplitName], ...] = (
     ("train", "test"),
     ("train", "val"),
     ("val", "test"),
-)
-_LOOKED_FOR = (
-    "image ids",
-    "lesion ids",
-    "patient ids",
-    "identical files",
-    "identical pixels",
-    "contradicting labels",
 )
 _POLICIES = ("error", "drop", "keep")
 _EXAMPLES = 20
@@ -83,7 +76,7 @@ def audit(
     found = known.found
     return AuditReport(
         findings=tuple(findings),
-        looked_for=(*_LOOKED_FOR, *(found.looked_for if found else ())),
+        looked_for=(*LOOKED_FOR, *(found.looked_for if found else ())),
         not_looked_for=_not_looked_for(splits, manifests, known),
         policies={name: policies.get(name, "error") for name in splits},
     )

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from skinbench.data.components import components
 from skinbench.data.sharing import KnownPairs, image_facts
 from skinbench.records import ImageName, Manifest, NearDuplicatePair, Pair, SplitTable
 
@@ -152,8 +151,7 @@ def _groups(links: list[tuple[str, ...]]) -> list[tuple[int, int]]:
     """For each link, the group that it belongs to and how many lesions that has."""
     codes, names = pd.factorize(pd.Series([name for link in links for name in link], dtype=object))
     ends = codes.reshape(-1, 2)
-    graph = coo_array(([1.0] * len(ends), (ends[:, 0], ends[:, 1])), shape=(len(names),) * 2)
-    component = connected_components(graph, directed=False)[1]
+    component = components(ends, len(names))
     sizes = pd.Series(component).value_counts()
     return [(int(component[end]), int(sizes[component[end]])) for end in ends[:, 0]]
 

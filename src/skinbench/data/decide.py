@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from skinbench.data.pairs import COLUMNS
+from skinbench.data.pairs import COLUMNS, contradiction
 from skinbench.errors import DataError, UsageError
 from skinbench.records import Manifest, Pair
 from skinbench.store import write_text
@@ -60,34 +60,19 @@ def decide(path: Path, pair: Pair, adapters: Mapping[str, str]) -> str:
     before = [row[4] for row in rows if _ends(row, adapters) == new]
     if before == [pair.decision]:
         return f"{path}: says so already"
-    _check_chain(pair, rows, adapters)
+    decided = [(_ends(row, adapters), row[4]) for row in kept]
+    wrong = contradiction([*decided, (new, pair.decision)])
+    if wrong is not None:
+        left, right = sorted(image for _, image in [*decided, (new, "")][wrong][0])
+        raise UsageError(
+            f"{pair.image_id_a} and {pair.image_id_b} cannot be {pair.decision}: decisions make "
+            f"{left} and {right} one lesion by `same`, and they are decided `different`; change "
+            f"one of those first"
+        )
     line = [pair.dataset_a, pair.image_id_a, pair.dataset_b, pair.image_id_b, pair.decision]
     write_text(path, pairs_text([*kept, line]))
     done = "changed" if before else "added"
     return f"{path}: {done}; {len(kept) + 1:,} decided in all"
-
-
-def _check_chain(pair: Pair, rows: Sequence[Sequence[str]], adapters: Mapping[str, str]) -> None:
-    """Raise where the decision contradicts others that make the two images one lesion."""
-    ends = _ends((pair.dataset_a, pair.image_id_a, pair.dataset_b, pair.image_id_b), adapters)
-    others = [row for row in rows if _ends(row, adapters) != ends]
-    same = [_ends(row, adapters) for row in others if row[4] == "same"]
-    if pair.decision == "same":
-        same.append(ends)
-    apart = [_ends(row, adapters) for row in others if row[4] == "different"]
-    apart += [ends] if pair.decision == "different" else []
-    for left, right in apart:
-        reached, more = {left}, True
-        while more:
-            found = {image for link in same if link & reached for image in link}
-            more = not found <= reached
-            reached |= found
-        if right in reached:
-            raise UsageError(
-                f"{pair.image_id_a} and {pair.image_id_b} cannot be {pair.decision}: other "
-                f"decisions make {left[1]} and {right[1]} one lesion by `same`, and they are "
-                f"decided `different`; change one of those first"
-            )
 
 
 def pairs_text(rows: Sequence[Sequence[str]]) -> str:

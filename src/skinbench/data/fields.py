@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 
@@ -148,3 +149,12 @@ def attribute_rows(table: pd.DataFrame) -> list[dict[str, str]]:
     if "attributes" not in table:
         return [{}] * len(table)
     return [json.loads(value) if isinstance(value, str) else {} for value in table["attributes"]]
+
+
+def finite_number(text: str) -> float | None:
+    """The number that a text is; None for any other text, and for what is not finite."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

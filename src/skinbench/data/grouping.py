@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from skinbench.data.assign import Ints
+from skinbench.data.components import components
 from skinbench.data.split_tables import bare_id
 from skinbench.errors import DataError, UsageError
 from skinbench.records import Manifest, Pair
@@ -63,10 +62,9 @@ def group_indices(
     patients = pd.factorize(table["patient_id"])[0].astype(np.int64)
     rows = np.flatnonzero(patients >= 0)
     offset = int(by_group.max()) + 1
-    components = _components(
-        by_group[rows], offset + patients[rows], offset + int(patients.max()) + 1
-    )
-    return pd.factorize(components[by_group])[0].astype(np.int64), notes
+    links = np.column_stack([by_group[rows], offset + patients[rows]])
+    joined = components(links, offset + int(patients.max()) + 1)
+    return pd.factorize(joined[by_group])[0].astype(np.int64), notes
 
 
 _WEAKER = {"lesion": "image", "patient": "lesion or image", "source": "lesion or image"}
@@ -86,12 +84,6 @@ def known_source(table: pd.DataFrame) -> pd.Series:
 def without_lesion(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Which manifest rows name neither their lesion nor their patient [N]."""
     return table[["lesion_id", "patient_id"]].isna().all(axis=1).to_numpy(dtype=bool)
-
-
-def _components(left: Ints, right: Ints, size: int) -> Ints:
-    """Connected component of each of `size` nodes, given its links."""
-    links = coo_array((np.ones(len(left)), (left, right)), shape=(size, size))
-    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
 
 
 # --- pairs that are one lesion -----------------------------------------------------------
@@ -196,19 +188,18 @@ def _linked(keys: Mapping[str, _Keys], pairs: Iterable[Pair], kind: str) -> list
     links = [_both(keys, pair, kind) for pair in pairs]
     names = sorted({name for link in links for name in link})
     place = {name: index for index, name in enumerate(names)}
-    left = np.array([place[a] for a, _ in links], dtype=np.int64)
-    right = np.array([place[b] for _, b in links], dtype=np.int64)
     found: dict[int, list[str]] = {}
     if names:
-        for name, component in zip(names, _components(left, right, len(names)), strict=True):
+        joined = components([(place[a], place[b]) for a, b in links], len(names))
+        for name, component in zip(names, joined, strict=True):
             found.setdefault(int(component), []).append(name)
     return [members for members in found.values() if len(members) > 1]
 
 
-def _representatives(components: Iterable[Sequence[str]]) -> dict[str, str]:
+def _representatives(linked: Iterable[Sequence[str]]) -> dict[str, str]:
     """Each name to one that stands for its component: a lesion's own id where there is one."""
     found = {}
-    for members in components:
+    for members in linked:
         own = [name for name in members if not name.startswith(("image:", "patient:"))]
         first = own[0] if own else f"pair:{members[0].partition(':')[2]}"
         found.update(dict.fromkeys(members, first))

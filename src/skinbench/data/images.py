@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from skinbench.errors import DataError
 from skinbench.store import FileDigests, Store
 
 Progress = Callable[[str, int, int], None]
@@ -118,6 +119,21 @@ def examine_files(
                 progress("reading images", done, len(unread))
     known.save()
     return [fact for fact in facts if fact is not None]
+
+
+def decode_file(path: Path, digest: str) -> Image.Image:
+    """An image file, RGB.
+
+    Raises:
+        DataError: it is gone, or is not the one that the manifest was made from.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise DataError(f"{path} changed since its manifest was made; run the suite again")
+    return decode_rgb(data)
 
 
 def _examine(path: Path) -> ImageFacts:

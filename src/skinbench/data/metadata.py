@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ from skinbench.data.fields import (
     MISSING,
     attribute_rows,
     check_fields,
+    finite_number,
 )
 from skinbench.data.vocabulary import with_parents
 from skinbench.store import from_plain, to_plain
@@ -67,7 +67,7 @@ class MetadataEncoder:
         numbers, words = {}, {}
         others = [name for name in fields if name not in FIELDS and not name.endswith(MISSING)]
         for name, values in _attributes(table, others).items():
-            known = [_number(value) for value in values if value is not None]
+            known = [finite_number(value) for value in values if value is not None]
             if known and None not in known:
                 found = np.array(known, dtype=np.float64)
                 numbers[name] = (float(found.min()), float(found.max()), float(np.median(found)))
@@ -117,7 +117,7 @@ class MetadataEncoder:
                 scale = (self.age_low, self.age_high, self.age_median)
                 blocks.append(_scaled(table["age"].astype(np.float64), scale))
             elif name in self.numbers:
-                values = [np.nan if v is None else _number(v) for v in attributes[name]]
+                values = [np.nan if v is None else finite_number(v) for v in attributes[name]]
                 blocks.append(_scaled(pd.Series(values, dtype=np.float64), self.numbers[name]))
             elif name == "site_general":
                 parts = [with_parents(value) for value in _texts(table, name)]
@@ -161,14 +161,6 @@ def _attributes(table: pd.DataFrame, names: Sequence[str]) -> dict[str, Column]:
         return {}
     rows = attribute_rows(table)
     return {name: [row.get(name) for row in rows] for name in names}
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _scaled(values: pd.Series, scale: tuple[float, float, float]) -> npt.NDArray[np.float32]:

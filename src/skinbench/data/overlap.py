@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from skinbench.data.sharing import COLUMNS, KINDS, KnownPairs, image_facts, incomparable
+from skinbench.data.sharing import COLUMNS, KINDS, LOOKED_FOR, KnownPairs, image_facts, incomparable
 from skinbench.records import (
     DatasetSize,
     Manifest,
@@ -20,14 +20,6 @@ from skinbench.records import (
 _WITHIN: tuple[SharedKind, ...] = ("image_id", "file", "pixels", "near_duplicate")
 """Images of one lesion or patient are no news within a dataset."""
 _EXAMPLES = 20
-_LOOKED_FOR = (
-    "image ids",
-    "lesion ids",
-    "patient ids",
-    "identical files",
-    "identical pixels",
-    "contradicting labels",
-)
 
 
 def overlaps(
@@ -65,7 +57,7 @@ def overlaps(
     return OverlapReport(
         datasets=tuple(_size(item) for item in manifests),
         overlaps=tuple(cells),
-        looked_for=(*_LOOKED_FOR, *(found.looked_for if found else ())),
+        looked_for=(*LOOKED_FOR, *(found.looked_for if found else ())),
         not_looked_for=tuple(absent),
         not_read=dict(not_read or {}),
     )

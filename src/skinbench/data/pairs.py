@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
 from skinbench import registry
 from skinbench.catalog.datasets._tables import read_table, require_columns
+from skinbench.data.components import components
 from skinbench.data.published import cleaned
 from skinbench.errors import DataError
 from skinbench.records import Manifest, Pair
@@ -17,6 +18,8 @@ from skinbench.records import Manifest, Pair
 COLUMNS = ("dataset_a", "image_id_a", "dataset_b", "image_id_b", "decision")
 """Of the file; the short form has image_id_a and image_id_b, and may have decision."""
 DECISIONS = ("same", "different")
+Ends = Collection[tuple[str, str]]
+"""(dataset, image id) of the two images of a pair."""
 
 
 def read_pairs(
@@ -74,33 +77,30 @@ def read_pairs(
                     f"{path}: row {row}: says `{decision}` of {a[1]} and {b[1]}, row {before} says "
                     f"`{first.decision}`; keep one of the two"
                 )
-    _check_chains(found.values(), path)
+    wrong = contradiction([(ends, pair.decision) for ends, (pair, _) in found.items()])
+    if wrong is not None:
+        pair, row = list(found.values())[wrong]
+        raise DataError(
+            f"{path}: row {row}: says `different` of {pair.image_id_a} and {pair.image_id_b}, "
+            f"which other rows make one lesion by `same`; change one of them"
+        )
     return tuple(pair for pair, _ in found.values())
 
 
-def _check_chains(found: Iterable[tuple[Pair, int]], path: Path) -> None:
-    """No two images are `different` that others make one lesion by being `same` in a chain."""
-    chain: dict[tuple[str, str], tuple[str, str]] = {}
+def contradiction(decided: Sequence[tuple[Ends, str]]) -> int | None:
+    """Which decision is `different` although `same` ones connect its two images; None for none.
 
-    def end(image: tuple[str, str]) -> tuple[str, str]:
-        while chain.get(image, image) != image:
-            image = chain[image]
-        return image
-
-    decided = list(found)
-    for pair, _ in decided:
-        if pair.decision == "same":
-            chain[end(_ends(pair)[0])] = end(_ends(pair)[1])
-    for pair, row in decided:
-        if pair.decision == "different" and end(_ends(pair)[0]) == end(_ends(pair)[1]):
-            raise DataError(
-                f"{path}: row {row}: says `different` of {pair.image_id_a} and {pair.image_id_b}, "
-                f"which other rows make one lesion by `same`; change one of them"
-            )
-
-
-def _ends(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (pair.dataset_a, pair.image_id_a), (pair.dataset_b, pair.image_id_b)
+    Args:
+        decided: the two images of each pair, and the decision.
+    """
+    names = sorted({image for ends, _ in decided for image in ends})
+    place = {image: index for index, image in enumerate(names)}
+    links = [[place[image] for image in ends] for ends, decision in decided if decision == "same"]
+    joined = components(links, len(names)) if names else ()
+    for index, (ends, decision) in enumerate(decided):
+        if decision == "different" and len({joined[place[image]] for image in ends}) == 1:
+            return index
+    return None
 
 
 def _decision(text: str | None, path: Path, row: int) -> Literal["same", "different"]:

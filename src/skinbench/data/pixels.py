@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import shutil
@@ -17,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
-from skinbench.data.images import Progress, decode_rgb, strict_pillow
+from skinbench.data.images import Progress, decode_file, strict_pillow
 from skinbench.data.tables import read_parquet, write_parquet
 from skinbench.errors import CorruptObjectError, DataError, StoreError, UsageError
 from skinbench.records import STAGE_VERSIONS, Manifest
@@ -159,7 +158,7 @@ def thumbnail(manifest: Manifest, image_id: str, size: int) -> Image.Image:
     if rows.empty:
         raise DataError(f"image '{image_id}' is not in data '{manifest.name}'")
     with strict_pillow():
-        image = _decode(manifest.root / rows["path"].iloc[0], rows["file_digest"].iloc[0])
+        image = decode_file(manifest.root / rows["path"].iloc[0], rows["file_digest"].iloc[0])
     image.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=None)
     return image
 
@@ -184,7 +183,7 @@ def _decode_all(
     digests = table["file_digest"].tolist()
 
     def fill(row: int) -> None:
-        image = _decode(paths[row], digests[row])
+        image = decode_file(paths[row], digests[row])
         # No reducing_gap and no draft mode: both trade exactness for speed.
         small = image.resize((side, side), Image.Resampling.BILINEAR)
         images[row] = np.asarray(small)
@@ -205,13 +204,3 @@ def _reserve(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], n
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return images
-
-
-def _decode(path: Path, digest: str) -> Image.Image:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise DataError(f"{path} changed since its manifest was made; run the suite again")
-    return decode_rgb(data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +13,7 @@ import pandas as pd
 from skinbench import registry
 from skinbench.data.assign import Ints, folds_of
 from skinbench.data.cleaning import group_ids
-from skinbench.data.fields import attribute_rows, why_never
+from skinbench.data.fields import attribute_rows, finite_number, why_never
 from skinbench.data.labelling import label_rows
 from skinbench.data.manifest import DataRequest, dataset_options, dataset_root, requested_space
 from skinbench.data.tables import plain_text
@@ -139,7 +138,7 @@ def _probe(rows: _Rows, name: str, values: Sequence[str | None]) -> list[ProbeFi
 
 def _features(words: npt.NDArray[np.object_], known: Mask) -> tuple[npt.NDArray[Any], bool]:
     """Columns [N, F] that a tree splits on, and whether they are numbers."""
-    numbers = [_number(word) for word in words[known]]
+    numbers = [finite_number(word) for word in words[known]]
     if None not in numbers and len(set(numbers)) > 2:
         column = np.zeros(len(words), dtype=np.float64)
         column[known] = numbers
@@ -154,14 +153,6 @@ def _frequent(words: npt.NDArray[np.object_]) -> list[str]:
     counts = pd.Series(words).value_counts()
     frequent = sorted(((-int(n), str(word)) for word, n in counts.items() if n >= LEAST))
     return [word for _, word in frequent[:MOST_CATEGORIES]]
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _judge(rows: _Rows, features: npt.NDArray[Any], used: Mask) -> tuple[float, float] | None:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from skinbench.data.components import components
 from skinbench.data.split_tables import bare_id
 from skinbench.records import ImageName, Manifest, NearDuplicates, Pair, SharedKind
 
@@ -35,6 +34,15 @@ COLUMNS: dict[SharedKind, tuple[str, str | None]] = {
 }
 """The column whose equal values make partners, and the one in which partners must differ: pixels
 of one file, and images of one lesion, have a kind of their own."""
+LOOKED_FOR = (
+    "image ids",
+    "lesion ids",
+    "patient ids",
+    "identical files",
+    "identical pixels",
+    "contradicting labels",
+)
+"""What is always looked for, in words; near-duplicates only where they are known."""
 _SAME_THING = ("bare_id", "pixel_digest", "lesion_id", "near_id")
 """Equal values of these show one lesion, so the labels must agree. A patient may have several."""
 
@@ -120,9 +128,7 @@ def _near_ids(facts: pd.DataFrame, links: Sequence[Link], apart: Sequence[Link])
     }
     forbidden = {frozenset(ends) for ends in _ends(place, apart)}
     pairs = [ends for ends in _ends(place, links) if frozenset(ends) not in forbidden]
-    edges = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(names),) * 2)
-    component = connected_components(graph, directed=False)[1]
+    component = components(pairs, len(names))
     linked = np.bincount(component)[component] > 1
     ids = [f"near:{component[c]}" if linked[c] else None for c in codes]
     return pd.Series(ids, dtype=object, index=facts.index)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from skinbench.errors import RunInterrupted, counted
 from skinbench.pipeline.environment import run_facts, utc_now
 from skinbench.pipeline.prepared import Clock, Options, Prepared, prepare, write_preparation
+from skinbench.pipeline.scheduling import open_schedule
 from skinbench.records import CellOutcome, FitRecord, Listener, Scorecard, Verdict, silent
 from skinbench.store import RunFolder, to_plain, write_json
 from skinbench.suite import Suite
@@ -99,7 +100,6 @@ def learn_and_predict(
     Returns:
         A record for every fit, and the name and rule of the inference engine.
     """
-    from skinbench.cluster.schedule import Schedule
     from skinbench.cluster.session import Session
     from skinbench.pipeline.predicting import predict
     from skinbench.pipeline.seen import count_seen
@@ -107,21 +107,7 @@ def learn_and_predict(
 
     file = prepared.suite.file
     with Session(address=options.address, log=folder.log) as session:
-        schedule = Schedule(
-            plan=prepared.plan,
-            weights=prepared.planned.weights,
-            manifests=prepared.manifests,
-            splits=prepared.splits,
-            store=options.store,
-            session=session,
-            listener=clock.listener,
-            workers=options.workers,
-            refused=refused or {},
-        )
-        with clock.stage("pixels") as entry:
-            entry["detail"] = schedule.make_pixels()
-        with clock.stage("features") as entry:
-            entry["detail"] = schedule.make_features()
+        schedule = open_schedule(prepared, options, session, clock, refused=refused)
         with clock.stage("fits") as entry:
             records = schedule.train(
                 max_concurrent=file.max_concurrent, fail_fast=options.fail_fast

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from skinbench.errors import counted
 from skinbench.pipeline.prepared import Clock, Options, Prepared, plan_again
+from skinbench.pipeline.scheduling import open_schedule
 from skinbench.records import Event, SearchTask
 from skinbench.store import RunFolder, write_json
 
@@ -33,7 +34,6 @@ def search_settings(
 def _search(
     prepared: Prepared, options: Options, folder: RunFolder, clock: Clock
 ) -> dict[tuple[str, int], str]:
-    from skinbench.cluster.schedule import Schedule
     from skinbench.cluster.search import SearchFailedError, require_sampler, run_search
     from skinbench.cluster.session import Session
 
@@ -43,20 +43,7 @@ def _search(
         require_sampler(task)
         tasks.setdefault(task.digest, []).append(task)
     with Session(address=options.address, log=folder.log) as session:
-        schedule = Schedule(
-            plan=prepared.plan,
-            weights=prepared.planned.weights,
-            manifests=prepared.manifests,
-            splits=prepared.splits,
-            store=options.store,
-            session=session,
-            listener=clock.listener,
-            workers=options.workers,
-        )
-        with clock.stage("pixels") as entry:
-            entry["detail"] = schedule.make_pixels()
-        with clock.stage("features") as entry:
-            entry["detail"] = schedule.make_features()
+        open_schedule(prepared, options, session, clock)
         with clock.stage("search") as entry:
             for same in tasks.values():
                 resources = same[0].settings.get("resources")

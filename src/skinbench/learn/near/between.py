@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from skinbench.data.images import strict_pillow
+from skinbench.data.images import decode_file, strict_pillow
 from skinbench.learn.near.candidates import centred, nearest
 from skinbench.learn.near.embedding import BATCH, Embedder
-from skinbench.learn.near.features import Features, canvas_size, decode_file, network_input, rows_of
+from skinbench.learn.near.features import Features, canvas_size, network_input, rows_of
 from skinbench.learn.near.geometry import in_fractions, inverse, orientation, oriented, overlap
 from skinbench.learn.near.search import Found, compare
 from skinbench.learn.near.words import word_vectors

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from skinbench.data.images import decode_rgb, strict_pillow
-from skinbench.errors import CorruptObjectError, DataError
+from skinbench.data.images import decode_file, strict_pillow
+from skinbench.errors import CorruptObjectError
 from skinbench.learn.near.embedding import BATCH, SIDE, Embedder
 from skinbench.learn.near.keypoints import Keypoints, find_keypoints
 from skinbench.records import Manifest
@@ -150,21 +149,6 @@ class _Work:
 def network_input(image: Image.Image) -> npt.NDArray[np.uint8]:
     """An image as the network sees it [SIDE, SIDE, 3]."""
     return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-
-
-def decode_file(path: Path, digest: str) -> Image.Image:
-    """An image file, RGB.
-
-    Raises:
-        DataError: it is gone, or is not the one that the manifest was made from.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise DataError(f"{path} changed since its manifest was made; run the suite again")
-    return decode_rgb(data)
 
 
 def rows_of(table: pd.DataFrame, features: Features) -> npt.NDArray[np.int64]:

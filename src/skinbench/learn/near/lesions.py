@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from skinbench.data.components import components
 from skinbench.data.split_tables import bare_id
 from skinbench.records import ImageName, Manifest, NearDuplicateGroup, NearDuplicatePair
 
@@ -33,13 +32,6 @@ def all_rows(manifests: Sequence[Manifest]) -> pd.DataFrame:
     links = np.column_stack([images[known], images.max(initial=-1) + 1 + lesions[known]])
     total = int(images.max(initial=-1) + lesions.max(initial=-1)) + 2
     return table.assign(lesion=components(links, total)[images])
-
-
-def components(links: Codes, total: int) -> Codes:
-    """Connected component [total] of each node, given links [L, 2]."""
-    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(total, total))
-    found: Codes = connected_components(graph, directed=False)[1].astype(np.int64)
-    return found
 
 
 def groups_of(
