@@ -138,12 +138,18 @@ def test_a_chain_of_three_trains_in_order(tmp_path: Path, store: Store, ray_addr
     rows = """
 rows:
   first: {model: baseline_cnn}
-  warm: {model: {name: baseline_cnn, weights: {row: first}}, technique: class_weights}
+  warm:
+    model: {name: baseline_cnn, weights: {row: first}}
+    technique: class_weights
+    seeds: [0, 1]
 derived:
   mean: {kind: mean_probability, of: [first, warm]}
 """
     result, events = go(tmp_path, store, ray_address, rows)
     assert not result.failed
+    ended = {event.name for event in events if event.kind == "fit"}
+    # Seed 1 of `first` is no cell: it is trained because `warm` starts from it.
+    assert ended == {"first", "warm", "warm@0.1", "start of warm@0.1"}
     spec = read_json(next(p for p in result.folder.fits.glob("*.json") if _warm(p)))["spec"]
     assert spec["model"]["weights"]["digest"] in {p.stem for p in result.folder.fits.glob("*")}
     epochs = [event.name for event in events if event.kind == "epoch" and event.name == "warm"]

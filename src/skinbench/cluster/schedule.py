@@ -57,12 +57,27 @@ class Schedule:
                 resources = rows[cell.row].settings.get("resources")
                 gpu = resources.get("gpu", 0) if isinstance(resources, Mapping) else 0
                 self.gpu[cell.fit] = float(gpu)
+        self._name_starts()
         for name in self.plan.fits:
             if self.store.has("fits", name):
                 path = self.store.open("fits", name) / "record.json"
                 self.records[name] = read_record(path, FitRecord)
         for name, reason in self.refused.items():
             self._fail(name, reason)
+
+    def _name_starts(self) -> None:
+        """A fit that is no cell is where others start from, and is named by one of them."""
+        starts = {
+            name: spec.model.weights.digest
+            for name, spec in self.plan.fits.items()
+            if spec.model.weights.kind == "fit"
+        }
+        for name in list(self.titles):
+            title, start = self.titles[name], starts.get(name)
+            while start is not None and start not in self.titles:
+                title = f"start of {title}"
+                self.titles[start], self.gpu[start] = title, self.gpu[name]
+                start = starts.get(start)
 
     @property
     def cores(self) -> int:
