@@ -13,7 +13,7 @@ import pytest
 from tests.pipeline.tiny import run, write_suite
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "ray", "timm", "kornia", "pytorch_grad_cam")
+HEAVY = ("torch", "ray", "timm", "kornia", "captum")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

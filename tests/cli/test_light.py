@@ -20,7 +20,7 @@ HEAVY = {
     "ray",
     "torchvision",
     "kornia",
-    "pytorch_grad_cam",
+    "captum",
     "cv2",
     "transformers",
     "huggingface_hub",

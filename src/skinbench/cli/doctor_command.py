@@ -78,13 +78,12 @@ def _packages() -> Iterator[Finding]:
     detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     yield Finding(name="python", state="ok", detail=detail)
     absent = missing()
-    distributions = {"pytorch_grad_cam": "grad-cam"}
     for name in RUN_MODULES:
         if name in absent:
             advice = "pip install 'skinbench[run]' (gate, score and report work without it)"
             yield Finding(name=name, state="missing", detail="not installed", advice=advice)
         else:
-            version = metadata.version(distributions.get(name, name))
+            version = metadata.version(name)
             yield Finding(name=name, state="ok", detail=version)
 
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from skinbench.errors import MissingExtraError
 
-RUN_MODULES = ("ray", "torch", "timm", "kornia", "pytorch_grad_cam")
+RUN_MODULES = ("ray", "torch", "timm", "kornia", "captum")
 
 
 def missing(modules: tuple[str, ...] = RUN_MODULES) -> list[str]:

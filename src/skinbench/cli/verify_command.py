@@ -14,7 +14,7 @@ from skinbench.errors import MissingExtraError, SuiteError, UsageError
 if TYPE_CHECKING:
     from skinbench.records import Verification
 
-NEEDED = ("torch", "timm", "pytorch_grad_cam")
+NEEDED = ("torch", "timm")
 
 
 @click.command()

@@ -19,7 +19,7 @@ PACKAGES = (
     "torch",
     "timm",
     "kornia",
-    "grad-cam",
+    "captum",
     "numpy",
     "pandas",
     "pyarrow",

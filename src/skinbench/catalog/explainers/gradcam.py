@@ -1,15 +1,15 @@
-"""Grad-CAM (Selvaraju 2017) by pytorch-grad-cam, a batch of images at a time."""
+"""Grad-CAM (Selvaraju 2017): a layer's maps weighted by the mean gradient of the class's logit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from skinbench.errors import MissingExtraError
+from skinbench.catalog.explainers._layer import (
+    Heat,
+    Reshape,
+    activations_and_gradients,
+    to_heat,
+)
 from skinbench.records.entries import ExplainerEntry
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def explain(
     network: torch.nn.Module,
     target_layer: torch.nn.Module,
-    reshape: Callable[..., Any] | None,
+    reshape: Reshape,
     batch: torch.Tensor,
     metadata: torch.Tensor | None,
     classes: torch.Tensor,
-) -> npt.NDArray[np.float32]:
+) -> Heat:
     """Heat [B, H, W] in [0, 1] for one class per image; zeros where the map is flat.
 
     Args:
@@ -33,55 +33,13 @@ def explain(
         batch: [B, 3, H, W] float32, normalised.
         metadata: [B, M] float32, or None.
         classes: class index per image [B].
-
-    Raises:
-        MissingExtraError: pytorch-grad-cam is not installed.
     """
-    try:
-        from pytorch_grad_cam import GradCAM
-        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-    except ImportError as error:
-        raise MissingExtraError("Grad-CAM", "run") from error
-    from torch import nn
-
-    class WithMetadata(nn.Module):
-        """The library passes one tensor; the metadata of the batch is bound here."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-            return self.network(pixels, metadata)  # type: ignore[no-any-return]
-
-    targets = [ClassifierOutputTarget(int(index)) for index in classes]
-    with (
-        _gradients_to_input(network),
-        GradCAM(WithMetadata(), [target_layer], reshape_transform=reshape) as method,
-    ):
-        # With a gradient at the input, activations have one too where all parameters are frozen.
-        pixels = batch.detach().clone().requires_grad_(True)
-        heat = np.asarray(method(input_tensor=pixels, targets=targets), dtype=np.float32)
-    return np.clip(np.nan_to_num(heat, nan=0.0, posinf=0.0, neginf=0.0), 0.0, 1.0)
+    maps, gradients = activations_and_gradients(
+        network, target_layer, reshape, batch, metadata, classes
+    )
+    cam = (gradients.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1)
+    height, width = batch.shape[-2:]
+    return to_heat(cam, (height, width))
 
 
-@contextmanager
-def _gradients_to_input(network: torch.nn.Module) -> Iterator[None]:
-    """Freeze parameters and set eval for the time of the call; their gradients cost and leak."""
-    import torch
-
-    before = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
-    training = network.training
-    network.eval()
-    for parameter, _ in before:
-        parameter.requires_grad_(False)
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        for parameter, flag in before:
-            parameter.requires_grad_(flag)
-        network.train(training)
-
-
-ENTRY = ExplainerEntry(version=1, explain=explain)
+ENTRY = ExplainerEntry(version=2, explain=explain)
