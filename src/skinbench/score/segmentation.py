@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from skinbench.errors import PredictionsError, counted
 from skinbench.records import CellOutcome, Row, Score
+from skinbench.score.group_means import GroupMeans, group_means
 from skinbench.score.intervals import interval
 from skinbench.score.proportions import GroupSums
-from skinbench.score.replicates import draws, windows
 from skinbench.store import replacing
 
 METRICS = ("dice", "iou", "failure_rate")
@@ -81,15 +81,9 @@ class _Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """A row's test images of one seed and dataset, by lesion group."""
+    """A row's test images of one seed and dataset."""
 
-    universe: npt.NDArray[Any]
-    """[G] sorted group ids."""
-    weights: Floats
-    """[G] sum of the images' weights."""
-    sums: Mapping[str, Floats]
-    """By metric: [G] weighted sum over the group's images."""
-    images: int
+    means: GroupMeans
     unknown: int
     """Images left out, which have no true mask."""
 
@@ -161,18 +155,7 @@ def _score_row(
 
 def _part(table: pd.DataFrame) -> _Part:
     has = table[(table["true"] > 0)].sort_values(["group_id", "image_id", "fold"], kind="stable")
-    universe, codes = np.unique(has["group_id"].to_numpy(dtype=str), return_inverse=True)
-    weights, size = has["weight"].to_numpy(np.float64), len(universe)
-    return _Part(
-        universe=universe,
-        weights=np.bincount(codes, weights, minlength=size).astype(np.float64),
-        sums={
-            metric: np.bincount(codes, weights * values, minlength=size).astype(np.float64)
-            for metric, values in per_image(has).items()
-        },
-        images=len(has),
-        unknown=len(table) - len(has),
-    )
+    return _Part(means=group_means(has, per_image(has)), unknown=len(table) - len(has))
 
 
 def _score(
@@ -183,14 +166,16 @@ def _score(
     settings: _Settings,
 ) -> Score:
     metric = str(place["metric"])
-    images = parts[0].images if parts else 0
+    images = parts[0].means.images if parts else 0
     if problem or not images:
         reason = problem or "no test image has a lesion mask"
         return Score(**place, seed=seed, value=None, n=0, reason=reason)
-    stacked = np.stack([_resampled(part, metric, settings) for part in parts])
-    values, groups = stacked.mean(axis=0), len(parts[0].universe)
+    stacked = np.stack(
+        [part.means.resampled(metric, settings.replicates, settings.seed) for part in parts]
+    )
+    values, groups = stacked.mean(axis=0), len(parts[0].means.universe)
     share = [
-        GroupSums(hits=part.sums[metric], images=part.weights)
+        GroupSums(hits=part.means.sums[metric], images=part.means.weights)
         for part in parts
         if metric == "failure_rate"
     ]
@@ -208,13 +193,3 @@ def _score(
         sd_seeds=float(np.std(stacked[:, 0], ddof=1)) if len(parts) > 1 else None,
         reason="; ".join(filter(None, (bounds.reason, left_out))),
     )
-
-
-def _resampled(part: _Part, metric: str, settings: _Settings) -> Floats:
-    """Values [replicates + 1] of a metric, the data itself first."""
-    size, found = len(part.universe), []
-    for window in windows(size, settings.replicates):
-        counts = draws(size, window.start, window.stop, settings.seed)
-        found.append((part.sums[metric] @ counts) / (part.weights @ counts))
-    values: Floats = np.concatenate(found)
-    return values
