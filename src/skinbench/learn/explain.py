@@ -70,7 +70,7 @@ def explain_cases(
     images = sources.seen(dataset, size, fit.spec.pixels).images
     table = sources.manifest(dataset).table
     with torch_session(fit.spec.train) as device:
-        network = _explainable(fit).to(device)
+        network = explainable(fit).to(device)
         target = heat_target(fit)
         heat = []
         for start in range(0, len(rows), batch_size):
@@ -121,7 +121,12 @@ def can_explain(fit: LoadedFit) -> bool:
     return fit.network is not None and fit.network.encoder is not None
 
 
-def _explainable(fit: LoadedFit) -> Network:
+def explainable(fit: LoadedFit) -> Network:
+    """A fit's network in eval mode.
+
+    Raises:
+        UsageError: it has none that reads the image.
+    """
     if fit.network is None or not can_explain(fit):
         raise UsageError(
             f"fit {fit.fit_id} ({fit.spec.model.name}, input {fit.spec.input.name}): has no "

@@ -51,6 +51,7 @@ def run_suite(suite: Suite, options: Options, listener: Listener = silent) -> Ru
 def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     from skinbench.pipeline.explaining import explain
     from skinbench.pipeline.history import put_away, scorecard_name
+    from skinbench.pipeline.judging_heat import judge_heatmaps
     from skinbench.pipeline.scoring import judge_run, score
     from skinbench.pipeline.searching import failed_fits, search_settings, write_searches
 
@@ -61,6 +62,8 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     write_searches(prepared, folder)
     refused = failed_fits(prepared, unsettled)
     records, engine = learn_and_predict(prepared, options, folder, clock, refused)
+    with clock.stage("heatmaps judged") as entry:
+        entry["detail"] = judge_heatmaps(prepared, records, folder, options, clock)
     with clock.stage("scorecard") as entry:
         card = score(prepared, records, folder)
         entry["detail"] = counted(len(card.scores), "score")

@@ -27,6 +27,7 @@ from skinbench.score.balance import balanced_places
 from skinbench.score.claims import Circumstances, Tolerances, check_claims
 from skinbench.score.compare import compare_rows
 from skinbench.score.derive import derive_predictions
+from skinbench.score.explanations import read_heat, score_heat
 from skinbench.score.predictions import Predictions, read_predictions, write_predictions
 from skinbench.score.scorecard import score_rows
 from skinbench.score.segmentation import read_overlaps, score_segmentations
@@ -166,6 +167,12 @@ def _score(
             seed=bootstrap.seed,
         ),
         segmentation_cells=tuple(found),
+        explanations=score_heat(
+            read_heat(folder.explanations),
+            replicates=bootstrap.replicates,
+            level=bootstrap.level,
+            seed=bootstrap.seed,
+        ),
         stamps=stamps(audit),
     )
     write_scorecard(card, folder)

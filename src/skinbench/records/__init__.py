@@ -50,6 +50,7 @@ from skinbench.records.entries import (
     TechniqueEntry,
 )
 from skinbench.records.events import Event, Listener, silent
+from skinbench.records.explaining import CONTROLS, HEAT_MEASURES, HeatScore
 from skinbench.records.learning import (
     STAGE_VERSIONS,
     EpochRecord,
@@ -97,12 +98,14 @@ from skinbench.records.scoring import (
 )
 
 __all__ = [
+    "HEAT_MEASURES",
     "MANIFEST_SCHEMA",
     "SPLIT_SCHEMA",
     "STAGE_VERSIONS",
     "AuditFinding",
     "AuditReport",
     "AugmentEntry",
+    "CONTROLS",
     "Case",
     "Cell",
     "CellOutcome",
@@ -131,6 +134,7 @@ __all__ = [
     "FitRecord",
     "FitSpec",
     "HeadSpec",
+    "HeatScore",
     "ImageName",
     "InputEntry",
     "LabelSpace",

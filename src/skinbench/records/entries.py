@@ -296,6 +296,8 @@ class ExplainerEntry:
     """(network, target_layer, reshape, batch [B, 3, H, W] float32 normalised, metadata
     [B, M] or None, class indices [B]) -> heat [B, H, W] in [0, 1]; all zeros where the map is
     flat, never NaN."""
+    slow: bool = False
+    """It passes an image through the network many times: judged on a sample only."""
     options: Options = field(default_factory=dict)
 
 

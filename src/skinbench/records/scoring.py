@@ -8,6 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from skinbench.records.explaining import HeatScore
 from skinbench.records.learning import later
 
 SCORECARD_SCHEMA_VERSION = 1
@@ -224,6 +225,8 @@ class Scorecard:
     segmentation: tuple[Score, ...] = ()
     """Dice, IoU and failure rate of rows that find lesions."""
     segmentation_cells: tuple[CellOutcome, ...] = ()
+    explanations: tuple[HeatScore, ...] = later(())
+    """What explainers are worth, where the suite asks for it."""
     papers: Mapping[str, Paper] = field(default_factory=dict)
     """Sources of the claims, by key under `papers:`."""
     smoke: Mapping[str, str] = field(default_factory=dict)

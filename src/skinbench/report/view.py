@@ -11,6 +11,7 @@ from skinbench.report import (
     audit_tables,
     board,
     comparisons,
+    explanations,
     facts,
     figures,
     gallery,
@@ -87,6 +88,7 @@ class View:
     comparisons: Table | None
     claims: tuple[PaperPart, ...]
     segmentation: Table | None
+    explanations: Table | None
     failed: Table | None
     tracebacks: tuple[tuple[str, str], ...]
     rows: tuple[RowPart, ...]
@@ -148,6 +150,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         comparisons=_filled(comparisons.comparisons_table(scorecard.comparisons, scorecard.level)),
         claims=paper_parts(scorecard),
         segmentation=_filled(segmentation.segmentation_table(scorecard)),
+        explanations=_filled(explanations.explanations_table(scorecard)),
         failed=_filled(facts.cells_table(scorecard.every_cell, _row_splits(content))),
         tracebacks=_tracebacks(content),
         rows=tuple(_row_parts(content, scores)),

@@ -157,6 +157,9 @@ def _file_names(file: SuiteFile) -> Iterable[Named]:
         yield "derived", derived.kind, derived.options, ("derived", name), "kind"
     if file.explain is not None:
         yield "explainers", file.explain.method, {}, ("explain",), "method"
+        if file.explain.quality is not None:
+            for index, method in enumerate(file.explain.quality.methods):
+                yield "explainers", method, {}, ("explain", "quality", "methods", index), ""
 
 
 def _row_names(rows: Sequence[SuiteRow], document: Document) -> Iterable[Named]:

@@ -51,12 +51,24 @@ class Compare(Strict):
     )
 
 
+class HeatQuality(Strict):
+    """What explainers are worth, measured beside maps that know nothing."""
+
+    methods: Annotated[list[str], BeforeValidator(listed)] = Field(["gradcam"], min_length=1)
+    images: int = Field(
+        200, ge=20, description="sample for slow explainers and for what needs further passes"
+    )
+
+
 class Explain(Strict):
     """Heatmaps of chosen cases."""
 
     method: str = "gradcam"
     rows: str = Field("best 4", description="a pattern, or `best N` by the val metric")
     cases: int = Field(24, ge=0, le=2000)
+    quality: HeatQuality | None = Field(
+        None, description="judge explainers on the test images of these rows"
+    )
 
 
 class Check(Strict):

@@ -1,0 +1,166 @@
+"""Heatmaps of the chosen rows judged on test images, explainer by explainer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from skinbench import registry
+from skinbench.data.lesion_masks import MaskDigests, build_masks
+from skinbench.errors import SkinbenchError, counted
+from skinbench.pipeline.explaining import rows_to_explain
+from skinbench.pipeline.prepared import Clock, Options, Prepared
+from skinbench.records import STAGE_VERSIONS, Cell, FitRecord, Row
+from skinbench.records.explaining import CONTROLS
+from skinbench.score.explanations import HeatMeasures, write_heat
+from skinbench.score.predictions import read_predictions
+from skinbench.store import RunFolder, content_digest
+
+_FILE = "heat.parquet"
+_VERSION = 1
+
+
+def judge_heatmaps(
+    prepared: Prepared,
+    records: Mapping[str, FitRecord],
+    folder: RunFolder,
+    options: Options,
+    clock: Clock,
+) -> str:
+    """Measure what `explain: quality:` asks for; write one table for the run.
+
+    Returns:
+        A few words for the stage's line.
+    """
+    explained = prepared.suite.file.explain
+    if explained is None or explained.quality is None:
+        folder.explanations.unlink(missing_ok=True)
+        return "not asked for"
+    rows = rows_to_explain(prepared, records, explained.rows)
+    methods = [*dict.fromkeys(explained.quality.methods), *CONTROLS]
+    frames: list[pd.DataFrame] = []
+    problems: dict[str, dict[str, str]] = {}
+    for row in rows:
+        images = _images(prepared, row, folder)
+        sample = stratified(images, explained.quality.images)
+        for method in methods:
+            try:
+                parts = _measured(prepared, images, sample, method, options, clock)
+            except SkinbenchError as error:
+                problems.setdefault(row.name, {})[method] = str(error)
+            else:
+                frames += [part.assign(row=row.name) for part in parts]
+    empty = pd.DataFrame(columns=["row", "dataset", "method", "image_id"])
+    table = pd.concat(frames, ignore_index=True) if frames else empty
+    write_heat(folder.explanations, HeatMeasures(table=table, problems=problems))
+    return f"{counted(len(methods) - len(CONTROLS), 'explainer')} of {counted(len(rows), 'row')}"
+
+
+def stratified(images: pd.DataFrame, size: int) -> frozenset[str]:
+    """About `size` image ids, each class in its share and with one at least.
+
+    Args:
+        images: image_id and label; unlabelled images are a class of their own.
+        size: images wanted; all where there are no more.
+    """
+    known = images.drop_duplicates("image_id")
+    if len(known) <= size:
+        return frozenset(known["image_id"])
+    chosen: list[str] = []
+    for _, part in known.groupby(known["label"].fillna(""), sort=True):
+        wanted = max(1, round(size * len(part) / len(known)))
+        chosen += sorted(part["image_id"], key=_by_chance)[:wanted]
+    return frozenset(chosen)
+
+
+def _by_chance(image_id: str) -> str:
+    """An order that has nothing to do with the ids' own, and is the same everywhere."""
+    return hashlib.sha256(f"heat {image_id}".encode()).hexdigest()
+
+
+def _images(prepared: Prepared, row: Row, folder: RunFolder) -> pd.DataFrame:
+    """Test images of a row's first seed, each with the fit that judged it."""
+    cells = [cell for cell in prepared.plan.cells if cell.row == row.name]
+    parts = [_tested(cell, folder) for cell in cells if cell.seed == cells[0].seed]
+    return pd.concat(parts, ignore_index=True).drop_duplicates(["dataset", "image_id"])
+
+
+def _tested(cell: Cell, folder: RunFolder) -> pd.DataFrame:
+    frame = read_predictions(folder.prediction(cell.name)).frame
+    test = frame[(frame["split"] == "test") & (frame["condition"] == "none")]
+    kept = test[["dataset", "image_id", "group_id", "label", "weight"]]
+    return kept.assign(fit=str(cell.fit))
+
+
+def _measured(
+    prepared: Prepared,
+    images: pd.DataFrame,
+    sample: frozenset[str],
+    method: str,
+    options: Options,
+    clock: Clock,
+) -> list[pd.DataFrame]:
+    found = []
+    for (fit, dataset), part in images.groupby(["fit", "dataset"], sort=True):
+        known = sample & set(part["image_id"])
+        table = _of_fit(prepared, str(fit), str(dataset), (part, known), method, options, clock)
+        beside = part[["dataset", "image_id", "group_id", "weight"]]
+        found.append(table.merge(beside, on="image_id", how="left", validate="many_to_one"))
+    return found
+
+
+def _of_fit(
+    prepared: Prepared,
+    fit: str,
+    dataset: str,
+    images: tuple[pd.DataFrame, frozenset[str] | set[str]],
+    method: str,
+    options: Options,
+    clock: Clock,
+) -> pd.DataFrame:
+    """Measures of one explainer on images of one dataset; what the store has is not repeated."""
+    store, manifest = options.store, prepared.manifests[dataset]
+    ids, sample = tuple(sorted(images[0]["image_id"])), frozenset(images[1])
+    masks = _masks(prepared, fit, dataset, options, clock)
+    entry = 0 if method in CONTROLS else registry.explainers.get(method).version
+    source = None if method in CONTROLS else registry.explainers.source_digest(method)
+    versions = [_VERSION, STAGE_VERSIONS["inference"], entry, source]
+    name = content_digest(
+        ["heat", versions, fit, manifest.digest, masks, method, list(ids), sorted(sample)]
+    )
+    if not store.has("predictions", name):
+        from skinbench.learn.heat_quality import HeatRequest, judge_heat
+
+        request = HeatRequest(
+            fit_id=fit,
+            dataset=manifest.digest,
+            image_ids=ids,
+            sample=sample,
+            methods=(method,),
+            masks=masks,
+        )
+        made = judge_heat(request, store, weights=prepared.planned.weights, progress=clock.progress)
+
+        def write(place: Path) -> None:
+            made.to_parquet(place / _FILE, index=False)
+
+        store.publish("predictions", name, write)
+    return pd.read_parquet(store.open("predictions", name) / _FILE)
+
+
+def _masks(
+    prepared: Prepared, fit: str, dataset: str, options: Options, clock: Clock
+) -> str | None:
+    """Digest of a dataset's mask files, decoded for a fit's image size; None where it has none."""
+    manifest = prepared.manifests[dataset]
+    if not manifest.table["mask_path"].notna().any():
+        return None
+    digest = MaskDigests(options.store.digests_of).of([manifest])[manifest.digest]
+    size = prepared.plan.fits[fit].train.image_size
+    build_masks(
+        manifest, digest, size, options.store, workers=options.workers or 1, progress=clock.progress
+    )
+    return digest

@@ -1,0 +1,131 @@
+"""What is measured on heatmaps, as means over test images with intervals by lesion group."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skinbench.errors import PredictionsError, counted
+from skinbench.records.explaining import HEAT_MEASURES, HeatScore
+from skinbench.score.group_means import Floats, group_means
+from skinbench.score.intervals import interval
+from skinbench.score.proportions import GroupSums
+from skinbench.store import replacing
+
+MEASURES = ("lesion", *HEAT_MEASURES)
+_TEXTS = ("row", "method", "image_id", "group_id", "dataset")
+_SCHEMA = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in _TEXTS),
+        pa.field("weight", pa.float32(), nullable=False),
+        *(pa.field(name, pa.float64()) for name in MEASURES),  # null where not taken
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeatMeasures:
+    """Measures of every image, and why an explainer gave none."""
+
+    table: pd.DataFrame
+    """row, method, image_id, group_id, dataset, weight, and a column for each of MEASURES."""
+    problems: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Row -> explainer -> why it could not explain the row."""
+
+
+def write_heat(path: Path, heat: HeatMeasures) -> None:
+    """Write a run's measures; equal ones give equal bytes, whatever their order.
+
+    Raises:
+        StoreError: the disk is full or read-only.
+    """
+    keys = ["row", "dataset", "method", "image_id"]
+    ordered = heat.table.sort_values(keys, kind="stable", ignore_index=True)
+    table = pa.Table.from_pandas(ordered, schema=_SCHEMA, preserve_index=False)
+    table = table.replace_schema_metadata({"problems": json.dumps(heat.problems, sort_keys=True)})
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_heat(path: Path) -> HeatMeasures:
+    """Read a run's measures; none where the run took none.
+
+    Raises:
+        PredictionsError: the file is truncated, or has other columns.
+    """
+    if not path.exists():
+        return HeatMeasures(table=_SCHEMA.empty_table().to_pandas())
+    try:
+        table = pq.read_table(path, partitioning=None)
+        problems = json.loads((table.schema.metadata or {}).get(b"problems", b"{}"))
+        return HeatMeasures(table=table.cast(_SCHEMA).to_pandas(), problems=problems)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).partition("\n")[0]
+        raise PredictionsError(f"{path}: cannot be read ({reason}); run the suite again") from error
+
+
+def score_heat(
+    heat: HeatMeasures, *, replicates: int, level: float, seed: int
+) -> tuple[HeatScore, ...]:
+    """Score every explainer of every row and dataset; resamples are of lesion groups.
+
+    An image of which a measure could not be taken (a flat map, no lesion mask) is left out of
+    that measure and counted.
+
+    Args:
+        heat: what was measured.
+        replicates: bootstrap resamples.
+        level: coverage of intervals.
+        seed: of the resamples.
+    """
+    found = list(_taken(heat.table, replicates, level, seed))
+    for row, methods in sorted(heat.problems.items()):
+        found += [
+            HeatScore(row=row, method=method, measure="", dataset="", value=None, n=0, reason=why)
+            for method, why in sorted(methods.items())
+        ]
+    return tuple(found)
+
+
+def _taken(table: pd.DataFrame, replicates: int, level: float, seed: int) -> Iterator[HeatScore]:
+    for (row, dataset, method), part in table.groupby(["row", "dataset", "method"], sort=True):
+        place = {"row": str(row), "dataset": str(dataset), "method": str(method)}
+        for measure in MEASURES:
+            has = part[part[measure].notna()].sort_values("image_id", kind="stable")
+            if not len(has):
+                continue
+            values: Floats = has[measure].to_numpy(np.float64)
+            means = group_means(has, {measure: values})
+            resampled = means.resampled(measure, replicates, seed)
+            share = [GroupSums(hits=means.sums[measure], images=means.weights)]
+            bounds = interval(
+                resampled,
+                level,
+                n_groups=len(means.universe),
+                share=share if measure == "pointing" else (),
+            )
+            yield HeatScore(
+                **place,
+                measure=measure,
+                value=float(resampled[0]),
+                low=bounds.low,
+                high=bounds.high,
+                n=len(has),
+                n_groups=len(means.universe),
+                reason="; ".join(filter(None, (bounds.reason, _left_out(part, measure)))),
+            )
+
+
+def _left_out(part: pd.DataFrame, measure: str) -> str:
+    """How many images have no heat at all: their map is flat."""
+    flat = int(part["corners"].isna().sum())
+    if measure != "corners" or not flat:
+        return ""
+    return f"{counted(flat, 'image')} with a flat map left out"

@@ -1,0 +1,86 @@
+"""Explainers judged in a run: from `explain: quality:` to the report's table."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from skinbench.cluster.session import Session
+from skinbench.errors import SuiteError
+from skinbench.pipeline import Options
+from skinbench.pipeline.judging_heat import judge_heatmaps, stratified
+from skinbench.pipeline.predicting import predict
+from skinbench.pipeline.prepared import Clock, write_preparation
+from skinbench.pipeline.run import render
+from skinbench.pipeline.scoring import score, score_folder
+from skinbench.store import RunFolder, to_plain, write_json
+from skinbench.suite import load_suite
+from tests.pipeline.in_process import scheduled, train_here
+from tests.pipeline.tiny import write_suite
+
+pytestmark = pytest.mark.torch
+ROWS = """
+rows:
+  a: {model: baseline_cnn, epochs: 2}
+"""
+QUALITY = {
+    "method": "gradcam",
+    "rows": "best 1",
+    "quality": {"methods": ["gradcam", "attention"], "images": 20},
+}
+
+
+def test_a_table_of_explainers_beside_maps_that_know_nothing(tmp_path, monkeypatch):
+    train_here(monkeypatch)
+    prepared, schedule = scheduled(tmp_path, ROWS, sets=[f"explain={QUALITY}"])
+    schedule.train(max_concurrent=None, fail_fast=False)
+    folder = RunFolder(tmp_path / "run")
+    write_preparation(prepared, folder)
+    with Session() as session:
+        predict(prepared, folder, session, schedule)
+    for fit, record in schedule.records.items():
+        spec = to_plain(prepared.plan.fits[fit])
+        write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
+    options = Options(folder=folder.root, store=schedule.store)
+    events = []
+    clock = Clock(listener=events.append)
+    judge_heatmaps(prepared, schedule.records, folder, options, clock)
+    first = folder.explanations.read_bytes()
+    assert events
+    events.clear()
+    judge_heatmaps(prepared, schedule.records, folder, options, clock)
+    assert not events, "what the store has is not computed again"
+    assert folder.explanations.read_bytes() == first
+
+    card = score(prepared, schedule.records, folder)
+    assert {s.method for s in card.explanations} == {"gradcam", "centre", "random", "attention"}
+    lesion = next(s for s in card.explanations if s.measure == "lesion")
+    assert lesion.value is not None
+    assert 0 < lesion.value < 1
+    refused = next(s for s in card.explanations if s.method == "attention")
+    assert "no attention to show" in refused.reason
+    write_json(folder.run, {"schema": 1, "suite": "tiny"})
+    assert score_folder(folder).explanations == card.explanations
+    render(folder)
+    text = folder.markdown.read_text("utf-8")
+    assert "## Explainers" in text
+    assert "blob in the middle" in text
+    assert "no attention to show" in text.replace("\\", "")
+
+
+def test_a_sample_has_every_class_and_the_size_asked_for():
+    images = pd.DataFrame(
+        {"image_id": [f"i{k}" for k in range(500)], "label": ["mel"] * 5 + ["nv"] * 495}
+    )
+    chosen = stratified(images, 50)
+    assert 45 <= len(chosen) <= 55
+    labels = images.set_index("image_id").loc[sorted(chosen), "label"]
+    assert set(labels) == {"mel", "nv"}
+    assert chosen == stratified(images.iloc[::-1], 50)
+    assert len(stratified(images, 1000)) == 500
+
+
+def test_an_unknown_explainer_is_refused_before_anything_runs(tmp_path):
+    suite = write_suite(tmp_path, ROWS)
+    with pytest.raises(SuiteError, match="did you mean 'eigencam'"):
+        load_suite(suite, sets=["explain={method: gradcam, quality: {methods: [eigenkam]}}"])
