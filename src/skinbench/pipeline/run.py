@@ -53,6 +53,7 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     from skinbench.pipeline.history import put_away, scorecard_name
     from skinbench.pipeline.scoring import judge_run, score
     from skinbench.pipeline.searching import failed_fits, search_settings, write_searches
+    from skinbench.pipeline.weak_spots import measure
 
     started, start, folder = utc_now(), time.perf_counter(), RunFolder(options.folder)
     earlier = scorecard_name(folder)
@@ -61,6 +62,7 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     write_searches(prepared, folder)
     refused = failed_fits(prepared, unsettled)
     records, engine = learn_and_predict(prepared, options, folder, clock, refused)
+    measure(prepared, folder, options, clock)
     with clock.stage("scorecard") as entry:
         card = score(prepared, records, folder)
         entry["detail"] = counted(len(card.scores), "score")

@@ -95,6 +95,20 @@ from skinbench.records.scoring import (
     Verdict,
     predictions_schema,
 )
+from skinbench.records.weak_spots import (
+    AgainstLabel,
+    AgainstPlain,
+    Agreement,
+    ConditionDrop,
+    ConditionFlips,
+    Consistency,
+    GroupScore,
+    HardImage,
+    OutOfDistribution,
+    SharedError,
+    WeakSpots,
+    WorstGroup,
+)
 
 __all__ = [
     "MANIFEST_SCHEMA",
@@ -178,4 +192,16 @@ __all__ = [
     "OverlapReport",
     "Recognition",
     "SharedKind",
+    "AgainstLabel",
+    "AgainstPlain",
+    "Agreement",
+    "ConditionDrop",
+    "ConditionFlips",
+    "Consistency",
+    "GroupScore",
+    "HardImage",
+    "OutOfDistribution",
+    "SharedError",
+    "WeakSpots",
+    "WorstGroup",
 ]

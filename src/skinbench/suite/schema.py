@@ -12,6 +12,7 @@ from skinbench.suite.settings import RowSettings
 from skinbench.suite.source import DataSource
 from skinbench.suite.split import Split
 from skinbench.suite.strict import Name, Positive, RowName, Strict, Title, listed
+from skinbench.suite.weak_spots import WeakSpots
 
 
 class Derived(Strict):
@@ -121,6 +122,7 @@ class SuiteFile(Strict):
     compare: dict[Title, Compare] = Field(default_factory=dict)
     explain: Explain | None = Explain()
     gate: list[Check] = Field(default_factory=list)
+    weak_spots: WeakSpots | None = Field(WeakSpots(), description="null: not looked for")
     inference: Inference = Inference()
     bootstrap: Bootstrap = Bootstrap()
     max_concurrent: Positive | None = Field(None, description="fits at a time; default: as fit in")
