@@ -11,6 +11,7 @@ from skinbench.suite.papers import Paper
 from skinbench.suite.settings import RowSettings
 from skinbench.suite.source import DataSource
 from skinbench.suite.split import Split
+from skinbench.suite.strengths import each_strength
 from skinbench.suite.strict import Name, Positive, RowName, Strict, Title, listed
 from skinbench.suite.weak_spots import WeakSpots
 
@@ -34,7 +35,9 @@ class Evaluate(Strict):
 
     rows: str
     on: str | None = Field(None, description="another dataset; its own test is all its images")
-    conditions: Annotated[list[str], BeforeValidator(listed)] = Field(["none"], min_length=1)
+    conditions: Annotated[list[str], BeforeValidator(each_strength)] = Field(
+        ["none"], min_length=1, description="none, blur@3, or blur@1-5 for all five strengths"
+    )
     weighting: Literal["balanced"] | None = Field(
         None, description="score the same predictions again, every class weighing the same"
     )
