@@ -15,7 +15,7 @@ from skinbench.data.audit import audit, enforce, stamps
 from skinbench.data.further import further_split
 from skinbench.data.split_tables import import_split
 from skinbench.errors import LeakageError, UsageError
-from skinbench.records import Manifest, SplitTable
+from skinbench.records import CleaningFinding, Manifest, SplitTable
 from tests.data.made import manifest_of
 
 SITES = ("bcn", "ham", "msk")
@@ -322,3 +322,13 @@ def test_copies_go_with_images_alone() -> None:
 def test_equal_classes_make_no_copy_and_no_leak() -> None:
     manifest = manifest_of(["nv", "mel"] * 20)
     assert leaky(manifest).digest == hold_out(manifest, group="image").digest
+
+
+def test_images_without_a_class_go_with_a_further_test_set() -> None:
+    unmapped = CleaningFinding(
+        kind="unmapped_label", policy="keep", count=1, message="", items=("img00001",)
+    )
+    other = manifest_of(["nv", None, None], name="other", findings=(unmapped,))
+    found = further_split("s@other", hold_out(half_known()), other).table
+    tested = found[found["split"] == "test"]
+    assert set(tested["image_id"]) == {"img00000", "img00001"}, "of the last no label is known"

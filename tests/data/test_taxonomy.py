@@ -212,6 +212,17 @@ def test_unmapped_rows_as_a_class() -> None:
     assert (found["unmapped_label"].policy, found["unmapped_label"].count) == ("keep", 1)
 
 
+def test_unmapped_rows_without_a_label() -> None:
+    kept, found = labelled("ham7", unmapped="unlabelled")
+    assert kept[-2:] == ["e:None", "f:None"]
+    assert found["unmapped_label"].items == ("f",)
+    assert found["unmapped_label"].policy == "keep"
+    assert "(UNK 1): in no split, out of distribution" in found["unmapped_label"].message
+    assert found["unlabelled"].items == ("e",), "of e no label is known"
+    kept, _ = labelled("malignant", unmapped="unlabelled")
+    assert "d:None" not in kept, "what the choice about AK leaves out stays out"
+
+
 def test_excluded_ak_is_a_finding_and_no_unmapped_label() -> None:
     kept, found = labelled("malignant", unmapped="drop")
     assert kept == ["a:malignant", "b:malignant", "c:malignant", "e:None"]

@@ -59,6 +59,7 @@ def test_the_bytes_do_not_depend_on_workers_company_or_order(world, fits):
         *ask(world, fits.values(), ids),
         *ask(world, fits.values()),
         *ask(world, [fits["cnn"], fits["head"]], condition="blur@3"),
+        *ask(world, [fits["cnn"], fits["head"]], condition="hair@3"),
     ]
     one, three = predict(world, requests, workers=1), predict(world, requests, workers=3)
     assert all(left.tobytes() == right.tobytes() for left, right in zip(one, three, strict=True))

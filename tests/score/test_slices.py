@@ -43,3 +43,29 @@ def test_the_first_manifest_wins_where_ids_are_shared() -> None:
     first = manifest("a", image_id=["x", "y"], sex=["female", None])
     second = manifest("b", image_id=["x", "y"], sex=["male", "male"])
     assert slice_values([first, second])["sex"] == {"x": "female", "y": "male"}
+
+
+def test_lesion_sizes_are_shares_of_the_frame_in_bands() -> None:
+    shares = {"a": 0.05, "b": 0.1, "c": 0.349, "d": 0.35, "e": 1.0}
+    data = manifest("ham", image_id=list("abcdef"))
+    assert slice_values([data], {"ham": shares})["lesion_size"] == {
+        "a": "00-10 %",
+        "b": "10-20 %",
+        "c": "20-35 %",
+        "d": "35+ %",
+        "e": "35+ %",
+    }
+    assert "lesion_size" not in slice_values([data], {"other": shares})
+
+
+def test_fitzpatrick_types_are_paired_as_tables_write_them() -> None:
+    cells = [
+        '{"fitspatrick": "2.0"}',
+        '{"Fitzpatrick_skin_type": "IV", "smoke": "True"}',
+        '{"skin_tone": "56"}',
+        '{"fitspatrick": "0"}',
+        '{"smoke": "True"}',
+        None,
+    ]
+    found = slice_values([manifest("pad", image_id=list("abcdef"), attributes=cells)])
+    assert found["fitzpatrick"] == {"a": "I-II", "b": "III-IV", "c": "V-VI"}

@@ -51,3 +51,29 @@ def test_it_has_no_strength(tmp_path):
     error = fails(tmp_path, asking("fusion/*", "metadata_missing@2"))
     assert "has no strength; write metadata_missing" in error.message
     assert error.key == "evaluate.0.conditions"
+
+
+def test_a_range_is_short_for_its_strengths(tmp_path):
+    evaluate = [{"rows": "image", "conditions": ["none", "hair@1-5", "jpeg@2-3"]}]
+    found = load(tmp_path, with_changes(rows=ROWS, derived=DERIVED, evaluate=evaluate))
+    assert found.file.evaluate[0].conditions == [
+        "none", *(f"hair@{n}" for n in range(1, 6)), "jpeg@2", "jpeg@3",
+    ]  # fmt: skip
+
+
+def test_a_range_that_runs_backwards_is_refused(tmp_path):
+    evaluate = [{"rows": "image", "conditions": "hair@5-1"}]
+    error = fails(tmp_path, with_changes(rows=ROWS, evaluate=evaluate))
+    assert "the range runs backwards; write hair@1-5" in error.message
+    assert error.key == "evaluate.0.conditions"
+
+
+def test_metrics_of_weak_spots_are_checked(tmp_path):
+    changes = {"rows": ROWS, "weak_spots": {"metrics": "recal:mel"}}
+    error = fails(tmp_path, with_changes(**changes))
+    assert "recall" in error.message
+    assert error.key.startswith("weak_spots.metrics")
+    changes = {"rows": ROWS, "weak_spots": {"slices": "gender"}}
+    assert "weak_spots.slices" in fails(tmp_path, with_changes(**changes)).key
+    changes = {"rows": ROWS, "weak_spots": None}
+    assert load(tmp_path, with_changes(**changes)).file.weak_spots is None

@@ -14,6 +14,8 @@ from skinbench.errors import DataError
 from skinbench.records import CleaningFinding, DatasetEntry, LabelSpace
 
 _SHOWN = 5
+UNMAPPED = "unmapped_label"
+"""Kind of the finding that names rows whose label has no class."""
 Mask = npt.NDArray[np.bool_]
 
 
@@ -52,11 +54,12 @@ def label_rows(
     findings = [
         *_unlabelled(table[own.isna()]),
         *_left_out("excluded_label", table, own, excluded, space, mapping.excluded),
-        *_left_out("unmapped_label", table, own, unmapped, space, mapping.reasons),
+        *_without_class(table, own, unmapped, space, request, mapping),
         *_of_their_own(table, own, mapping, space),
         *_approximate(table, own, mapping, adapter, space),
     ]
-    kept = table[~(excluded | unmapped)].reset_index(drop=True)
+    left_out = excluded if request.unmapped == "unlabelled" else excluded | unmapped
+    kept = table[~left_out].reset_index(drop=True)
     return kept, tuple(findings)
 
 
@@ -96,7 +99,8 @@ def _no_class(
     items = list(table.loc[unmapped, "image_id"])
     return DataError(
         f"data '{name}': {_rows(len(items))} with {what}: {_first(items)}; set "
-        f"data.{name}.labels.unmapped to drop (leave them out) or own (a class `{UNK}`) to go on"
+        f"data.{name}.labels.unmapped to drop (leave them out), own (a class `{UNK}`) or "
+        f"unlabelled (out of distribution) to go on"
     )
 
 
@@ -135,6 +139,25 @@ def _left_out(
         f"({_counted(own, mask)}){why}"
     )
     return [_finding(kind, "quarantine", table.loc[mask, "image_id"], message)]
+
+
+def _without_class(
+    table: pd.DataFrame,
+    own: pd.Series,
+    mask: Mask,
+    space: LabelSpace,
+    request: LabelRequest,
+    mapping: LabelMapping,
+) -> list[CleaningFinding]:
+    if request.unmapped != "unlabelled":
+        return _left_out("unmapped_label", table, own, mask, space, mapping.reasons)
+    if not mask.any():
+        return []
+    message = (
+        f"{_rows(int(mask.sum()))} kept without a label, for {space.name} has no class for them "
+        f"({_counted(own, mask)}): in no split, out of distribution where predicted"
+    )
+    return [_finding(UNMAPPED, "keep", table.loc[mask, "image_id"], message)]
 
 
 def _of_their_own(

@@ -21,7 +21,7 @@ from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records import DatasetEntry, LabelSpace
 from skinbench.registry import suggest
 
-Unmapped = Literal["error", "drop", "own"]
+Unmapped = Literal["error", "drop", "own", "unlabelled"]
 UNK = "unk"
 """The class of its own that `unmapped: own` adds: ISIC 2019's word for none of the others."""
 
@@ -50,7 +50,8 @@ class LabelRequest:
     ak: AkChoice = AK_DEFAULT
     """What actinic keratosis is in the space `malignant`; see diagnoses.AK_SOURCE."""
     unmapped: Unmapped = "error"
-    """What becomes of labels without a class: an error, left out, or the class `unk`."""
+    """What becomes of labels without a class: an error, left out, the class `unk`, or kept
+    without a label: in no split, predicted as a further test set, never scored."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -178,8 +178,12 @@ class Scorer:
         if self._condition is None:
             return pixels
         name, strength = self._condition
-        apply = registry.conditions.get(name).apply
-        return pixels if apply is None else apply(pixels, strength)
+        entry = registry.conditions.get(name)
+        if entry.apply is None:
+            return pixels
+        if entry.by_image:
+            return entry.apply(pixels, strength, self._table["image_id"].iloc[rows].tolist())
+        return entry.apply(pixels, strength)
 
     def _score(
         self,

@@ -54,6 +54,7 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     from skinbench.pipeline.judging_heat import judge_heatmaps
     from skinbench.pipeline.scoring import judge_run, score
     from skinbench.pipeline.searching import failed_fits, search_settings, write_searches
+    from skinbench.pipeline.weak_spots import measure
 
     started, start, folder = utc_now(), time.perf_counter(), RunFolder(options.folder)
     earlier = scorecard_name(folder)
@@ -64,6 +65,7 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     records, engine = learn_and_predict(prepared, options, folder, clock, refused)
     with clock.stage("heatmaps judged") as entry:
         entry["detail"] = judge_heatmaps(prepared, records, folder, options, clock)
+    measure(prepared, folder, options, clock)
     with clock.stage("scorecard") as entry:
         card = score(prepared, records, folder)
         entry["detail"] = counted(len(card.scores), "score")

@@ -11,6 +11,7 @@ from skinbench.data.audit import stamps
 from skinbench.data.manifest import import_manifest
 from skinbench.data.split_tables import import_split
 from skinbench.pipeline.prepared import Prepared
+from skinbench.pipeline.weak_spots import read_all_sizes, weak_spots
 from skinbench.records import (
     AuditReport,
     Cell,
@@ -174,6 +175,7 @@ def _score(
             seed=bootstrap.seed,
         ),
         stamps=stamps(audit),
+        weak_spots=weak_spots(plan, folder, suite, predictions, outcomes),
     )
     write_scorecard(card, folder)
     return card
@@ -282,7 +284,7 @@ def read_slices(folder: RunFolder, checks: Sequence[Check]) -> dict[str, Mapping
     if not any(check.slice for check in checks):
         return {}
     paths = sorted(folder.manifests.glob("*.parquet"))
-    return slice_values(import_manifest(path) for path in paths)
+    return slice_values((import_manifest(path) for path in paths), read_all_sizes(folder))
 
 
 def checks_of(folder: RunFolder) -> tuple[Check, ...]:

@@ -96,6 +96,20 @@ from skinbench.records.scoring import (
     Verdict,
     predictions_schema,
 )
+from skinbench.records.weak_spots import (
+    AgainstLabel,
+    AgainstPlain,
+    Agreement,
+    ConditionDrop,
+    ConditionFlips,
+    Consistency,
+    GroupScore,
+    HardImage,
+    OutOfDistribution,
+    SharedError,
+    WeakSpots,
+    WorstGroup,
+)
 
 __all__ = [
     "HEAT_MEASURES",
@@ -182,4 +196,16 @@ __all__ = [
     "OverlapReport",
     "Recognition",
     "SharedKind",
+    "AgainstLabel",
+    "AgainstPlain",
+    "Agreement",
+    "ConditionDrop",
+    "ConditionFlips",
+    "Consistency",
+    "GroupScore",
+    "HardImage",
+    "OutOfDistribution",
+    "SharedError",
+    "WeakSpots",
+    "WorstGroup",
 ]

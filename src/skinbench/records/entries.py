@@ -306,8 +306,12 @@ class ConditionEntry:
     """A change of test images before prediction, at a strength 1 to 5, or of their metadata."""
 
     version: int
-    apply: Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]] | None = None
-    """(images [B, H, W, 3] uint8, strength) -> the same shape; deterministic."""
+    apply: Callable[..., npt.NDArray[np.uint8]] | None = None
+    """(images [B, H, W, 3] uint8, strength) -> the same shape; deterministic, each image on its
+    own."""
+    by_image: bool = False
+    """`apply` takes image ids [B] as a third argument: what it draws differs from image to image
+    and follows from the id alone."""
     metadata: Callable[[pd.DataFrame], pd.DataFrame] | None = None
     """(manifest rows) -> the same rows with other metadata; has no strength, and is only for rows
     that read metadata."""

@@ -10,12 +10,22 @@ import pyarrow as pa
 
 from skinbench.records.explaining import HeatScore
 from skinbench.records.learning import later
+from skinbench.records.weak_spots import WeakSpots
 
 SCORECARD_SCHEMA_VERSION = 1
 BASELINE_SCHEMA_VERSION = 1
 
-SLICES = ("sex", "age", "site", "source", "dx_type")
-"""Names of the subgroups that a manifest tells of; `age` in bands."""
+SLICES = (
+    "sex",
+    "age",
+    "site",
+    "site_general",
+    "source",
+    "dx_type",
+    "fitzpatrick",
+    "lesion_size",
+)
+"""Names of the subgroups that a manifest, or a lesion mask, tells of; `age` in bands."""
 
 
 def predictions_schema(
@@ -233,6 +243,8 @@ class Scorecard:
     """Row that was run on too little to stand in a table, to why."""
     stamps: Mapping[str, str] = field(default_factory=dict)
     """Split name to the leak stamp printed in every table that it touches."""
+    weak_spots: WeakSpots | None = field(default=None, metadata={"later": True})
+    """Where the rows fail; None where the suite does not ask."""
 
     @property
     def every_cell(self) -> tuple[CellOutcome, ...]:

@@ -30,6 +30,7 @@ KINDS = (
     "splits",
     "pixels",
     "masks",
+    "lesion_sizes",
     "features",
     "fits",
     "searches",

@@ -29,6 +29,7 @@ class RunFolder:
         self.log = root / "run.log"
         self.history = root / "history"
         self.manifests = root / "manifests"
+        self.lesion_sizes = root / "lesion_sizes"
         self.splits = root / "splits"
         self.predictions = root / "predictions"
         self.segmentations = root / "segmentations"
@@ -41,6 +42,10 @@ class RunFolder:
     def manifest(self, data: str) -> Path:
         """Parquet of a dataset's checked table; its cleaning facts are in the `.json` beside."""
         return self.manifests / f"{data}.parquet"
+
+    def lesion_size(self, data: str) -> Path:
+        """Parquet of how much of each image's frame its lesion mask covers."""
+        return self.lesion_sizes / f"{data}.parquet"
 
     def split(self, name: str) -> Path:
         """Parquet of a split table."""

@@ -30,6 +30,8 @@ def suite_schema() -> dict[str, Any]:
     _allow_lists(definitions["HeadChoice"]["properties"], "dense", kind="integer")
     _allow_lists(definitions["Derived"]["properties"], "of")
     _allow_lists(definitions["Evaluate"]["properties"], "conditions")
+    for key in ("slices", "metrics"):
+        _allow_lists(definitions["WeakSpots"]["properties"], key)
     definitions["Grid"] = _grid(definitions["RowFile"]["properties"])
     for key, value in schema["properties"].items():
         if "patternProperties" in value:

@@ -188,6 +188,9 @@ def _metrics(file: SuiteFile, rows: Sequence[SuiteRow]) -> Iterable[tuple[str, s
         for metric in contrast.metrics:
             metric_name, _, class_ = metric.partition(":")
             yield metric_name, class_ or None, ("compare", name, "metrics")
+    for metric in file.weak_spots.metrics if file.weak_spots else ():
+        metric_name, _, class_ = metric.partition(":")
+        yield metric_name, class_ or None, ("weak_spots", "metrics")
     for row in rows:
         for index, claim in zip(row.claim_places, row.claims, strict=True):
             yield claim.metric, claim.class_, (*row.key, "claims", index)

@@ -11,7 +11,9 @@ from skinbench.suite.papers import Paper
 from skinbench.suite.settings import RowSettings
 from skinbench.suite.source import DataSource
 from skinbench.suite.split import Split
+from skinbench.suite.strengths import each_strength
 from skinbench.suite.strict import Name, Positive, RowName, Strict, Title, listed
+from skinbench.suite.weak_spots import WeakSpots
 
 
 class Derived(Strict):
@@ -33,7 +35,9 @@ class Evaluate(Strict):
 
     rows: str
     on: str | None = Field(None, description="another dataset; its own test is all its images")
-    conditions: Annotated[list[str], BeforeValidator(listed)] = Field(["none"], min_length=1)
+    conditions: Annotated[list[str], BeforeValidator(each_strength)] = Field(
+        ["none"], min_length=1, description="none, blur@3, or blur@1-5 for all five strengths"
+    )
     weighting: Literal["balanced"] | None = Field(
         None, description="score the same predictions again, every class weighing the same"
     )
@@ -133,6 +137,7 @@ class SuiteFile(Strict):
     compare: dict[Title, Compare] = Field(default_factory=dict)
     explain: Explain | None = Explain()
     gate: list[Check] = Field(default_factory=list)
+    weak_spots: WeakSpots | None = Field(WeakSpots(), description="null: not looked for")
     inference: Inference = Inference()
     bootstrap: Bootstrap = Bootstrap()
     max_concurrent: Positive | None = Field(None, description="fits at a time; default: as fit in")

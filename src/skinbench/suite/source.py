@@ -25,7 +25,7 @@ class Cleaning(Strict):
         if isinstance(data, dict) and "unmapped_label" in data:
             raise ValueError(
                 "what becomes of labels without a class (`unmapped_label`) is said beside the "
-                "label space: `labels: {space: ..., unmapped: error | drop | own}`"
+                "label space: `labels: {space: ..., unmapped: error | drop | own | unlabelled}`"
             )
         return data
 
@@ -37,8 +37,11 @@ class Labels(Strict):
     ak: Literal["excluded", "benign", "malignant"] | None = Field(
         None, description="what actinic keratosis is in `malignant`; excluded by default"
     )
-    unmapped: Literal["error", "drop", "own"] = Field(
-        "error", description="labels without a class: an error, left out, or the class `unk`"
+    unmapped: Literal["error", "drop", "own", "unlabelled"] = Field(
+        "error",
+        description="labels without a class: an error, left out, the class `unk`, or kept without "
+        "a label, predicted where `evaluate` names this dataset, and told apart as out of "
+        "distribution",
     )
 
     @model_validator(mode="after")

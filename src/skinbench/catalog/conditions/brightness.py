@@ -18,4 +18,8 @@ def apply(images: npt.NDArray[np.uint8], strength: int) -> npt.NDArray[np.uint8]
     return brighter
 
 
-ENTRY = ConditionEntry(version=1, apply=apply)
+ENTRY = ConditionEntry(
+    version=1,
+    apply=apply,
+    note="every channel times 1.1, 1.2, 1.35, 1.5 or 1.75, highlights clipped",
+)

@@ -1,0 +1,215 @@
+"""What models get wrong together: shared misses, agreement, hard images, doubtful labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skinbench.records import AgainstLabel, Agreement, HardImage, SharedError
+from skinbench.score.images import ScoredImages
+from skinbench.score.weak_spots.estimates import Estimate, Settings, Share, same_images, shares
+
+Bools = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """Models judged on exactly the same images, each by its lowest seed."""
+
+    dataset: str
+    split: str
+    images: ScoredImages
+    """Of the first model: ids, groups and labels are everyone's."""
+    rows: tuple[str, ...]
+    decisions: Numbers
+    """[M, N] class indices."""
+    of_label: Numbers
+    """[M, N] probability of the label."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """Everything of one panel."""
+
+    errors: tuple[SharedError, ...]
+    agreements: tuple[Agreement, ...]
+    hardest: tuple[HardImage, ...]
+    against_label: AgainstLabel
+
+
+def panels(models: Sequence[tuple[str, str, Mapping[int, ScoredImages]]]) -> list[Panel]:
+    """Put models together that were judged on the same images, labels, folds and classes.
+
+    Args:
+        models: (row, split, images by seed) of one dataset each.
+
+    Returns:
+        Panels of two models or more, in the order of their first rows.
+    """
+    found: list[list[tuple[str, str, ScoredImages]]] = []
+    for row, split, seeds in models:
+        images = seeds[min(seeds)]
+        for panel in found:
+            if same_images(panel[0][2], images) and panel[0][1] == split:
+                panel.append((row, split, images))
+                break
+        else:
+            found.append([(row, split, images)])
+    return [_panel(members) for members in found if len(members) > 1]
+
+
+def _panel(members: Sequence[tuple[str, str, ScoredImages]]) -> Panel:
+    first = members[0][2]
+    positions = np.arange(len(first))
+    return Panel(
+        dataset=first.dataset,
+        split=members[0][1],
+        images=first,
+        rows=tuple(row for row, _, _ in members),
+        decisions=np.stack([images.decisions for _, _, images in members]),
+        of_label=np.stack(
+            [images.probabilities[positions, first.labels] for *_, images in members]
+        ),
+    )
+
+
+def shared(panel: Panel, settings: Settings, focus: str | None) -> Shared:
+    """Look at one panel.
+
+    Args:
+        panel: two models or more.
+        settings: how many images are listed; replicates and level.
+        focus: class whose misses are taken apart; None: none is.
+    """
+    return Shared(
+        errors=tuple(_errors(panel, settings, focus)) if focus else (),
+        agreements=tuple(_agreements(panel, settings)),
+        hardest=tuple(_hardest(panel, settings)),
+        against_label=_against_label(panel, settings),
+    )
+
+
+def _errors(panel: Panel, settings: Settings, focus: str) -> list[SharedError]:
+    index = panel.images.classes.index(focus)
+    positive = panel.images.labels == index
+    caught = panel.decisions == index
+    missed = [positive & ~own for own in caught]
+    helpers = [caught.sum(axis=0) - own for own in caught]
+    asked = [
+        Share(hits=[miss & (help_ == 0)], selected=[miss])
+        for miss, help_ in zip(missed, helpers, strict=True)
+    ]
+    estimates = shares(panel.images.groups, asked, settings)
+    return [
+        SharedError(
+            dataset=panel.dataset,
+            split=panel.split,
+            row=row,
+            class_=focus,
+            others=len(panel.rows) - 1,
+            n=int(positive.sum()),
+            missed=int(miss.sum()),
+            missed_by_all=int((miss & (help_ == 0)).sum()),
+            caught_by_one=int((miss & (help_ == 1)).sum()),
+            caught_by_more=int((miss & (help_ > 1)).sum()),
+            value=estimate.value,
+            low=estimate.low,
+            high=estimate.high,
+            n_groups=estimate.n_groups,
+            reason=estimate.reason if miss.any() else f"no image of {focus} is missed",
+        )
+        for row, miss, help_, estimate in zip(panel.rows, missed, helpers, estimates, strict=True)
+    ]
+
+
+def _agreements(panel: Panel, settings: Settings) -> list[Agreement]:
+    pairs = list(combinations(range(len(panel.rows)), 2))
+    asked = [Share(hits=[panel.decisions[a] == panel.decisions[b]]) for a, b in pairs]
+    estimates = shares(panel.images.groups, asked, settings)
+    return [_agreement(panel, *pair, one) for pair, one in zip(pairs, estimates, strict=True)]
+
+
+def _agreement(panel: Panel, one: int, other: int, estimate: Estimate) -> Agreement:
+    left, right = panel.decisions[one], panel.decisions[other]
+    labels = panel.images.labels
+    wrong = (left != labels, right != labels)
+    return Agreement(
+        dataset=panel.dataset,
+        split=panel.split,
+        row=panel.rows[one],
+        other=panel.rows[other],
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        kappa=kappa(left, right, len(panel.images.classes)),
+        both_wrong=int((wrong[0] & wrong[1]).sum()),
+        either_wrong=int((wrong[0] | wrong[1]).sum()),
+        n=panel.images.count(),
+        n_groups=estimate.n_groups,
+        reason=estimate.reason,
+    )
+
+
+def kappa(left: Numbers, right: Numbers, size: int) -> float | None:
+    """Cohen's kappa (1960) of two deciders; None where chance alone agrees always."""
+    table = np.bincount(left * size + right, minlength=size * size).reshape(size, size)
+    total = int(table.sum())
+    if not total:
+        return None
+    # Whole numbers up to the last division: no rounding decides whether chance is 1.
+    observed = int(np.trace(table)) * total
+    chance = sum(int(a) * int(b) for a, b in zip(table.sum(axis=1), table.sum(axis=0), strict=True))
+    rest = total * total - chance
+    return (observed - chance) / rest if rest else None
+
+
+def _hard_image(panel: Panel, index: int) -> HardImage:
+    votes = np.bincount(panel.decisions[:, index], minlength=len(panel.images.classes))
+    decided = int(votes.argmax())
+    label = int(panel.images.labels[index])
+    return HardImage(
+        dataset=panel.dataset,
+        split=panel.split,
+        image_id=str(panel.images.image_ids[index]),
+        group_id=str(panel.images.groups[index]),
+        label=panel.images.classes[label],
+        models=len(panel.rows),
+        wrong=int((panel.decisions[:, index] != label).sum()),
+        decided=panel.images.classes[decided],
+        votes=int(votes[decided]),
+        probability_of_label=float(panel.of_label[:, index].mean()),
+    )
+
+
+def _hardest(panel: Panel, settings: Settings) -> list[HardImage]:
+    """Most models wrong first, then the least probable label; ties by image id and fold."""
+    wrong = (panel.decisions != panel.images.labels).sum(axis=0)
+    order = np.lexsort((panel.of_label.mean(axis=0), -wrong))
+    return [_hard_image(panel, int(i)) for i in order[: settings.hardest] if wrong[i]]
+
+
+def _against_label(panel: Panel, settings: Settings) -> AgainstLabel:
+    alike = (panel.decisions == panel.decisions[0]).all(axis=0)
+    against = alike & (panel.decisions[0] != panel.images.labels)
+    estimate = shares(panel.images.groups, [Share(hits=[against])], settings)[0]
+    chosen = np.flatnonzero(against)
+    order = chosen[np.argsort(panel.of_label.mean(axis=0)[chosen], kind="stable")]
+    return AgainstLabel(
+        dataset=panel.dataset,
+        split=panel.split,
+        models=panel.rows,
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        count=panel.images.count(against),
+        n=panel.images.count(),
+        n_groups=estimate.n_groups,
+        reason=estimate.reason,
+        images=tuple(_hard_image(panel, int(i)) for i in order[: settings.hardest]),
+    )
