@@ -20,6 +20,13 @@ from skinbench.records.auditing import (
     Recognition,
     SharedKind,
 )
+from skinbench.records.comparing import (
+    DatasetRanks,
+    Family,
+    MeanRank,
+    Standing,
+    StandingVerdict,
+)
 from skinbench.records.data import (
     MANIFEST_SCHEMA,
     SPLIT_SCHEMA,
@@ -116,6 +123,7 @@ __all__ = [
     "ConditionEntry",
     "Confusion",
     "Contrast",
+    "DatasetRanks",
     "DatasetCheck",
     "DatasetEntry",
     "DatasetInfo",
@@ -125,6 +133,7 @@ __all__ = [
     "EpochRecord",
     "Evaluation",
     "Event",
+    "Family",
     "Exclusion",
     "ExplainerEntry",
     "FileModel",
@@ -137,6 +146,7 @@ __all__ = [
     "Listener",
     "MadePixels",
     "Manifest",
+    "MeanRank",
     "MetricEntry",
     "ModelEntry",
     "ModelSpec",
@@ -161,6 +171,8 @@ __all__ = [
     "SearchTrial",
     "SeenCount",
     "SplitTable",
+    "Standing",
+    "StandingVerdict",
     "TechniqueEntry",
     "StepOutcome",
     "StepStatus",

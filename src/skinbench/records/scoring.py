@@ -8,6 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from skinbench.records.comparing import DatasetRanks, Family
 from skinbench.records.learning import later
 
 SCORECARD_SCHEMA_VERSION = 1
@@ -105,6 +106,8 @@ class Contrast:
     against: str
     metrics: tuple[str, ...]
     """`metric` or `metric:class`."""
+    family: str = "compare"
+    """Comparisons of one family and metric are corrected together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +135,15 @@ class Comparison:
     sd_seeds: float | None = None
     """Standard deviation of the paired difference over seeds, where there are several."""
     reason: str = ""
+    test: str = later("")
+    """Name of the test that `p` is of."""
+    p: float | None = later(None)
+    """Two-sided."""
+    p_holm: float | None = later(None)
+    """Corrected over the comparisons of the same family and metric."""
+    family: str = later("")
+    compared: int = later(0)
+    """Comparisons that are corrected together."""
 
 
 ClaimVerdict = Literal[
@@ -230,6 +242,10 @@ class Scorecard:
     """Row that was run on too little to stand in a table, to why."""
     stamps: Mapping[str, str] = field(default_factory=dict)
     """Split name to the leak stamp printed in every table that it touches."""
+    families: tuple[Family, ...] = later(())
+    """Rows of each table against their reference, by metric."""
+    dataset_ranks: tuple[DatasetRanks, ...] = later(())
+    """Rows ranked over five or more datasets."""
 
     @property
     def every_cell(self) -> tuple[CellOutcome, ...]:
