@@ -28,17 +28,21 @@ from skinbench.records import (
     Comparison,
     Confusion,
     DatasetInfo,
+    DatasetRanks,
     EpochRecord,
     Evaluation,
     Exclusion,
+    Family,
     FitRecord,
     LabelSpace,
+    MeanRank,
     Paper,
     Plan,
     Recognition,
     Row,
     Score,
     Scorecard,
+    Standing,
     Verdict,
 )
 from skinbench.store import RunFolder, file_name, to_plain, write_json, write_text
@@ -105,6 +109,8 @@ def make_run(root: Path, wish: Wish | None = None) -> RunFolder:
         claims=_claims(wish) if wish.rows >= 5 else (),
         papers=_papers(wish) if wish.rows >= 5 else {},
         smoke=_smoke(wish, rows),
+        families=_families(rows, classes),
+        dataset_ranks=_dataset_ranks(rows) if wish.rows >= 5 else (),
         stamps={
             "by_image": "leaky split: 38.8 % of test images have an image of the same lesion in train"
         },
@@ -190,6 +196,61 @@ def _cells(rows: Sequence[Row]) -> tuple[CellOutcome, ...]:
                 )
             )  # fmt: skip
     return tuple(found)
+
+
+def _families(rows: Sequence[Row], classes: Sequence[str]) -> tuple[Family, ...]:
+    """The first table's rows against the third, by two metrics."""
+    own = [row.name for row in rows if row.split == "by_lesion"][:5]
+    verdicts = ("worse", "not separable", "reference", "better", "not compared")
+    standings = tuple(
+        Standing(row=name, value=0.5 + index / 20, verdict="reference")
+        if verdict == "reference"
+        else Standing(
+            row=name,
+            value=0.5 + index / 20,
+            difference=0.05 * (index - 2),
+            low=0.05 * (index - 2) - 0.06,
+            high=0.05 * (index - 2) + 0.06,
+            test="sign flips by lesion",
+            p=0.3 if index == 1 else 0.004,
+            p_adjusted=0.3 if index == 1 else 0.008,
+            verdict=verdict,
+            rank_low=1,
+            rank_high=index + 1,
+        )
+        if verdict != "not compared"
+        else Standing(row=name, value=None, verdict=verdict, reason="undefined")
+        for index, (name, verdict) in enumerate(zip(own, verdicts, strict=False))
+    )
+    if len(own) < 3:
+        return ()
+    metrics = [("balanced_accuracy", None), *([("recall", "mel")] if "mel" in classes else [])]
+    return tuple(
+        Family(
+            dataset="lesions",
+            split="by_lesion",
+            condition="none",
+            metric=metric,
+            class_=class_,
+            reference=own[2],
+            chosen="best on val by balanced accuracy",
+            correction="Holm",
+            compared=2,
+            standings=standings,
+        )
+        for metric, class_ in metrics
+    )
+
+
+def _dataset_ranks(rows: Sequence[Row]) -> tuple[DatasetRanks, ...]:
+    ranks = (1.4, 2.0, 3.2, 3.4)
+    return (
+        DatasetRanks(
+            metric="balanced_accuracy", class_=None, datasets=("a", "b", "c", "d", "e"), level=0.95,
+            ranks=tuple(MeanRank(row=row.name, rank=rank) for row, rank in zip(rows, ranks, strict=False)),
+            statistic=8.28, p=0.041, critical_difference=2.1,
+        ),
+    )  # fmt: skip
 
 
 def _scores(rows, cells, classes, test, rng):
@@ -330,8 +391,8 @@ def _comparisons(wish: Wish) -> tuple[Comparison, ...]:
         "against": "g/none",
     }
     return (
-        Comparison(**pair, metric="accuracy", difference=0.031, low=0.012, high=0.05, paired=True, n=120, n_groups=90, seeds=3, sd_seeds=0.01),
-        Comparison(**pair, metric="recall", class_="mel", difference=0.02, low=-0.04, high=0.08, paired=True, n=120, n_positive=13, n_groups=12, seeds=3, sd_seeds=0.02),
+        Comparison(**pair, metric="accuracy", difference=0.031, low=0.012, high=0.05, paired=True, n=120, n_groups=90, seeds=3, sd_seeds=0.01, test="sign flips by lesion", p=0.0004, p_holm=0.0012, family="compare", compared=3),
+        Comparison(**pair, metric="recall", class_="mel", difference=0.02, low=-0.04, high=0.08, paired=True, n=120, n_positive=13, n_groups=12, seeds=3, sd_seeds=0.02, test="sign flips by lesion", p=0.31, p_holm=0.62, family="compare", compared=2),
         Comparison(**pair, metric="specificity", class_="mel", difference=None, n=0, reason="cell g/none@0.0 failed: out of memory"),
     )  # fmt: skip
 

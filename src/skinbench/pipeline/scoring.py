@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from skinbench.data.audit import stamps
 from skinbench.data.manifest import import_manifest
 from skinbench.data.split_tables import import_split
 from skinbench.pipeline.prepared import Prepared
+from skinbench.pipeline.ranking import dataset_ranks, families, ranking_metrics
 from skinbench.pipeline.weak_spots import read_all_sizes, weak_spots
 from skinbench.records import (
     AuditReport,
@@ -18,6 +19,7 @@ from skinbench.records import (
     CellOutcome,
     Contrast,
     FitRecord,
+    Manifest,
     Paper,
     Plan,
     Scorecard,
@@ -28,6 +30,7 @@ from skinbench.score.balance import balanced_places
 from skinbench.score.claims import Circumstances, Tolerances, check_claims
 from skinbench.score.compare import compare_rows
 from skinbench.score.derive import derive_predictions
+from skinbench.score.evidence import Evidence
 from skinbench.score.explanations import read_heat, score_heat
 from skinbench.score.predictions import Predictions, read_predictions, write_predictions
 from skinbench.score.scorecard import score_rows
@@ -65,6 +68,7 @@ def score(prepared: Prepared, records: Mapping[str, FitRecord], folder: RunFolde
         audit=prepared.audit,
         suite=prepared.suite.file,
         reduced=prepared.suite.reduced,
+        malignant=_malignant(prepared.manifests.values()),
     )
 
 
@@ -74,7 +78,9 @@ def score_folder(folder: RunFolder) -> Scorecard:
     Raises:
         StoreError: the folder lacks a file that scoring reads.
     """
-    manifests = sorted(folder.manifests.glob("*.parquet"))
+    manifests = {
+        path.stem: import_manifest(path) for path in sorted(folder.manifests.glob("*.parquet"))
+    }
     splits = {path.stem: import_split(path) for path in sorted(folder.splits.glob("*.parquet"))}
     records = {
         path.stem: from_plain(FitRecord, read_json(path)["record"])
@@ -84,12 +90,13 @@ def score_folder(folder: RunFolder) -> Scorecard:
         read_record(folder.plan, Plan),
         records,
         folder,
-        datasets={path.stem: import_manifest(path).digest for path in manifests},
+        datasets={name: item.digest for name, item in manifests.items()},
         splits={name: item.digest for name, item in splits.items()},
         images={name: _images(item) for name, item in splits.items()},
         audit=read_record(folder.audit, AuditReport),
         suite=stated_suite(folder.suite),
         reduced=read_json(folder.run).get("reduced", {}),
+        malignant=_malignant(manifests.values()),
     )
 
 
@@ -104,8 +111,10 @@ def _score(
     audit: AuditReport,
     suite: SuiteFile,
     reduced: Mapping[str, str],
+    malignant: Collection[str],
 ) -> Scorecard:
     bootstrap = suite.bootstrap
+    evidence = Evidence(metrics=ranking_metrics(suite.ranking, plan.rows, malignant))
     outcomes = [_outcome(cell, records) for cell in plan.cells]
     outcomes += derive(plan, folder, {item.cell: item for item in outcomes})
     predictions = read_cells(folder, outcomes)
@@ -118,6 +127,7 @@ def _score(
         level=bootstrap.level,
         seed=bootstrap.seed,
         balanced=balanced_places(plan),
+        evidence=evidence,
     )
     card = Scorecard(
         suite=plan.suite,
@@ -176,9 +186,17 @@ def _score(
         ),
         stamps=stamps(audit),
         weak_spots=weak_spots(plan, folder, suite, predictions, outcomes),
+        families=families(
+            suite.ranking, plan.rows, evidence, predictions, outcomes, level=bootstrap.level
+        ),
+        dataset_ranks=dataset_ranks(suite.ranking, plan.rows, scores, level=bootstrap.level),
     )
     write_scorecard(card, folder)
     return card
+
+
+def _malignant(manifests: Iterable[Manifest]) -> frozenset[str]:
+    return frozenset(code for item in manifests for code in item.label_space.malignant)
 
 
 def _images(split: SplitTable) -> int:
@@ -190,7 +208,13 @@ def _contrasts(suite: SuiteFile, plan: Plan) -> list[Contrast]:
     """What `compare:` asks for, of rows that this run has."""
     names = {row.name for row in plan.rows}
     return [
-        Contrast(name=name, row=item.row, against=item.against, metrics=tuple(item.metrics))
+        Contrast(
+            name=name,
+            row=item.row,
+            against=item.against,
+            metrics=tuple(item.metrics),
+            family=item.family,
+        )
         for name, item in suite.compare.items()
         if {item.row, item.against} <= names
     ]

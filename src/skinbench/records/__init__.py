@@ -20,6 +20,13 @@ from skinbench.records.auditing import (
     Recognition,
     SharedKind,
 )
+from skinbench.records.comparing import (
+    DatasetRanks,
+    Family,
+    MeanRank,
+    Standing,
+    StandingVerdict,
+)
 from skinbench.records.data import (
     MANIFEST_SCHEMA,
     SPLIT_SCHEMA,
@@ -133,6 +140,7 @@ __all__ = [
     "ConditionEntry",
     "Confusion",
     "Contrast",
+    "DatasetRanks",
     "DatasetCheck",
     "DatasetEntry",
     "DatasetInfo",
@@ -142,6 +150,7 @@ __all__ = [
     "EpochRecord",
     "Evaluation",
     "Event",
+    "Family",
     "Exclusion",
     "ExplainerEntry",
     "FileModel",
@@ -155,6 +164,7 @@ __all__ = [
     "Listener",
     "MadePixels",
     "Manifest",
+    "MeanRank",
     "MetricEntry",
     "ModelEntry",
     "ModelSpec",
@@ -179,6 +189,8 @@ __all__ = [
     "SearchTrial",
     "SeenCount",
     "SplitTable",
+    "Standing",
+    "StandingVerdict",
     "TechniqueEntry",
     "StepOutcome",
     "StepStatus",

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from skinbench.records.comparing import DatasetRanks, Family
 from skinbench.records.explaining import HeatScore
 from skinbench.records.learning import later
 from skinbench.records.weak_spots import WeakSpots
@@ -116,6 +117,8 @@ class Contrast:
     against: str
     metrics: tuple[str, ...]
     """`metric` or `metric:class`."""
+    family: str = "compare"
+    """Comparisons of one family and metric are corrected together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +146,15 @@ class Comparison:
     sd_seeds: float | None = None
     """Standard deviation of the paired difference over seeds, where there are several."""
     reason: str = ""
+    test: str = later("")
+    """Name of the test that `p` is of."""
+    p: float | None = later(None)
+    """Two-sided."""
+    p_holm: float | None = later(None)
+    """Corrected over the comparisons of the same family and metric."""
+    family: str = later("")
+    compared: int = later(0)
+    """Comparisons that are corrected together."""
 
 
 ClaimVerdict = Literal[
@@ -245,6 +257,10 @@ class Scorecard:
     """Split name to the leak stamp printed in every table that it touches."""
     weak_spots: WeakSpots | None = field(default=None, metadata={"later": True})
     """Where the rows fail; None where the suite does not ask."""
+    families: tuple[Family, ...] = later(())
+    """Rows of each table against their reference, by metric."""
+    dataset_ranks: tuple[DatasetRanks, ...] = later(())
+    """Rows ranked over five or more datasets."""
 
     @property
     def every_cell(self) -> tuple[CellOutcome, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from skinbench.records import Score
-from skinbench.report import numbers
+from skinbench.records import Score, Standing
+from skinbench.report import numbers, standings
 from skinbench.report.tables import (
     OUTCOME_TONES,
     Column,
@@ -70,6 +70,8 @@ class BoardRow:
     """Images of the focus class."""
     scores: Mapping[str, Score | None]
     """Column key to score."""
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    """Column key to what was found against the table's reference, where rows were compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,10 @@ class TestSet:
     """Coverage of the intervals."""
     columns: tuple[BoardColumn, ...]
     rows: tuple[BoardRow, ...]
+    comparisons: tuple[str, ...] = ()
+    """What the signs beside the scores mean, a line for each run."""
+    ranked_by: str = ""
+    """Column key that ranks are shown of: the one that a reader sorts by."""
 
     @property
     def title(self) -> str:
@@ -144,7 +150,8 @@ def with_rows(
 
 def joined(left: TestSet, right: TestSet) -> TestSet:
     """Rows of two runs on one test set."""
-    return with_rows(left, (*left.rows, *right.rows))
+    both = with_rows(left, (*left.rows, *right.rows))
+    return dataclasses.replace(both, comparisons=(*left.comparisons, *right.comparisons))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +209,7 @@ def board_table(table: TestSet, index: int, *, runs: bool, folded: bool = False)
                     dataclasses.replace(m, mark=mark if m.sort is not None else "")
                     for m in measures
                 ),
+                *([rank_entry(row, table)] if table.ranked_by else []),
                 integer(row.n),
                 *([integer(row.n_positive)] if table.focus else []),
                 *([status_entry(row)] if with_status else []),
@@ -212,6 +220,7 @@ def board_table(table: TestSet, index: int, *, runs: bool, folded: bool = False)
         *([Column(title="run")] if runs and not folded else []),
         *([] if folded else [Column(title="model · input · technique")]),
         *(Column(title=column.title, numeric=True) for column in table.columns),
+        *([Column(title="ranks", numeric=True)] if table.ranked_by else []),
         Column(title="n", numeric=True),
         *([Column(title=f"n {table.focus}", numeric=True)] if table.focus else []),
         *([Column(title="status")] if with_status else []),
@@ -246,7 +255,12 @@ def measured(row: BoardRow, column: BoardColumn) -> Entry:
     entry = measure(row.scores.get(column.key))
     if row.n is None and entry.sort is None:
         return dataclasses.replace(entry, why="")
-    return entry
+    return dataclasses.replace(entry, near=standings.sign(row.standings.get(column.key)))
+
+
+def rank_entry(row: BoardRow, table: TestSet) -> Entry:
+    """Ranks of a row, by the metric that a reader sorts by."""
+    return standings.rank(row.standings.get(table.ranked_by))
 
 
 def status_entry(row: BoardRow) -> Entry:
@@ -293,6 +307,12 @@ def footnotes(table: TestSet) -> tuple[str, ...]:
         for row in table.rows
         for remark in remarks(row.scores.values())
     ]
+    notes += table.comparisons
+    if table.ranked_by:
+        notes.append(
+            "Ranks are those that paired comparisons of all pairs of rows do not exclude, "
+            "together at the level of the intervals."
+        )
     deviations = any(
         score is not None and score.sd_seeds is not None
         for row in table.rows

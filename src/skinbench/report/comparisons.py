@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from skinbench.records import Comparison
 from skinbench.report import numbers
+from skinbench.report.standings import probability
 from skinbench.report.tables import Column, Entry, Table, integer, words
 
 
@@ -26,12 +27,14 @@ def comparisons_table(comparisons: Sequence[Comparison], level: float) -> Table:
                 detail=numbers.bounds(item.low, item.high),
                 sort=item.difference,
             ),
+            Entry(text=probability(item.p), detail=item.test, sort=item.p),
+            Entry(text=probability(item.p_holm), detail=_family(item), sort=item.p_holm),
             Entry(text=_pairing(item)),
             integer(item.n or None),
             integer(item.n_positive),
             integer(item.seeds or None),
             Entry(text=numbers.number(item.sd_seeds), sort=item.sd_seeds),
-            words(_remark(item)),
+            words(_remark(item, level)),
         )
         for item in comparisons
     )
@@ -43,6 +46,8 @@ def comparisons_table(comparisons: Sequence[Comparison], level: float) -> Table:
             Column(title="rows"),
             Column(title="metric"),
             Column(title=f"difference, {numbers.level(level)}", numeric=True),
+            Column(title="p", numeric=True),
+            Column(title="p, Holm", numeric=True),
             Column(title="images"),
             Column(title="n", numeric=True),
             Column(title="positives", numeric=True),
@@ -60,10 +65,15 @@ def _pairing(item: Comparison) -> str:
     return "the same: paired" if item.paired else "others: unpaired"
 
 
-def _remark(item: Comparison) -> str:
-    """What the interval says, and any reason why it is not there."""
-    if item.reason:
-        return item.reason
-    if item.low is None or item.high is None:
-        return ""
-    return "not separable from 0" if item.low <= 0 <= item.high else ""
+def _family(item: Comparison) -> str:
+    """How many comparisons are corrected together."""
+    return f"of {item.compared}" if item.p_holm is not None else ""
+
+
+def _remark(item: Comparison, level: float) -> str:
+    """What test or interval says, and any reason why it is not there."""
+    near = item.p_holm is not None and item.p_holm > 1 - level
+    if item.p_holm is None and item.low is not None and item.high is not None:
+        near = item.low <= 0 <= item.high
+    said = ["not separable from 0"] if near else []
+    return "; ".join([*said, item.reason] if item.reason else said)

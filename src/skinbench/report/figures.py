@@ -36,7 +36,7 @@ _VARIABLES = {
     BLUE: "var(--data-a)",
     ORANGE: "var(--data-b)",
 }
-_STYLE = {
+STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "skinbench",
     "text.parse_math": False,
@@ -101,7 +101,7 @@ class Drawing:
 def confusion_figure(name: str, confusion: Confusion, classes: Sequence[str]) -> Drawing:
     """Counts as numbers, the share of each true class as the strength of the colour."""
     size = max(2.6, 0.46 * len(classes) + 0.9)
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(size, size))
         axes = figure.add_axes((0.17, 0.03, 0.81, 0.81))
         for true, line in enumerate(confusion.counts):
@@ -122,7 +122,7 @@ def confusion_figure(name: str, confusion: Confusion, classes: Sequence[str]) ->
             f"Confusion matrix of {confusion.row}, seed {confusion.seed}: {right:,} of {total:,} "
             f"images on the diagonal"
         )
-        return _drawing(figure, name, f"Confusion matrix: {confusion.row}", alt)
+        return made_drawing(figure, name, f"Confusion matrix: {confusion.row}", alt)
 
 
 def _confusion_field(axes: Axes, place: tuple[int, int], count: int, share: float) -> None:
@@ -147,7 +147,7 @@ def curves_figure(
         histories: cell name to epochs.
         best: cell name to the 1-based epoch that was kept.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(6.6, 2.5))
         left, right = figure.subplots(1, 2)
         alpha = 1.0 if len(histories) == 1 else 0.6
@@ -173,7 +173,7 @@ def curves_figure(
             f"Training curves of {row}: loss and val accuracy over {longest} epochs, "
             f"{numbers.counted(len(histories), 'fit')}"
         )
-        return _drawing(figure, name, f"Training curves: {row}", alt)
+        return made_drawing(figure, name, f"Training curves: {row}", alt)
 
 
 def _curve(
@@ -209,7 +209,7 @@ def forest_figure(name: str, table: TestSet) -> Drawing | None:
     several = len({row.run for row in rows}) > 1
     names = [f"{row.row} ({row.run})" if several else row.row for row in rows]
     height = 0.27 * len(rows) + 0.75
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(9.2, height))
         panels = figure.subplots(1, len(wanted), squeeze=False)[0]
         for axes, column in zip(panels, wanted, strict=True):
@@ -232,7 +232,7 @@ def forest_figure(name: str, table: TestSet) -> Drawing | None:
         figure.subplots_adjust(left=0.31, right=0.985, top=top, bottom=bottom, wspace=0.16)
         shown = ", ".join(column.title for column in wanted)
         alt = f"{shown} with intervals for {numbers.counted(len(rows), 'row')} on {table.title}"
-        return _drawing(figure, name, f"{table.title}: {shown}", alt)
+        return made_drawing(figure, name, f"{table.title}: {shown}", alt)
 
 
 def _forest_axes(axes: Axes, title: str, rows: int) -> None:
@@ -258,7 +258,8 @@ def _texts(values: Sequence[str]) -> list[str]:
     return [numbers.one_line(value) for value in values]
 
 
-def _drawing(figure: Figure, name: str, title: str, alt: str) -> Drawing:
+def made_drawing(figure: Figure, name: str, title: str, alt: str) -> Drawing:
+    """A figure as a drawing; the same figure gives the same bytes."""
     title, alt = numbers.one_line(title), numbers.one_line(alt)
     buffer = io.StringIO()
     FigureCanvasSVG(figure)

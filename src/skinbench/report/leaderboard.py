@@ -7,13 +7,14 @@ only where a reader asks for it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from skinbench import registry, store
 from skinbench.errors import StoreError, UnknownNameError, UsageError, counted
 from skinbench.records import LabelSpace, Plan, Row, Score, Scorecard
-from skinbench.report import board, numbers, pages, terminal
+from skinbench.report import board, numbers, pages, standings, terminal
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, SmokeRow, Status, TestSet
 from skinbench.report.claims import short_lines
 from skinbench.report.content import read_label_spaces, read_run_facts
@@ -42,7 +43,7 @@ def leaderboard(folders: Sequence[RunFolder], *, sort: str | None = None) -> Lea
     names = _run_names(folders)
     tables: dict[tuple[object, ...], TestSet] = {}
     for name, folder in zip(names, folders, strict=True):
-        for key, table in _tables_of_run(name, folder, sort):
+        for key, table in _tables_of_run(name, folder, sort, named=len(names) > 1):
             known = tables.get(key)
             tables[key] = table if known is None else board.joined(known, table)
     found = list(tables.values())
@@ -125,7 +126,7 @@ def _scorecard(folder: RunFolder) -> Scorecard:
 
 
 def _tables_of_run(
-    run: str, folder: RunFolder, sort: str | None
+    run: str, folder: RunFolder, sort: str | None, *, named: bool
 ) -> list[tuple[tuple[object, ...], TestSet]]:
     scorecard = _scorecard(folder)
     plan = read_record(folder.plan, Plan) if folder.plan.exists() else None
@@ -145,7 +146,23 @@ def _tables_of_run(
             where = (row.name, dataset, condition)
             line = _board_row(run, row, where, (scorecard, scores, table, sort, reduced))
             tables[key] = board.with_rows(table, (*table.rows, line))
-    return list(tables.items())
+    about = run if named else ""
+    return [(key, _noted(table, scorecard, about)) for key, table in tables.items()]
+
+
+def _noted(table: TestSet, scorecard: Scorecard, run: str) -> TestSet:
+    """The table with what its signs mean, said once for all metrics of a reference."""
+    shown = {standings.sign(item) for row in table.rows for item in row.standings.values()}
+    if not shown - {""}:
+        return table
+    notes = [
+        standings.family_note(family, scorecard.level, run)
+        for family in scorecard.families
+        if (family.split, family.condition) == (table.split, table.condition)
+        and family.dataset in (table.dataset, "")
+        and (not family.class_ or family.class_ in table.classes)
+    ]
+    return dataclasses.replace(table, comparisons=tuple(dict.fromkeys(notes)))
 
 
 def _places(
@@ -237,6 +254,12 @@ def _board_row(run: str, row: Row, where: tuple[str, str, str], context: _RowCon
         n=images or None,
         n_positive=positives[0] if positives and images else None,
         scores=found,
+        standings={
+            key: standing
+            for key, (_, standing) in standings.find_standings(
+                scorecard, row.name, row.split, (where[1], where[2])
+            ).items()
+        },
     )
 
 
@@ -290,7 +313,9 @@ def _sorted_tables(tables: Sequence[TestSet], sort: str) -> list[TestSet]:
     found = []
     for table in tables:
         shown = (*first, *(item for item in table.columns if item not in first))
-        found.append(board.with_rows(table, tuple(sorted(table.rows, key=rank)), shown))
+        ordered = board.with_rows(table, tuple(sorted(table.rows, key=rank)), shown)
+        ranked = any(column.key in row.standings for row in table.rows)
+        found.append(dataclasses.replace(ordered, ranked_by=column.key if ranked else ""))
     return found
 
 

@@ -56,6 +56,8 @@ def _entry(entry: Entry) -> str:
     text = str(escape(entry.text))
     if entry.mark:
         text += f" {escape(entry.mark)}"
+    if entry.near:
+        text += f" {escape(entry.near)}"
     if entry.detail:
         is_interval = _INTERVAL.fullmatch(entry.detail)
         text += f" {entry.detail if is_interval else escape(entry.detail)}"

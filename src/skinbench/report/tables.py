@@ -53,6 +53,8 @@ class Entry:
     """Number to sort by, where the text is no number."""
     tone: str = ""
     """`good`, `bad` or `warn` for words that carry a state."""
+    near: str = ""
+    """Sign of the reference row, or of one that is not separable from it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,6 +62,8 @@ def _rich_table(table: TestSet, width: int, sort: str | None, *, runs: bool) -> 
         rich.add_column("n", justify="right")
     for row in table.rows:
         cells = [_name(row, name_width, runs=runs)]
+        if table.ranked_by:
+            cells[0].append(f"\nranks {board.rank_entry(row, table).text}", style="dim")
         if made_of:
             cells.append(Text("\n".join(numbers.wrapped(board.made_of(row), _MADE_OF_WIDTH - 2))))
         cells += [_measure(row, column, signs.get(row.stamp, "")) for column in columns]
@@ -120,6 +122,8 @@ def _measure(row: BoardRow, column: BoardColumn, mark: str) -> Text:
     text = Text(entry.text, justify="right", style="bold" if entry.sort is not None else "dim")
     if mark and entry.sort is not None:
         text.append(f" {mark}", style="yellow")
+    if entry.near:
+        text.append(f" {entry.near}", style="not bold dim")
     if entry.detail:
         text.append(f"\n{entry.detail}", style="not bold dim")
     elif entry.why:

@@ -11,12 +11,14 @@ from skinbench.report import (
     audit_tables,
     board,
     comparisons,
+    dataset_ranks,
     explanations,
     facts,
     figures,
     gallery,
     numbers,
     segmentation,
+    standings,
     tables,
 )
 from skinbench.report.claims import PaperPart, paper_parts
@@ -86,6 +88,9 @@ class View:
     decision_rule: str
     gate: Table | None
     comparisons: Table | None
+    standings: Table | None
+    dataset_ranks: Table | None
+    rank_diagrams: tuple[Drawing, ...]
     claims: tuple[PaperPart, ...]
     segmentation: Table | None
     explanations: Table | None
@@ -121,6 +126,7 @@ class View:
         found = [part.forest for part in self.boards]
         for row in self.rows:
             found += [*(drawing for drawing, _ in row.confusions), row.curves]
+        found += self.rank_diagrams
         return tuple(drawing for drawing in found if drawing is not None)
 
 
@@ -148,6 +154,9 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         decision_rule=numbers.one_line(verdict.decision_rule) if verdict else "",
         gate=tables.verdict_table(verdict) if verdict else None,
         comparisons=_filled(comparisons.comparisons_table(scorecard.comparisons, scorecard.level)),
+        standings=_filled(standings.standings_table(scorecard)),
+        dataset_ranks=_filled(dataset_ranks.dataset_ranks_table(scorecard.dataset_ranks)),
+        rank_diagrams=_rank_diagrams(scorecard),
         claims=paper_parts(scorecard),
         segmentation=_filled(segmentation.segmentation_table(scorecard)),
         explanations=_filled(explanations.explanations_table(scorecard)),
@@ -248,6 +257,14 @@ def _boards(leaderboard: Leaderboard) -> tuple[BoardPart, ...]:
         )
         for index, table in enumerate(leaderboard.tables, 1)
     )
+
+
+def _rank_diagrams(scorecard: Scorecard) -> tuple[Drawing, ...]:
+    found = [
+        dataset_ranks.critical_difference_figure(f"dataset-ranks-{index}", item)
+        for index, item in enumerate(scorecard.dataset_ranks, 1)
+    ]
+    return tuple(drawing for drawing in found if drawing is not None)
 
 
 # --- one row ---------------------------------------------------------------------------------

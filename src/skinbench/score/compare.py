@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,10 @@ from skinbench import registry
 from skinbench.errors import counted
 from skinbench.records import Cell, CellOutcome, Comparison, Contrast, Row
 from skinbench.score.evaluate import Request, replicate_values, request
+from skinbench.score.evidence import difference_test, gathered
 from skinbench.score.images import Key, ScoredImages
 from skinbench.score.intervals import FEWEST_GROUPS, percentile
+from skinbench.score.paired_tests import TestResult, bootstrap_test, holm
 from skinbench.score.predictions import Predictions
 from skinbench.score.scorecard import RowImages, row_images
 
@@ -43,6 +45,8 @@ def compare_rows(
     same for both, so the interval is of the paired difference. Otherwise each has resamples of
     its own and the comparison says that it is unpaired. Seeds are averaged, within each row;
     their spread is a second source of variance and stands beside the interval, not in it.
+    Each difference has a test (see `paired_tests`); Holm's correction runs over the comparisons
+    of one family and metric.
 
     Args:
         contrasts: what to compare; their metrics are `name` or `name:class`.
@@ -63,11 +67,27 @@ def compare_rows(
         for name in (contrast.row, contrast.against):
             if name not in found:
                 found[name] = row_images(by_name[name], predictions, cells)
-    return tuple(
-        result
-        for contrast in contrasts
-        for result in _contrast(contrast, by_name[contrast.row], found, settings)
+    return _corrected(
+        [
+            result
+            for contrast in contrasts
+            for result in _contrast(contrast, by_name[contrast.row], found, settings)
+        ]
     )
+
+
+def _corrected(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """With Holm's p-values over each family and metric, in the order given."""
+    families: dict[tuple[str, str, str | None], list[int]] = {}
+    for index, item in enumerate(comparisons):
+        families.setdefault((item.family, item.metric, item.class_), []).append(index)
+    found = list(comparisons)
+    for members in families.values():
+        adjusted = holm([found[index].p for index in members])
+        tested = sum(p is not None for p in adjusted)
+        for index, p in zip(members, adjusted, strict=True):
+            found[index] = replace(found[index], p_holm=p, compared=tested)
+    return tuple(found)
 
 
 def _contrast(
@@ -96,6 +116,7 @@ def _contrast(
                 difference=None,
                 n=0,
                 reason=problem,
+                family=contrast.family,
             )
         else:
             stacked = (sides[0][item], sides[1][item])
@@ -134,6 +155,8 @@ def _comparison(
         )
     else:
         notes.append(bounds.reason)
+    tested = value is not None and groups >= FEWEST_GROUPS
+    test = _test((metric, class_index), images, stacked, paired=paired) if tested else None
     return Comparison(
         name=contrast.name,
         row=contrast.row,
@@ -150,7 +173,24 @@ def _comparison(
         seeds=min(len(left), len(right)),
         sd_seeds=spread,
         reason="; ".join(note for note in notes if note),
+        test=test.name if test else "",
+        p=test.p if test else None,
+        family=contrast.family,
     )
+
+
+def _test(
+    asked: Request,
+    images: tuple[Mapping[int, ScoredImages], Mapping[int, ScoredImages]],
+    stacked: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    *,
+    paired: bool,
+) -> TestResult:
+    """The paired test that fits the metric, or the bootstrap's where images differ."""
+    if not paired:
+        return bootstrap_test(stacked[0].mean(axis=0) - stacked[1].mean(axis=0), paired=False)
+    left, right = ([side[seed] for seed in sorted(side)] for side in images)
+    return difference_test(*gathered(asked, (left, right), stacked))
 
 
 def _own(found: RowImages) -> dict[int, ScoredImages]:

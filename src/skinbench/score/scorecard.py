@@ -14,6 +14,7 @@ from skinbench.errors import counted
 from skinbench.records import Cell, CellOutcome, Confusion, MetricEntry, Row, Score
 from skinbench.score.balance import Place, balanced_images, balanced_name
 from skinbench.score.evaluate import Request, Values, replicate_values, requests
+from skinbench.score.evidence import Evidence
 from skinbench.score.images import Key, ScoredImages, pool
 from skinbench.score.intervals import interval
 from skinbench.score.predictions import Predictions
@@ -30,6 +31,7 @@ class _Settings:
     seed: int
     metrics: tuple[str, ...] | None
     slices: Slices
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,7 @@ def score_rows(
     metrics: Sequence[str] | None = None,
     slices: Slices | None = None,
     balanced: Collection[Place] = (),
+    evidence: Evidence | None = None,
 ) -> tuple[tuple[Score, ...], tuple[Confusion, ...]]:
     """Score test predictions of every row.
 
@@ -79,6 +82,7 @@ def score_rows(
         slices: subgroups to score apart, each as `name=value`.
         balanced: rows, datasets and conditions to score a second time on balanced classes, under
             the condition that `balanced_name` gives.
+        evidence: filled with what `stand_rows` needs of each row on all of its test images.
 
     Raises:
         PredictionsError: cells of one row do not fit together.
@@ -89,6 +93,7 @@ def score_rows(
         seed=seed,
         metrics=None if metrics is None else tuple(metrics),
         slices=slices or {},
+        evidence=evidence,
     )
     collected = {row.name: row_images(row, predictions, cells) for row in rows}
     scores: list[Score] = []
@@ -198,6 +203,15 @@ def _score_key(row: Row, key: Key, found: RowImages, settings: _Settings) -> Ite
                 universe=universes[seed],
             )
             computed[seed] = _SeedScores(images=images, values=values, universe=universes[seed])
+        if settings.evidence is not None and name is None and computed and not problems:
+            parts = list(computed.values())
+            settings.evidence.add(
+                row,
+                key,
+                [item.images for item in parts],
+                [item.values for item in parts],
+                parts[0].universe,
+            )
         for seed in sorted({*computed, *problems}):
             own = {seed: computed[seed]} if seed in computed else {}
             yield from _scores(row, key, name, seed, own, problems.get(seed, ""), settings)

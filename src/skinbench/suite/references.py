@@ -11,6 +11,7 @@ from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records.scoring import SLICES
 from skinbench.suite.claims import each_claim
 from skinbench.suite.document import Document, Key
+from skinbench.suite.ranking import BEST, BEST_ON_VAL
 from skinbench.suite.rows import SuiteRow, classifiers, evaluated_rows, matching, segments
 from skinbench.suite.schema import SuiteFile
 from skinbench.suite.searched import search_problem, trial_rows
@@ -66,6 +67,9 @@ def _check_patterns(file: SuiteFile, names: Sequence[str], document: Document) -
             row = str(getattr(contrast, field))
             if not row.startswith("baseline/"):  # rows that skinbench adds; see the planner
                 _known(row, above, "row", ("compare", name, field), document)
+    reference = file.ranking.reference
+    if reference not in (BEST, BEST_ON_VAL) and not reference.startswith("baseline/"):
+        _known(reference, [BEST_ON_VAL, BEST, *above], "row", ("ranking", "reference"), document)
 
 
 def _known(name: str | None, among: Iterable[str], what: str, key: Key, document: Document) -> None:
@@ -191,6 +195,10 @@ def _metrics(file: SuiteFile, rows: Sequence[SuiteRow]) -> Iterable[tuple[str, s
     for metric in file.weak_spots.metrics if file.weak_spots else ():
         metric_name, _, class_ = metric.partition(":")
         yield metric_name, class_ or None, ("weak_spots", "metrics")
+    for field, metrics in (("by", [file.ranking.by]), ("metrics", file.ranking.metrics)):
+        for metric in metrics:
+            metric_name, _, class_ = metric.partition(":")
+            yield metric_name, class_ or None, ("ranking", field)
     for row in rows:
         for index, claim in zip(row.claim_places, row.claims, strict=True):
             yield claim.metric, claim.class_, (*row.key, "claims", index)

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from skinbench.suite.claims import ClaimItem, ClaimTolerances
 from skinbench.suite.papers import Paper
+from skinbench.suite.ranking import Ranking
 from skinbench.suite.settings import RowSettings
 from skinbench.suite.source import DataSource
 from skinbench.suite.split import Split
@@ -52,6 +53,12 @@ class Compare(Strict):
         ["accuracy", "balanced_accuracy", "recall:mel", "specificity:mel"],
         min_length=1,
         description="`metric`, or `metric:class`",
+    )
+    family: str = Field(
+        "compare",
+        min_length=1,
+        description="comparisons of one family and metric are corrected together (Holm); "
+        "default: all of the suite",
     )
 
 
@@ -111,6 +118,14 @@ class Bootstrap(Strict):
     replicates: Annotated[int, Field(ge=100, le=100_000)] = 2000
     level: float = Field(0.95, gt=0.5, lt=1)
     seed: int = Field(0, ge=0)
+    interval: Literal["percentile", "bca"] = Field(
+        "percentile",
+        description="bca: bias-corrected and accelerated, one lesion left out at a time",
+    )
+    small: Literal["wilson", "exact"] = Field(
+        "wilson",
+        description="shares of few images; exact: Clopper-Pearson where each lesion has one image",
+    )
 
 
 class SuiteFile(Strict):
@@ -135,6 +150,7 @@ class SuiteFile(Strict):
     derived: dict[RowName, Derived] = Field(default_factory=dict)
     evaluate: list[Evaluate] = Field(default_factory=list)
     compare: dict[Title, Compare] = Field(default_factory=dict)
+    ranking: Ranking = Ranking()
     explain: Explain | None = Explain()
     gate: list[Check] = Field(default_factory=list)
     weak_spots: WeakSpots | None = Field(WeakSpots(), description="null: not looked for")
