@@ -100,12 +100,21 @@ def read_known(path: Path, classes: Sequence[str]) -> tuple[pd.DataFrame, pd.Dat
     known["weight"] = 1.0
     for name in WEIGHT_COLUMNS:
         if name in frame:
-            try:
-                known["weight"] = _numbers(frame[name], name, known, path)
-            except PredictionsError as error:
-                raise DataError(str(error)) from error
+            known["weight"] = known_numbers(frame, name, path)
             break
     return known, frame
+
+
+def known_numbers(frame: pd.DataFrame, name: str, path: Path) -> Floats:
+    """A column of what `read_known` gave, as finite numbers.
+
+    Raises:
+        DataError: a cell is no number.
+    """
+    try:
+        return _numbers(frame[name], name, pd.DataFrame({"image_id": _ids(frame, path)}), path)
+    except PredictionsError as error:
+        raise DataError(str(error)) from error
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -232,18 +241,15 @@ def _one_hot(
     path: Path,
 ) -> list[str | None]:
     """The class whose column is above one half, as the official scorer reads its truth."""
-    known = pd.DataFrame({"image_id": ids})
-    try:
-        values = [_numbers(frame[name], name, known, path) for name in columns.values()]
-    except PredictionsError as error:
-        raise DataError(str(error)) from error
+    values = [known_numbers(frame, name, path) for name in columns.values()]
     marked = np.column_stack(values) > 0.5
     odd = marked.sum(axis=1) != 1
     if odd.any():
         row = int(np.argmax(odd))
+        found = counted(int(marked[row].sum()), "class", "classes")
         raise DataError(
-            f"{path}: image {one_line(ids[row])} has {counted(int(marked[row].sum()), 'class', 'classes')} "
-            f"of {', '.join(columns)}; expected one ({counted(int(odd.sum()), 'row')} so)"
+            f"{path}: image {one_line(ids[row])} has {found} of {', '.join(columns)}; expected "
+            f"one ({counted(int(odd.sum()), 'row')} so)"
         )
     codes = list(columns)
     return [codes[index] for index in marked.argmax(axis=1)]
