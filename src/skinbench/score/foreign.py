@@ -23,12 +23,12 @@ from skinbench.records import (
     Row,
     predictions_schema,
 )
+from skinbench.records.malignancy import MALIGNANT_CODES
 from skinbench.score.foreign_tables import read_known, read_predicted
 from skinbench.score.predictions import KEY, SUM_TOLERANCE, Predictions
 from skinbench.score.slices import slice_values
 
 Group = Literal["lesion", "patient", "image"]
-MALIGNANT = frozenset({"akiec", "bcc", "malignant", "mel", "melanoma", "scc"})
 _SORT = ["dataset", "split", "condition", "fold", "image_id"]
 
 
@@ -286,7 +286,7 @@ def _manifest(
     space = LabelSpace(
         name="given",
         classes=classes,
-        malignant=tuple(code for code in classes if code in MALIGNANT),
+        malignant=tuple(code for code in classes if code in MALIGNANT_CODES),
     )
     return Manifest(
         name=name,
