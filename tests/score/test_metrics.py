@@ -7,9 +7,13 @@ import pytest
 from sklearn import metrics as sk
 
 from skinbench import registry
+from skinbench.errors import UsageError
+from skinbench.score.evaluate import request, requests
 from skinbench.score.replicates import ReplicateSet
+from tests.score import oracles
 
 N_CLASSES = 4
+CODES = oracles.CODES
 
 
 def drawn(seed=0, n=300, ties=False, absent=None):
@@ -31,8 +35,9 @@ def drawn(seed=0, n=300, ties=False, absent=None):
 def value(name, labels, probabilities, index, weights=None, groups=None, **options):
     groups = np.arange(len(labels)) if groups is None else groups
     replicates = ReplicateSet(
-        labels, probabilities, groups, replicates=0, seed=0, weights=weights, **options
-    )
+        labels, probabilities, groups, replicates=0, seed=0, weights=weights, classes=CODES,
+        **options,
+    )  # fmt: skip
     return registry.metrics.get(name).compute(replicates, index)[0]
 
 
@@ -109,12 +114,17 @@ ORACLES = {
     "macro_auroc": macro_auroc,
     "brier": brier,
     "log_loss": log_loss,
+    **oracles.ORACLES,
 }
 NAMES = registry.metrics.names()
 
 
+APPROXIMATE = {"log_loss": 1e-6, "calibration_slope": 1e-6, "calibration_intercept": 1e-6}
+"""The oracle of log loss computes in float32, those of the curve end within a tolerance."""
+
+
 def indices(name):
-    return range(N_CLASSES) if registry.metrics.get(name).per_class else [None]
+    return [index for _, index in requests(CODES, [name])]
 
 
 def test_every_built_in_metric_has_an_oracle():
@@ -131,9 +141,7 @@ def test_equal_to_scikit_learn(name, weighted, ties):
         for index in indices(name):
             expected = ORACLES[name](labels, probabilities, used, index)
             found = value(name, labels, probabilities, index, used)
-            # the oracle of log loss computes in float32
-            tolerance = 1e-6 if name == "log_loss" else 1e-9
-            assert found == pytest.approx(expected, abs=tolerance)
+            assert found == pytest.approx(expected, abs=APPROXIMATE.get(name, 1e-9))
 
 
 ABSENT = (
@@ -174,8 +182,7 @@ def test_by_hand():
     probabilities = np.column_stack([1 - positive, positive])
     found = {
         name: value(name, labels, probabilities, 1)
-        for name in NAMES
-        if registry.metrics.get(name).per_class
+        for name in ("recall", "specificity", "precision", "f1", "auroc", "average_precision")
     }
     assert found["recall"] == pytest.approx(2 / 3)
     assert found["specificity"] == pytest.approx(3 / 4)
@@ -212,8 +219,9 @@ def both(name, **changes):
 
 def replicated(name, labels, probabilities, lesions, index, replicates=60, weights=None):
     made = ReplicateSet(
-        labels, probabilities, lesions, replicates=replicates, seed=4, weights=weights
-    )
+        labels, probabilities, lesions, replicates=replicates, seed=4, weights=weights,
+        classes=CODES,
+    )  # fmt: skip
     return registry.metrics.get(name).compute(made, index)
 
 
@@ -268,10 +276,10 @@ def test_the_scale_of_weights_changes_nothing(name):
         np.testing.assert_allclose(first, rough, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [n for n in NAMES if registry.metrics.get(n).exact])
 def test_a_replicate_is_the_metric_of_the_drawn_images(name):
     for labels, probabilities, _, lesions, index in both(name):
-        made = ReplicateSet(labels, probabilities, lesions, replicates=5, seed=4)
+        made = ReplicateSet(labels, probabilities, lesions, replicates=5, seed=4, classes=CODES)
         values = registry.metrics.get(name).compute(made, index)
         for number in (0, 2, 5):
             counts = made.weights[number]
@@ -282,7 +290,14 @@ def test_a_replicate_is_the_metric_of_the_drawn_images(name):
             )
 
 
-@pytest.mark.parametrize("name", NAMES)
+NEITHER = (
+    "calibration_slope", "calibration_intercept", "calibration_error", "top_label_error",
+    "positive_likelihood_ratio",
+)  # fmt: skip
+"""Best in the middle; not moved by what is mixed in here; or without end in a perfect model."""
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in NEITHER])
 def test_a_better_model_is_on_the_better_side(name):
     labels, probabilities, *_ = drawn(5)
     truth = np.eye(N_CLASSES)[labels]
@@ -313,6 +328,120 @@ def test_shape_and_description(name):
     assert entry.title
     assert entry.undefined
     assert registry.metrics.describe(name)
+
+
+def test_the_two_partial_areas_are_tied():
+    """auc_sens_80 = pauc_80 + 0.8 (1 - FPR at recall 0.8), each by its own program."""
+    for seed in range(5):
+        labels, probabilities, weights, _ = drawn(seed, ties=seed % 2 == 1)
+        for index in range(N_CLASSES):
+            asked = (labels, probabilities, weights, index)
+            tied = oracles.pauc_80(*asked) + 0.8 * (1 - oracles.fpr_at_80(*asked))
+            assert oracles.auc_sens_80(*asked) == pytest.approx(tied, abs=1e-12)
+            found = value("auc_sens_80", labels, probabilities, index, weights)
+            assert found == pytest.approx(tied, abs=1e-12)
+
+
+def test_partial_areas_of_the_best_and_the_worst():
+    labels = np.array([0, 0, 1, 1, 1])
+    best = np.array([[0.9, 0.1]] * 2 + [[0.1, 0.9]] * 3)
+    assert value("auc_sens_80", labels, best, 1) == 1
+    assert value("pauc_80", labels, best, 1) == pytest.approx(0.2)
+    assert value("auc_sens_80", labels, 1 - best, 1) == 0
+    assert value("pauc_80", labels, 1 - best, 1) == pytest.approx(0, abs=1e-15)
+    even = np.full((5, 2), 0.5)  # the diagonal: a triangle, and a trapezium
+    assert value("pauc_80", labels, even, 1) == pytest.approx(0.2 * 0.2 / 2)
+    assert value("auc_sens_80", labels, even, 1) == pytest.approx(0.2 * 0.9)
+
+
+def test_recall_at_a_specificity_that_no_threshold_has():
+    labels = np.array([0, 0, 0, 1, 1])
+    scores = np.array([0.9, 0.2, 0.1, 0.8, 0.7])
+    both_ = np.column_stack([1 - scores, scores])
+    assert value("recall_at_specificity_90", labels, both_, 1) == 0
+    assert value("specificity_at_recall_90", labels, both_, 1) == pytest.approx(2 / 3)
+
+
+def test_what_is_called_benign_by_hand():
+    decided = [0, 1, 3, 2, 1, 1]  # of mel: mel, nv, bcc, bkl; of bcc: nv; of nv: nv
+    probabilities = np.eye(4)[decided]
+    labels = [0, 0, 0, 0, 3, 1]
+    assert value("called_benign", labels, probabilities, 0) == 0.5
+    assert value("melanoma_called_benign", labels, probabilities, 0) == 0.5
+    assert value("called_benign", labels, probabilities, 3) == 1
+    made = ReplicateSet(
+        [0, 1], np.eye(2), ["a", "b"], replicates=0, seed=0, classes=("mel", "rest")
+    )
+    assert np.isnan(registry.metrics.get("melanoma_called_benign").compute(made, 0)[0])
+
+
+def test_metrics_about_some_classes():
+    assert requests(CODES, ["melanoma_called_benign"]) == [("melanoma_called_benign", 0)]
+    assert requests(CODES, ["called_benign"]) == [("called_benign", 0), ("called_benign", 3)]
+    assert request("melanoma_called_benign", None, CODES) == ("melanoma_called_benign", 0)
+    with pytest.raises(UsageError, match="of which these classes have mel, bcc"):
+        request("called_benign", None, CODES)
+    with pytest.raises(UsageError, match="have none"):
+        request("melanoma_called_benign", "nv", ("nv", "bkl"))
+
+
+KUMAR = {(0, 0): 0.24866530379712182, (0, 3): 0.17400475041737945, (1, 0): 0.21902426025607455}
+"""unbiased_l2_ce of uncertainty-calibration 0.1.4 (MIT), equal bins, on `drawn(seed)`, class."""
+KUMAR_TOP = {0: 0.169873211979866, 1: 0.22059133996566138}
+"""plugin_ce(power=1) of the top label, the same."""
+
+
+@pytest.mark.parametrize(("seed", "index"), KUMAR)
+def test_debiased_error_of_its_authors_library(seed, index):
+    labels, probabilities, *_ = drawn(seed)
+    found = value("calibration_error", labels, probabilities, index)
+    assert found == pytest.approx(KUMAR[seed, index], abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", KUMAR_TOP)
+def test_top_label_error_of_the_same_library(seed):
+    labels, probabilities, *_ = drawn(seed)
+    found = value("top_label_error", labels, probabilities, None)
+    assert found == pytest.approx(KUMAR_TOP[seed], abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["calibration_slope", "calibration_intercept"])
+def test_one_step_is_all_but_the_refit(name):
+    labels, probabilities, _, lesions = drawn(2, n=900)
+    made = ReplicateSet(labels, probabilities, lesions, replicates=40, seed=4, classes=CODES)
+    quick = registry.metrics.get(name).compute(made, 2)
+    refit = np.array(
+        [
+            value(name, made.labels, made.probabilities, 2, made.weights[r] + 1e-12)
+            for r in range(41)
+        ]
+    )
+    assert quick[0] == pytest.approx(refit[0], abs=1e-9)
+    assert np.std(refit[1:]) > 5 * np.abs(quick - refit).max()
+
+
+def test_calibrated_predictions_have_slope_one_and_no_error():
+    generator = np.random.default_rng(0)
+    p = generator.uniform(0.02, 0.98, 40_000)
+    labels = (generator.random(len(p)) < p).astype(int)
+    both_ = np.column_stack([1 - p, p])
+    assert value("calibration_slope", labels, both_, 1) == pytest.approx(1, abs=0.03)
+    assert value("calibration_intercept", labels, both_, 1) == pytest.approx(0, abs=0.04)
+    assert value("calibration_error", labels, both_, 1) < 0.01
+    odds = (p / (1 - p)) ** 2 * np.e  # twice too steep, and too high by one
+    steep = np.column_stack([1 / (1 + odds), odds / (1 + odds)])
+    assert value("calibration_slope", labels, steep, 1) == pytest.approx(0.5, abs=0.02)
+    assert value("calibration_intercept", labels, steep, 1) < -0.5
+    assert value("calibration_error", labels, steep, 1) > 0.1
+
+
+def test_slopes_that_do_not_exist():
+    labels = np.array([0, 0, 1, 1])
+    apart = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9]])
+    assert np.isnan(value("calibration_slope", labels, apart, 1))
+    assert np.isnan(value("calibration_slope", labels, np.full((4, 2), 0.5), 1))
+    assert np.isnan(value("calibration_slope", np.zeros(4, int), apart, 1))
+    assert value("calibration_intercept", labels, np.full((4, 2), 0.5), 1) == pytest.approx(0)
 
 
 def test_a_threshold_rise_never_raises_recall():

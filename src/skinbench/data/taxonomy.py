@@ -19,6 +19,7 @@ from skinbench.data.diagnoses import (
 )
 from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records import DatasetEntry, LabelSpace
+from skinbench.records.malignancy import MALIGNANT_CODES
 from skinbench.registry import suggest
 
 Unmapped = Literal["error", "drop", "own", "unlabelled"]
@@ -31,7 +32,6 @@ _TITLES = {
     "malignant": "malignant",
     "rest": "anything but melanoma",
 }
-_MALIGNANT = frozenset({"akiec", "bcc", "malignant", "mel", "melanoma", "scc"})
 _SPACES = {
     "ham7": ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"),
     "isic8": ("mel", "nv", "bcc", "ak", "bkl", "df", "vasc", "scc"),
@@ -106,7 +106,7 @@ def _space(
         name=name,
         classes=classes,
         titles={code: _TITLES.get(code, titles.get(code, code)) for code in classes},
-        malignant=tuple(code for code in classes if code in _MALIGNANT),
+        malignant=tuple(code for code in classes if code in MALIGNANT_CODES),
         ak=ak if "malignant" in classes and base_name(name) == "malignant" else "",
     )
 

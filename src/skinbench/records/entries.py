@@ -238,6 +238,8 @@ class Replicates(Protocol):
     """
 
     n_classes: int
+    classes: tuple[str, ...]
+    """Class codes; empty where the caller knows none."""
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
@@ -267,6 +269,19 @@ class Replicates(Protocol):
         """
         ...
 
+    @property
+    def data_weights(self) -> npt.NDArray[np.float64]:
+        """[N], of the data itself, whichever replicates this window holds."""
+        ...
+
+    def sums(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Weighted sums of K values an image [K, N] under each replicate [R, K]."""
+        ...
+
+    def once(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once for all metrics that ask by the same key."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class MetricEntry:
@@ -285,6 +300,16 @@ class MetricEntry:
     title: str = ""
     undefined: str = ""
     """Reason printed where the value is NaN, e.g. `no image of this class`."""
+    only: frozenset[str] = frozenset()
+    """Of a per-class metric: the class codes that it is about; empty for every class."""
+    of_probabilities: bool = False
+    """Reads probabilities as such, not only their order: needs rows that sum to 1."""
+    most_replicates: int | None = None
+    """Resamples that it gets at most, where each costs much; 0 for none at all."""
+    few: str = ""
+    """Where there are none: the reason, printed in place of the interval."""
+    exact: bool = True
+    """A replicate's value is the metric of the drawn images; False: all but equal to it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,25 @@ UNIT_METRICS = frozenset(
     }
 )
 """Metrics between 0 and 1, whose intervals can be drawn on one scale."""
+FURTHER_METRICS = frozenset(
+    {
+        "auc_sens_80",
+        "calibration_error",
+        "calibration_intercept",
+        "calibration_slope",
+        "called_benign",
+        "melanoma_called_benign",
+        "negative_likelihood_ratio",
+        "negative_predictive_value",
+        "pauc_80",
+        "positive_likelihood_ratio",
+        "recall_at_specificity_90",
+        "recall_at_specificity_95",
+        "specificity_at_recall_90",
+        "specificity_at_recall_95",
+    }
+)
+"""Per-class metrics that stand in tables of their own, for the classes that they matter for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +179,11 @@ def _preference(score: Score) -> tuple[bool, int]:
 
 def class_table(scores: Scores, where: tuple[str, str, str], facts: ClassFacts) -> Table:
     """Every per-class metric of a row, one line a class."""
-    found = [score for score in scores.of(where) if score.class_ and score.slice is None]
+    found = [
+        score
+        for score in scores.of(where)
+        if score.class_ and score.slice is None and score.metric not in FURTHER_METRICS
+    ]
     metrics = _ordered((score.metric for score in found), PER_CLASS_ORDER)
     rows = []
     for code in facts.classes:

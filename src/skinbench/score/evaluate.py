@@ -22,8 +22,10 @@ def requests(classes: Sequence[str], names: Sequence[str] | None = None) -> list
     """Every metric (all of the registry by default) with every class that it is taken for."""
     found: list[Request] = []
     for name in registry.metrics.names() if names is None else names:
-        if registry.metrics.get(name).per_class:
-            found.extend((name, index) for index in range(len(classes)))
+        entry = registry.metrics.get(name)
+        if entry.per_class:
+            about = [i for i, code in enumerate(classes) if not entry.only or code in entry.only]
+            found.extend((name, index) for index in about)
         else:
             found.append((name, None))
     return found
@@ -41,6 +43,14 @@ def request(metric: str, class_: str | None, classes: Sequence[str]) -> Request:
         if class_ is not None:
             raise UsageError(f"metric '{metric}' is over all classes; leave out class '{class_}'")
         return metric, None
+    if entry.only and class_ not in entry.only:
+        about = [code for code in classes if code in entry.only]
+        if class_ is None and len(about) == 1:
+            return metric, list(classes).index(about[0])
+        raise UsageError(
+            f"metric '{metric}' is about {', '.join(sorted(entry.only))}, of which these classes "
+            f"have {', '.join(about) or 'none'}"
+        )
     if class_ is None:
         raise UsageError(f"metric '{metric}' is per class; name one of {', '.join(classes)}")
     if class_ not in classes:
@@ -59,7 +69,7 @@ def replicate_values(
     """Values [replicates + 1] of each metric asked for, the data itself first.
 
     Metrics of decisions pool the folds; ranking metrics are taken within each fold and averaged,
-    undefined where any fold is.
+    undefined where any fold is. A metric that gets fewer resamples has as many values fewer.
 
     Args:
         images: the set of images.
@@ -69,7 +79,8 @@ def replicate_values(
         universe: sorted group ids to draw from; None for those of `images`.
     """
     known = np.unique(images.groups) if universe is None else universe
-    values = {item: np.full(replicates + 1, np.nan) for item in asked}
+    counts = {item: _most(item[0], replicates) for item in asked}
+    values = {item: np.full(counts[item] + 1, np.nan) for item in asked}
     if not len(images):
         return values
     pooled = _replicate_set(images, replicates, seed, known)
@@ -82,12 +93,27 @@ def replicate_values(
     for part in windows(len(images), replicates):
         whole = pooled.window(part)
         each = [whole] if len(folds) == 1 else [fold.window(part) for fold in folds]
+        fewer: dict[int, list[ReplicateSet]] = {}
         for name, class_index in asked:
             entry = registry.metrics.get(name)
-            sets = each if entry.folds == "averaged" else [whole]
-            found = np.mean([entry.compute(item, class_index) for item in sets], axis=0)
-            values[name, class_index][part.start : part.stop] = found
+            stop = min(part.stop, counts[name, class_index] + 1)
+            if stop <= part.start:
+                continue
+            used = each if entry.folds == "averaged" else [whole]
+            if stop < part.stop:
+                if stop not in fewer:
+                    short = range(part.start, stop)
+                    fewer[stop] = [item.window(short) for item in (pooled, *folds)]
+                used = fewer[stop][1:] if entry.folds == "averaged" else fewer[stop][:1]
+            found = np.mean([entry.compute(item, class_index) for item in used], axis=0)
+            values[name, class_index][part.start : stop] = found
     return values
+
+
+def _most(metric: str, replicates: int) -> int:
+    """Resamples that a metric gets."""
+    most = registry.metrics.get(metric).most_replicates
+    return replicates if most is None else min(most, replicates)
 
 
 def _replicate_set(
@@ -103,4 +129,5 @@ def _replicate_set(
         weights=images.weights,
         balanced=images.balanced,
         universe=universe,
+        classes=images.classes,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skinbench.records.malignancy import BENIGN_CODES
 from skinbench.score.images import ScoredImages
 
 Bools = npt.NDArray[np.bool_]
@@ -37,6 +38,15 @@ def _precision(images: ScoredImages, index: int) -> Hits:
     return Hits(selected=images.decisions == index, hit=images.labels == index)
 
 
+def _called_benign(images: ScoredImages, index: int) -> Hits:
+    benign = [i for i, code in enumerate(images.classes) if code in BENIGN_CODES]
+    return Hits(selected=images.labels == index, hit=np.isin(images.decisions, benign))
+
+
+def _negative_predictive_value(images: ScoredImages, index: int) -> Hits:
+    return Hits(selected=images.decisions != index, hit=images.labels != index)
+
+
 def _accuracy(images: ScoredImages, _: int) -> Hits:
     return Hits(selected=np.ones(len(images), dtype=bool), hit=images.decisions == images.labels)
 
@@ -45,6 +55,9 @@ _PER_CLASS: dict[str, Callable[[ScoredImages, int], Hits]] = {
     "recall": _recall,
     "specificity": _specificity,
     "precision": _precision,
+    "negative_predictive_value": _negative_predictive_value,
+    "called_benign": _called_benign,
+    "melanoma_called_benign": _called_benign,
 }
 GIVEN_TRUTH = ("accuracy", "recall", "specificity")
 """Shares of images that the truth alone selects: two models are compared image by image."""

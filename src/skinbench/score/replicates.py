@@ -9,7 +9,7 @@ same images share their resamples. Everything a metric reads is a product of one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -141,6 +141,7 @@ class ReplicateSet:
             test set (a fold, a slice) passes the ids of the whole to share its resamples.
         balanced: scale the weights of each class, in each replicate by itself, so that all
             classes with images have the same total; results are then float64.
+        classes: class codes, for metrics that are about classes by name.
 
     Raises:
         ValueError: `universe` lacks a group.
@@ -158,6 +159,7 @@ class ReplicateSet:
         weights: npt.ArrayLike | None = None,
         universe: Numbers | None = None,
         balanced: bool = False,
+        classes: Sequence[str] = (),
     ) -> None:
         matrix = np.asarray(probabilities, dtype=np.float64)
         true = np.asarray(labels, dtype=np.int64)
@@ -165,7 +167,7 @@ class ReplicateSet:
         ids = np.asarray(groups)
         known = np.unique(ids) if universe is None else universe
         base = np.ones(len(true)) if weights is None else np.asarray(weights, dtype=np.float64)
-        self.n_classes = matrix.shape[1]
+        self.n_classes, self.classes = matrix.shape[1], tuple(classes)
         codes = np.searchsorted(known, ids)
         if len(ids) and not np.array_equal(known[np.minimum(codes, len(known) - 1)], ids):
             raise ValueError("universe lacks a group id of the images")
@@ -176,7 +178,7 @@ class ReplicateSet:
     def window(self, part: range) -> ReplicateSet:
         """The same images under some of the replicates; `part` is one of `windows`."""
         view = object.__new__(ReplicateSet)
-        view.n_classes, view._rows = self.n_classes, self._rows
+        view.n_classes, view.classes, view._rows = self.n_classes, self.classes, self._rows
         view._n_groups, view._seed, view._range = self._n_groups, self._seed, part
         view._balanced = self._balanced
         return view
@@ -223,6 +225,47 @@ class ReplicateSet:
                 cumulated(columns, ~positive, size),
             )
         return self._rankings[class_index]
+
+    @cached_property
+    def data_weights(self) -> npt.NDArray[np.float64]:
+        """[N], of the data itself."""
+        base = self._rows.base.astype(np.float64)
+        if not self._balanced:
+            return base
+        totals = np.bincount(self._rows.labels, base, minlength=self.n_classes)
+        share = totals.sum() / max(1, int((totals > 0).sum()))
+        scaled: npt.NDArray[np.float64] = (
+            base * (share / np.where(totals > 0, totals, 1.0))[self._rows.labels]
+        )
+        return scaled
+
+    def sums(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Weighted sums of values [K, N] under each replicate [R, K]."""
+        rows = self._rows
+        weighted = values * rows.base
+        if not self._balanced:
+            return self._drawn_sums(weighted)
+        total = np.zeros((len(self._range), len(values)))
+        for index in np.unique(rows.labels):
+            part = self._drawn_sums(np.where(rows.labels == index, weighted, 0.0))
+            total += part * self._scale[:, index, None]
+        return total
+
+    def once(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once for all metrics that ask by the same key."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    @cached_property
+    def _made(self) -> dict[tuple[object, ...], Any]:
+        return {}
+
+    def _drawn_sums(self, weighted: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Sums by group first, then over the groups drawn, in a fixed order (no BLAS)."""
+        by_group = [np.bincount(self._rows.groups, line, self._n_groups) for line in weighted]
+        table = sparse.csr_array(np.array(by_group).reshape(len(weighted), self._n_groups))
+        return np.ascontiguousarray(np.asarray(table @ self._draws, dtype=np.float64).T)
 
     @cached_property
     def _scale(self) -> npt.NDArray[np.float64]:

@@ -289,7 +289,9 @@ def _one_score(
         for part in parts
         if (share := hits(metric, part.images, class_index)) is not None
     ]
-    if paired:
+    if entry.most_replicates == 0:
+        bound_low, bound_high, reason = None, None, f"no interval: {entry.few}"
+    elif paired:
         bounds = interval(values, settings.level, n_groups=groups, share=shares)
         bound_low, bound_high, reason = bounds.low, bounds.high, bounds.reason
     else:

@@ -10,7 +10,13 @@ from skinbench.records.entries import Replicates
 
 
 def compute(replicates: Replicates, class_index: int) -> Values:
-    """Values [R]: the trapezoidal rule over distinct scores, in whole numbers up to the end."""
+    """Values [R]; the mean over classes reads them too."""
+    found: Values = replicates.once(("auroc", class_index), lambda: _areas(replicates, class_index))
+    return found
+
+
+def _areas(replicates: Replicates, class_index: int) -> Values:
+    """The trapezoidal rule over distinct scores, in whole numbers up to the end."""
     positive, negative = replicates.ranking(class_index)
     if not positive.shape[1]:
         return np.full(positive.shape[0], np.nan)

@@ -23,4 +23,5 @@ ENTRY = MetricEntry(
     higher_is_better=False,
     title="Brier score",
     undefined="no labelled image",
+    of_probabilities=True,
 )

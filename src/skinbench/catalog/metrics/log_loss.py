@@ -26,4 +26,5 @@ ENTRY = MetricEntry(
     higher_is_better=False,
     title="log loss",
     undefined="no labelled image",
+    of_probabilities=True,
 )

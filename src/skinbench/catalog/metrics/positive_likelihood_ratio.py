@@ -1,0 +1,30 @@
+"""How much a decision for a class raises its odds: recall over 1 - specificity."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skinbench.catalog.metrics._ratios import Values, ratio
+from skinbench.records import MetricEntry
+from skinbench.records.entries import Replicates
+
+
+def compute(replicates: Replicates, class_index: int) -> Values:
+    """Values [R], 0 or more."""
+    confusion = replicates.confusion.astype(np.float64)
+    positives = confusion[:, class_index].sum(axis=1)
+    negatives = confusion.sum(axis=(1, 2)) - positives
+    hits = confusion[:, class_index, class_index]
+    wrong = confusion[:, :, class_index].sum(axis=1) - hits
+    return ratio(hits * negatives, wrong * positives)
+
+
+ENTRY = MetricEntry(
+    version=1,
+    per_class=True,
+    compute=compute,
+    higher_is_better=True,
+    conditions_on="positives",
+    title="positive likelihood ratio",
+    undefined="no image of the class, or none of another is decided for it: the ratio has no end",
+)

@@ -1,0 +1,24 @@
+"""Highest specificity at a recall of at least 0.95, the threshold read off the same images."""
+
+from __future__ import annotations
+
+from skinbench.catalog.metrics._curve import specificity_at_recall
+from skinbench.catalog.metrics._ratios import Values
+from skinbench.records import MetricEntry
+from skinbench.records.entries import Replicates
+
+
+def compute(replicates: Replicates, class_index: int) -> Values:
+    """Values [R]; the threshold is chosen anew in each replicate."""
+    return specificity_at_recall(replicates, class_index, 0.95)
+
+
+ENTRY = MetricEntry(
+    version=1,
+    per_class=True,
+    compute=compute,
+    folds="averaged",
+    conditions_on="negatives",
+    title="specificity at recall 0.95 (threshold from test)",
+    undefined="no image of this class, or none of another",
+)
