@@ -64,7 +64,7 @@ class Measured:
     own: Bounds | None = None
     """The candidate's own value against the floor, oriented likewise."""
     pairs: PairedShare | None = None
-    """For a share of images: what the paired test read."""
+    """For a share of images of one seed or two: what the paired test read."""
     problem: str = ""
 
 
@@ -137,7 +137,7 @@ def _shares(check: Check, asked: Request, pair: Pair) -> dict[str, Any]:
         "baseline": float(np.mean(by_seed[1])),
         "difference": clustered_bounds(pairs, check.alpha, len(universe), seeds),
         "own": own,
-        "pairs": pairs,
+        "pairs": pairs if seeds is None else None,
     }
 
 

@@ -50,6 +50,7 @@ from skinbench.records.entries import (
     TechniqueEntry,
 )
 from skinbench.records.events import Event, Listener, silent
+from skinbench.records.gating import DropPower, PowerLine, SetUse
 from skinbench.records.learning import (
     STAGE_VERSIONS,
     EpochRecord,
@@ -97,6 +98,9 @@ from skinbench.records.scoring import (
 )
 
 __all__ = [
+    "SetUse",
+    "PowerLine",
+    "DropPower",
     "MANIFEST_SCHEMA",
     "SPLIT_SCHEMA",
     "STAGE_VERSIONS",
