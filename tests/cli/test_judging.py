@@ -58,7 +58,7 @@ def test_gate_regressed_missing_and_edited(shell, tmp_path):
     assert done.code == 3
     assert "left as it is" in done.err
     assert (tmp_path / "b.json").read_bytes() == before
-    write_run(tmp_path / "other", run({"grid/z@0.0": frame(800)}))
+    write_run(tmp_path / "other", run({"grid/z@0.0": frame(1600)}))
     done = shell("gate", "other", "--baseline", "b.json", "--json")
     assert (done.code, done.json["outcome"]) == (4, "missing")
     edited = json.loads(before)

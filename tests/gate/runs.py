@@ -65,7 +65,7 @@ def run(
     )
 
 
-def plain_run(name="grid/a", n=800, seed=0, skill=1.5, **options):
+def plain_run(name="grid/a", n=1600, seed=0, skill=1.5, **options):
     return run({f"{name}@0.0": frame(n, seed=seed, skill=skill)}, **options)
 
 

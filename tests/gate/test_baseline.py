@@ -1,5 +1,6 @@
 import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,7 +158,7 @@ def test_what_cannot_be_a_baseline():
 
 def test_salted_ids_are_hashes_and_pair_alike():
     item, worse = plain_run(), None
-    worse = run({"grid/a@0.0": damage(frame(800))})
+    worse = run({"grid/a@0.0": damage(frame(1600))})
     salted, open_ = base(item, salt="secret"), base(item)
     text = json.dumps(salted)
     assert "i0_0" not in text
@@ -166,7 +167,9 @@ def test_salted_ids_are_hashes_and_pair_alike():
     for candidate in (item, worse):
         plain = judge(candidate.scorecard, candidate.predictions, open_)
         hashed = judge(candidate.scorecard, candidate.predictions, salted, salt="secret")
-        assert plain == hashed
+        assert replace(plain, uses=()) == replace(hashed, uses=())
+    assert plain.uses[0].images == hashed.uses[0].images
+    assert plain.uses[0].set != hashed.uses[0].set, "of salted ids"
     for salt in (None, "other"):
         with pytest.raises(BaselineError, match="salt"):
             judge(item.scorecard, item.predictions, salted, salt=salt)
@@ -198,3 +201,55 @@ def test_small_losses_do_not_add_up_unseen():
     assert verdict.checks[1].margin == pytest.approx(0.14)
     assert "against the first baseline" in verdict.checks[1].reason
     assert verdict.checks[1].outcome == "regressed"
+
+
+def test_a_row_that_joins_later_is_anchored_where_it_joined():
+    one, both = plain_run("a"), run({"a@0.0": frame(1600), "b@0.0": frame(1600, seed=1)})
+    first = make_baseline(one.scorecard, one.predictions, DEFAULT_CHECKS)
+    second = make_baseline(both.scorecard, both.predictions, DEFAULT_CHECKS, previous=first)
+    assert {entry["row"]["name"] for entry in second["anchor"]["rows"]} == {"a"}
+    third = make_baseline(both.scorecard, both.predictions, DEFAULT_CHECKS, previous=second)
+    assert [entry["row"]["name"] for entry in third["anchor"]["rows"]] == ["a", "b"]
+    assert third["anchor"]["digest"] == first["digest"]
+    worse = {"a@0.0": frame(1600), "b@0.0": damage(frame(1600, seed=1), 0.9)}
+    item = run(worse)
+    verdict = judge(item.scorecard, item.predictions, third)
+    anchored = [c for c in verdict.checks if "first baseline" in c.reason and c.row == "b"]
+    assert [c.outcome for c in anchored] == ["regressed", "passed"]
+
+
+def test_a_row_on_another_split_than_its_anchor_leaves_it():
+    item = plain_run("a")
+    first = make_baseline(item.scorecard, item.predictions, DEFAULT_CHECKS)
+    moved = plain_run("a", split_digest="s2")
+    second = make_baseline(moved.scorecard, moved.predictions, DEFAULT_CHECKS, previous=first)
+    assert second["anchor"] is None
+
+
+def test_a_check_that_the_first_baseline_cannot_serve_is_not_held_against_it():
+    item = plain_run("a")
+    first = make_baseline(item.scorecard, item.predictions, DEFAULT_CHECKS)
+    more = [*DEFAULT_CHECKS, Check(metric="macro_auroc", margin=0.1)]
+    second = make_baseline(item.scorecard, item.predictions, more, previous=first)
+    verdict = judge(item.scorecard, item.predictions, second)
+    assert verdict.outcome == "passed"
+    assert [check.metric for check in verdict.checks] == [
+        "recall",
+        "specificity",
+        "macro_auroc",
+        "recall",
+        "specificity",
+    ]
+
+
+def test_other_hardware_and_versions_are_printed_and_change_nothing():
+    item = plain_run()
+    then = {"platform": "Linux-x86_64", "gpus": [], "torch": "2.14.0", "timm": "1.0.31"}
+    now = {**then, "gpus": ["NVIDIA H100"], "torch": "2.15.0"}
+    kept = make_baseline(item.scorecard, item.predictions, DEFAULT_CHECKS, environment=then)
+    verdict = judge(item.scorecard, item.predictions, kept, environment=now)
+    assert verdict.outcome == "passed"
+    said = "other hardware or versions than the baseline's: gpus NVIDIA H100 after none, torch "
+    assert said + "2.15.0 after 2.14.0" in verdict.notes
+    same = judge(item.scorecard, item.predictions, kept, environment=then)
+    assert not any("hardware" in note for note in same.notes)

@@ -89,7 +89,7 @@ def test_markdown_of_real_verdicts():
     item = plain_run()
     kept = make_baseline(item.scorecard, item.predictions, [Check(class_="mel", margin=0.05)])
     good = judge(item.scorecard, item.predictions, kept)
-    bad_run = run({"grid/a@0.0": damage(frame(800))})
+    bad_run = run({"grid/a@0.0": damage(frame(1600))})
     bad = judge(bad_run.scorecard, bad_run.predictions, kept)
     text = verdict_to_markdown(good)
     assert text.startswith("**skinbench gate: passed** (exit code 0; decisions by argmax)\n")

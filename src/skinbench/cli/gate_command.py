@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from skinbench.cli.options import json_option, print_json, salt_option
+from skinbench.errors import StoreError
 
 if TYPE_CHECKING:
-    from skinbench.gate import Check
+    from skinbench.gate import Check, Policy
+    from skinbench.pipeline.judging import Subject
     from skinbench.records import Verdict
-    from skinbench.store import RunFolder
 
 _File = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--baseline", type=_File, required=True, help="Committed scores and decisions.")
+@click.argument("new", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--baseline",
+    type=_File,
+    required=True,
+    help="Committed scores and decisions; with --manifest also predictions of the old model.",
+)
+@click.option(
+    "--manifest",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="TABLE",
+    help="NEW is a file of predictions, and this the table of its images: image_id, label, and "
+    "where known lesion_id, patient_id, split and columns for slices.",
+)
 @click.option("--metric", help="Check this metric instead of the suite's policy.")
 @click.option("--class", "class_", help="Class of --metric.")
 @click.option("--slice", "slice_", metavar="NAME=VALUE", help="Only this subgroup.")
@@ -30,6 +44,23 @@ _File = click.Path(path_type=Path, dir_okay=False)
     type=click.FloatRange(0, 1),
     help="Least value of --metric by itself, at its lower bound; for a loss the greatest.",
 )
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
+    help="One-sided error of --metric's bounds, e.g. 0.025. [default: 0.05]",
+)
+@click.option(
+    "--decision",
+    metavar="RULE",
+    help="How the models decide: argmax, mel:sensitivity=0.9, mel:specificity=0.9, mel:youden "
+    "(each on the model's own val), or mel:threshold=0.31.",
+)
+@click.option(
+    "--on-inconclusive",
+    type=click.Choice(["fail", "warn"]),
+    help="`warn` exits with 0 where the data cannot tell. [default: the suite's, else fail]",
+)
+@click.option("--uses", type=_File, help="File that counts uses of test sets. [default: store]")
 @click.option("--junit", type=_File, help="Write a JUnit file.")
 @click.option("--markdown", type=_File, help="Write a Markdown file, for a comment.")
 @click.option(
@@ -40,68 +71,54 @@ _File = click.Path(path_type=Path, dir_okay=False)
 @salt_option
 @json_option
 def command(
-    run: Path,
+    new: Path,
     baseline: Path,
+    manifest: Path | None,
     update_baseline: bool,
     salt: str | None,
+    uses: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Compare a run with a baseline, for CI.
+    """Compare a run with a baseline, for CI; or anyone's predictions with others.
 
     The policy is the suite's `gate:`, else melanoma recall (margin 0.05) and melanoma
-    specificity (0.03), paired on the same images by lesion.
+    specificity (0.03), paired on the same images by lesion. With --manifest NEW is a Parquet or
+    CSV file of predictions, and --baseline a baseline or the old model's predictions.
 
     Exit codes: 0 passed, 3 regressed, 4 inconclusive, missing or refused, 1 the baseline was
     altered or cannot be read, 2 an unknown class, metric or slice.
 
     JSON: the Verdict record.
     """
-    from skinbench.cli.verdicts import print_verdict
-    from skinbench.gate import (
-        judge,
-        make_baseline,
-        may_update,
-        read_baseline,
-        verdict_to_junit,
-        verdict_to_markdown,
-        write_baseline,
-    )
-    from skinbench.pipeline.scoring import read_cells, read_slices
-    from skinbench.records import Scorecard
-    from skinbench.store import RunFolder, read_record, write_text
+    from skinbench.gate import may_update, read_baseline, write_baseline
+    from skinbench.pipeline.judging import baseline_of, judge_subject
 
-    folder = RunFolder(run)
-    card = read_record(folder.scorecard, Scorecard)
-    checks = _checks(folder, given)
-    predictions = read_cells(folder, card.cells)
-    slices = read_slices(folder, checks)
-    first = update_baseline and not baseline.exists()
-    if update_baseline and not first and given["metric"] is not None:
+    if update_baseline and given["metric"] is not None and baseline.exists():
         # A narrow check that passes must not carry a collapse elsewhere into the baseline.
         message = "--update-baseline goes by the suite's whole policy: leave --metric out"
         raise click.UsageError(message)
-    if first:
-        made = make_baseline(card, predictions, checks, salt=salt)
+    subject, policy = _subject(new, manifest, baseline, given)
+    if update_baseline and not baseline.exists():
+        made = baseline_of(subject, policy, salt=salt, uses=uses)
         write_baseline(baseline, made)
         click.echo(f"first baseline written: {baseline}", err=as_json)
-        itself = judge(card, predictions, made, checks, slices=slices, salt=salt)
+        itself = judge_subject(subject, made, policy, salt=salt, uses=uses)
         for reason in _undecidable(itself):
             click.echo(f"warning: this test set cannot pass the gate: {reason}", err=True)
         return
-    before = read_baseline(baseline)
-    verdict = judge(card, predictions, before, checks, slices=slices, salt=salt)
-    if given["junit"] is not None:
-        write_text(given["junit"], verdict_to_junit(verdict))
-    if given["markdown"] is not None:
-        write_text(given["markdown"], verdict_to_markdown(verdict))
-    if as_json:
-        print_json(verdict)
+    if manifest is not None and not _is_baseline(baseline):
+        if update_baseline:
+            raise click.UsageError(f"--update-baseline writes a baseline (.json), not {baseline}")
+        old, _ = _subject(baseline, manifest, baseline, given)
+        before = baseline_of(old, policy, salt=salt, uses=uses)
     else:
-        print_verdict(verdict)
+        before = read_baseline(baseline)
+    verdict = judge_subject(subject, before, policy, salt=salt, uses=uses)
+    _show(verdict, as_json=as_json, junit=given["junit"], markdown=given["markdown"])
     if update_baseline:
         if may_update(verdict):
-            after = make_baseline(card, predictions, checks, salt=salt, previous=before)
+            after = baseline_of(subject, policy, salt=salt, previous=before, uses=uses)
             write_baseline(baseline, after)
             click.echo(f"baseline updated: {baseline}", err=as_json)
         else:
@@ -109,33 +126,86 @@ def command(
     raise SystemExit(verdict.exit_code)
 
 
+def _is_baseline(path: Path) -> bool:
+    """A baseline is JSON; predictions are Parquet or CSV."""
+    return path.suffix.lower() == ".json" or not path.exists()
+
+
+def _subject(
+    new: Path, manifest: Path | None, baseline: Path, given: dict[str, Any]
+) -> tuple[Subject, Policy]:
+    """What is judged, and by which policy."""
+    from skinbench.gate import DEFAULT_CHECKS, Policy, parse_decision
+    from skinbench.pipeline.judging import checks_in, file_subject, policy_of, run_subject
+    from skinbench.store import RunFolder
+
+    narrow = _given_check(given)
+    if manifest is None:
+        if not new.is_dir():
+            raise click.UsageError(f"{new} is no run folder; give --manifest to judge predictions")
+        folder = RunFolder(new)
+        if not folder.scorecard.exists():
+            raise StoreError(f"{folder.scorecard}: no scorecard; {new} is no finished run")
+        policy = policy_of(folder)
+    else:
+        if new.is_dir():
+            raise click.UsageError(f"{new} is a folder; --manifest goes with a predictions file")
+        policy = Policy(checks=DEFAULT_CHECKS)
+        if _is_baseline(baseline) and baseline.exists():
+            from skinbench.gate import read_baseline
+
+            policy = replace(policy, checks=checks_in(read_baseline(baseline)))
+    if narrow is not None:
+        policy = replace(policy, checks=(narrow,))
+    if given["on_inconclusive"] is not None:
+        policy = replace(policy, on_inconclusive=given["on_inconclusive"])
+    if given["decision"] is not None:
+        policy = replace(policy, decision=parse_decision(given["decision"]))
+    if manifest is None:
+        return run_subject(folder, policy.checks), policy
+    return file_subject(new, manifest, policy.checks or ()), policy
+
+
+def _show(verdict: Verdict, *, as_json: bool, junit: Path | None, markdown: Path | None) -> None:
+    from skinbench.cli.verdicts import print_verdict
+    from skinbench.gate import verdict_to_junit, verdict_to_markdown
+    from skinbench.store import write_text
+
+    if junit is not None:
+        write_text(junit, verdict_to_junit(verdict))
+    if markdown is not None:
+        write_text(markdown, verdict_to_markdown(verdict))
+    if as_json:
+        print_json(verdict)
+    else:
+        print_verdict(verdict)
+
+
 def _undecidable(itself: Verdict) -> list[str]:
     """Why a run does not even pass against itself, each reason once."""
     return list(dict.fromkeys(c.reason for c in itself.checks if c.outcome != "passed"))
 
 
-def _checks(folder: RunFolder, given: dict[str, Any]) -> tuple[Check, ...]:
-    """The check on the command line, else the suite's, else the default policy."""
+def _given_check(given: dict[str, Any]) -> Check | None:
+    """The check on the command line, if there is one."""
     from skinbench.gate import Check
-    from skinbench.pipeline.scoring import checks_of
 
     if given["metric"] is None:
-        for option in ("class_", "slice_", "margin", "floor"):
+        for option in ("class_", "slice_", "margin", "floor", "alpha"):
             if given[option] is not None:
                 raise click.UsageError(f"--{option.rstrip('_')} goes with --metric")
         if given["rows"] != "*":
             raise click.UsageError("--rows goes with --metric")
-        return checks_of(folder)
+        return None
     margin = given["margin"]
     if margin is None and given["floor"] is None:
         margin = 0.05
-    return (
-        Check(
-            rows=given["rows"],
-            metric=given["metric"],
-            class_=given["class_"],
-            slice=given["slice_"],
-            margin=margin,
-            floor=given["floor"],
-        ),
+    return Check(
+        rows=given["rows"],
+        metric=given["metric"],
+        class_=given["class_"],
+        slice=given["slice_"],
+        margin=margin,
+        floor=given["floor"],
+        alpha=given["alpha"] or 0.05,
     )

@@ -10,17 +10,27 @@ from skinbench.gate.baseline import (
     write_baseline,
 )
 from skinbench.gate.checks import DEFAULT_CHECKS, Check, matching_rows, validate_checks
+from skinbench.gate.decisions import DecisionRule, decision_rule, parse_decision
 from skinbench.gate.judge import judge, may_update
 from skinbench.gate.output import verdict_to_junit, verdict_to_markdown
+from skinbench.gate.policy import Policy
+from skinbench.gate.uses import count_in_ledger, ledger_path, read_ledger
 
 __all__ = [
     "DEFAULT_CHECKS",
     "Check",
+    "DecisionRule",
+    "Policy",
+    "count_in_ledger",
+    "decision_rule",
     "judge",
+    "ledger_path",
     "make_baseline",
     "matching_rows",
     "may_update",
+    "parse_decision",
     "read_baseline",
+    "read_ledger",
     "validate_checks",
     "verdict_to_junit",
     "verdict_to_markdown",

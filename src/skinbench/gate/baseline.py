@@ -13,16 +13,14 @@ import numpy as np
 import skinbench
 from skinbench.errors import BaselineError, StoreError
 from skinbench.gate.checks import Check, matching_rows, validate_checks
+from skinbench.gate.decisions import ARGMAX, DecidedRow, DecisionRule, decided_row
 from skinbench.gate.kept import OWN_CLASS_ONLY, salted, salted_images
+from skinbench.gate.uses import Uses, merged, set_use
 from skinbench.records import Row, Scorecard
 from skinbench.records.scoring import BASELINE_SCHEMA_VERSION
 from skinbench.score.images import ScoredImages
 from skinbench.score.predictions import Predictions
-from skinbench.score.scorecard import row_images
 from skinbench.store import content_digest, from_plain, read_json, to_plain, write_text
-
-DECISION_RULE = "argmax"
-_ANCHOR = ("digest", "splits", "sets", "rows")
 
 Plain = dict[str, Any]
 
@@ -40,6 +38,9 @@ def make_baseline(
     salt: str | None = None,
     previous: Mapping[str, Any] | None = None,
     slices: Iterable[str] = (),
+    decision: DecisionRule | None = None,
+    environment: Mapping[str, Any] | None = None,
+    uses: Uses | None = None,
 ) -> Plain:
     """Everything that later runs are compared with, as JSON values.
 
@@ -51,6 +52,10 @@ def make_baseline(
         previous: the baseline that this one takes the place of. The first of such a line stays in
             it as the anchor, so that small losses do not add up unseen.
         slices: names of subgroups of your own that checks may ask for.
+        decision: how this model decides; None for the argmax. Its thresholds are kept: they
+            belong to the model.
+        environment: hardware and versions that made the predictions, to be printed later.
+        uses: models that are known to have been judged on these test sets.
 
     Raises:
         BaselineError: no row matches, a matching row has a cell that is not done, or a check has
@@ -67,47 +72,46 @@ def make_baseline(
         )
     sets: list[Plain] = []
     kept: list[Plain] = []
+    counted: list[Uses] = [previous.get("uses", {}) if previous else {}, uses or {}]
     for row in rows:
         if row.name in names:
             own = [check for check in checks if row in matching_rows(check, rows)]
-            kept.extend(_row_values(row, scorecard, predictions, own, sets, salt))
+            found = decided_row(row, predictions, scorecard.cells, decision)
+            kept.extend(_row_values(row, found, own, sets, salt))
+            counted.extend(_row_uses(found, salt))
     body: Plain = {
         "schema": BASELINE_SCHEMA_VERSION,
         "suite": scorecard.suite,
         "versions": {"skinbench": skinbench.__version__},
-        "decision_rule": DECISION_RULE,
+        "environment": to_plain(dict(environment or {})),
+        "decision_rule": decision.title if decision else ARGMAX,
         "datasets": to_plain(scorecard.datasets),
         "splits": to_plain(scorecard.splits),
         "policy": to_plain(list(checks)),
         "salt_check": None if salt is None else salted("check", "", salt),
-        "scores": _kept_scores(scorecard, checks, names),
+        "scores": _kept_scores(scorecard, checks, names, decision),
         "sets": sets,
         "rows": kept,
+        "uses": merged(*counted),
         "anchor": _anchor(previous, scorecard),
     }
     return {**body, "digest": content_digest(body)}
 
 
 def _row_values(
-    row: Row,
-    scorecard: Scorecard,
-    predictions: Mapping[str, Predictions],
-    checks: Sequence[Check],
-    sets: list[Plain],
-    salt: str | None,
+    row: Row, found: DecidedRow, checks: Sequence[Check], sets: list[Plain], salt: str | None
 ) -> Iterable[Plain]:
     """One entry for each seed and dataset of a row; image sets are shared."""
-    found = row_images(row, predictions, scorecard.cells)
-    if found.problems or not found.by_seed:
-        why = "; ".join(found.problems.values()) or "it has no cells"
-        raise BaselineError(f"row {row.name} cannot be a baseline: {why}; finish the run first")
+    if found.problem:
+        then = "; finish the run first" if found.unfinished else ""
+        raise BaselineError(f"row {row.name} cannot be a baseline: {found.problem}{then}")
     classes = _kept_classes(row, checks)
     for seed, by_key in found.by_seed.items():
         for (dataset, condition), images in by_key.items():
             if condition != "none":
                 continue
             own = salted_images(images, salt)
-            yield {
+            entry = {
                 "row": to_plain(replace(row, settings={}, claims=(), paper="", differences=())),
                 "dataset": dataset,
                 "seed": seed,
@@ -119,6 +123,17 @@ def _row_values(
                     if code in classes
                 },
             }
+            limits = found.thresholds.get(seed)
+            yield {**entry, "threshold": to_plain(limits)} if limits else entry
+
+
+def _row_uses(found: DecidedRow, salt: str | None) -> Iterable[Uses]:
+    """The baseline's own model on each of its test sets."""
+    for key in dict.fromkeys(key for sets in found.by_seed.values() for key in sets):
+        if key[1] == "none":
+            sides = [salted_images(sets[key], salt) for sets in found.by_seed.values()]
+            use = set_use(sides)
+            yield {use.set: use.models}
 
 
 def _kept_classes(row: Row, checks: Sequence[Check]) -> set[str]:
@@ -143,8 +158,14 @@ def _set_index(images: ScoredImages, sets: list[Plain]) -> int:
 
 
 def _kept_scores(
-    scorecard: Scorecard, checks: Sequence[Check], names: Sequence[str]
+    scorecard: Scorecard,
+    checks: Sequence[Check],
+    names: Sequence[str],
+    decision: DecisionRule | None,
 ) -> list[Plain]:
+    """The scorecard's own numbers; none where a threshold decides, since those are by argmax."""
+    if decision is not None:
+        return []
     wanted = {(check.metric, check.class_) for check in checks}
     kept = [
         to_plain(score)
@@ -159,14 +180,29 @@ def _kept_scores(
 
 
 def _anchor(previous: Mapping[str, Any] | None, scorecard: Scorecard) -> Plain | None:
-    """The first baseline of the line, if its test sets are still those of this run."""
+    """Each row as the first baseline of the line kept it, if it is still judged on that split.
+
+    A row that joined later is anchored where it joined.
+    """
     if previous is None:
         return None
     verify_baseline(previous)
-    first = previous["anchor"] or {name: previous[name] for name in _ANCHOR}
-    used = {entry["row"]["split"] for entry in first["rows"]}
-    same = all(first["splits"].get(name) == scorecard.splits.get(name) for name in used)
-    return dict(first) if same else None
+    parts = [part for part in (previous["anchor"], previous) if part]
+    owner: dict[tuple[str, str], int] = {}
+    found: Plain = {"digest": parts[0]["digest"], "splits": {}, "sets": [], "rows": []}
+    for position, part in enumerate(parts):
+        for entry in part["rows"]:
+            name, split = entry["row"]["name"], entry["row"]["split"]
+            digest = part["splits"].get(split)
+            same = digest is not None and digest == scorecard.splits.get(split)
+            if not same or owner.setdefault((name, entry["dataset"]), position) != position:
+                continue
+            stored = part["sets"][entry["set"]]
+            if stored not in found["sets"]:
+                found["sets"].append(stored)
+            found["splits"][split] = digest
+            found["rows"].append({**entry, "set": found["sets"].index(stored)})
+    return found if found["rows"] else None
 
 
 def verify_baseline(baseline: Mapping[str, Any], source: Path | str = "baseline") -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 from skinbench.errors import counted
 from skinbench.gate.checks import Check
 from skinbench.gate.measure import Measured, direction, oriented
+from skinbench.gate.needed import reach
 from skinbench.gate.paired import holm
 from skinbench.records import CheckResult
 
@@ -61,6 +62,9 @@ def conclude(check: Check, blank: CheckResult, place: str, found: Measured) -> J
         sentences.append(_floor_sentence(check, found, outcomes[-1]))
         p_values.append(found.own.p_regressed)
     own = oriented(check.metric, found.own) if found.own is not None else None
+    able = None
+    if check.margin is not None and found.pairs is not None:
+        able = reach(found.pairs, found.n_groups, check.margin, check.alpha)
     result = replace(
         counted,
         outcome=_worst(outcomes),
@@ -72,6 +76,8 @@ def conclude(check: Check, blank: CheckResult, place: str, found: Measured) -> J
         own_low=own[1] if own else None,
         own_high=own[2] if own else None,
         reason=place + "; ".join(sentences),
+        passes_unchanged=able.passed if able else None,
+        groups_needed=able.lesions if able else None,
     )
     return Judged(result=result, p_values=tuple(p_values))
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from skinbench.errors import BaselineError
-from skinbench.gate.baseline import (
-    DECISION_RULE,
-    scorecard_rows,
-    verify_baseline,
-)
+from skinbench.gate.baseline import scorecard_rows, verify_baseline
 from skinbench.gate.checks import Check, matching_rows, validate_checks
 from skinbench.gate.conclude import Judged, conclude, missing, together
+from skinbench.gate.decisions import ARGMAX, DecidedRow, DecisionRule, decided_row
 from skinbench.gate.kept import (
     BaselineRow,
     baseline_rows,
@@ -22,13 +19,14 @@ from skinbench.gate.kept import (
     salted_images,
 )
 from skinbench.gate.measure import Pair, Resampling, measure, mismatch
-from skinbench.gate.notes import notes_on
-from skinbench.records import Row, Scorecard, Verdict
+from skinbench.gate.notes import Facts, notes_on, power_notes
+from skinbench.gate.uses import joined_uses, set_use
+from skinbench.records import Row, Scorecard, SetUse, Verdict
 from skinbench.registry import suggest
 from skinbench.score.evaluate import request
 from skinbench.score.images import ScoredImages
 from skinbench.score.predictions import Predictions
-from skinbench.score.scorecard import Slices, in_slice, row_images
+from skinbench.score.scorecard import Slices, in_slice
 from skinbench.store import from_plain
 
 _EXIT = {"passed": 0, "regressed": 3}
@@ -44,6 +42,18 @@ class _Candidate:
     slices: Slices
     salt: str | None
     resampling: Resampling
+    decision: DecisionRule | None
+    decided: dict[str, DecidedRow] = field(default_factory=dict)
+    """Filled as rows are asked for."""
+    uses: list[SetUse] = field(default_factory=list)
+
+    def row_images(self, row: Row) -> DecidedRow:
+        """A row's test images, decided once for all its checks."""
+        if row.name not in self.decided:
+            self.decided[row.name] = decided_row(
+                row, self.predictions, self.scorecard.cells, self.decision
+            )
+        return self.decided[row.name]
 
 
 def judge(
@@ -56,6 +66,8 @@ def judge(
     salt: str | None = None,
     resampling: Resampling | None = None,
     on_inconclusive: Literal["fail", "warn"] = "fail",
+    decision: DecisionRule | None = None,
+    environment: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Compare a run with a baseline, check by check, paired on the same images by lesion group.
 
@@ -74,6 +86,10 @@ def judge(
         salt: the secret text that the baseline's ids were salted with.
         resampling: bootstrap of metrics that are no share of images.
         on_inconclusive: `warn` lets an inconclusive verdict, and no other, exit with 0.
+        decision: how the candidate decides; None for the argmax. The baseline keeps the
+            decisions of its own rule.
+        environment: hardware and versions that made the predictions; others than the baseline's
+            are printed, and change nothing.
 
     Raises:
         BaselineError: the baseline was edited, or its ids need another salt.
@@ -95,6 +111,7 @@ def judge(
         slices=slices or {},
         salt=salt,
         resampling=resampling or Resampling(),
+        decision=decision,
     )
     judged = [item for check in asked for item in _judge_check(check, candidate, kept)]
     if baseline["anchor"]:
@@ -103,7 +120,13 @@ def judge(
             judged.extend(_judge_anchor(check, candidate, first))
     outcome = together(judged)
     warned = outcome == "inconclusive" and on_inconclusive == "warn"
-    notes = notes_on(candidate.scorecard, baseline, asked, policy, kept)
+    facts = Facts(
+        rule=decision.title if decision else ARGMAX,
+        thresholds={name: found.thresholds for name, found in candidate.decided.items()},
+        environment=environment or {},
+    )
+    notes = notes_on(candidate.scorecard, baseline, asked, kept, facts)
+    notes += power_notes([item.result for item in judged])
     if outcome != "regressed" and any(item.result.outcome == "regressed" for item in judged):
         notes.append("a check is below its bound by itself, not after Holm over all checks")
     if warned:
@@ -112,8 +135,9 @@ def judge(
         outcome=outcome,
         checks=tuple(item.result for item in judged),
         exit_code=0 if warned else _EXIT.get(outcome, 4),
-        decision_rule=DECISION_RULE,
+        decision_rule=facts.rule,
         notes=tuple(notes),
+        uses=joined_uses(candidate.uses),
     )
 
 
@@ -191,6 +215,8 @@ def _judge_anchor(
     for item in kept:
         if item.row.name in names:
             judged = _judge_row(wide, candidate, item, several=_datasets(kept, item) > 1)
+            if judged.result.unknown_to_baseline:
+                continue  # the check is younger than the first baseline, which cannot serve it
             reason = f"{ANCHOR_REASON}: {judged.result.reason}"
             yield replace(judged, result=replace(judged.result, reason=reason))
 
@@ -209,10 +235,9 @@ def _judge_row(check: Check, candidate: _Candidate, item: BaselineRow, *, severa
     if check.class_ is not None and check.class_ not in row.classes:
         reason = f"{place}the label space has no class {check.class_}"
         return Judged(result=missing(check, name, reason))
-    found = row_images(row, candidate.predictions, candidate.scorecard.cells)
-    if found.problems or not found.by_seed:
-        why = "; ".join(found.problems.values()) or "the row has no cells"
-        return Judged(result=missing(check, name, place + why))
+    found = candidate.row_images(row)
+    if found.problem:
+        return Judged(result=missing(check, name, place + found.problem))
     key = (item.dataset, "none")
     ours = {
         seed: salted_images(sets[key], candidate.salt)
@@ -225,6 +250,7 @@ def _judge_row(check: Check, candidate: _Candidate, item: BaselineRow, *, severa
     refusal = _refusal(row, ours, candidate.scorecard, item)
     if refusal:
         return Judged(result=missing(check, name, f"{place}refused: {refusal}"), refused=True)
+    candidate.uses.append(set_use([ours[seed] for seed in sorted(ours)]))
     return _judge_pair(check, candidate, row, place, (ours, item.by_seed))
 
 

@@ -16,9 +16,11 @@ from skinbench.errors import counted
 from skinbench.gate.checks import Check
 from skinbench.gate.paired import (
     Bounds,
+    PairedShare,
     SeedVariance,
     bootstrap_bounds,
     clustered_bounds,
+    paired_share,
     seed_variance,
 )
 from skinbench.score.evaluate import Request, replicate_values
@@ -61,6 +63,8 @@ class Measured:
     """Oriented: above 0 the candidate is better."""
     own: Bounds | None = None
     """The candidate's own value against the floor, oriented likewise."""
+    pairs: PairedShare | None = None
+    """For a share of images of one seed or two: what the paired test read."""
     problem: str = ""
 
 
@@ -117,18 +121,9 @@ def _values(check: Check, asked: Request, pair: Pair, resampling: Resampling) ->
 
 def _shares(check: Check, asked: Request, pair: Pair) -> dict[str, Any]:
     """A share of images that the truth selects: the clustered score test, inverted."""
-    first = pair.candidate[0]
-    share = hits(*_hit_arguments(asked, first))
-    assert share is not None  # GIVEN_TRUTH metrics are shares
-    chosen = share.selected
-    ours = _mean_hits(asked, pair.candidate)[chosen]
-    theirs = _mean_hits(asked, pair.baseline)[chosen]
-    weights = first.weights[chosen]
-    universe, codes = np.unique(first.groups[chosen], return_inverse=True)
-    sizes = np.bincount(codes, weights, minlength=len(universe))
-    sums = np.bincount(codes, weights * (ours - theirs), minlength=len(universe))
     by_seed = [_weighted_share(asked, side) for side in (pair.candidate, pair.baseline)]
     seeds = seed_variance(*by_seed)
+    pairs, universe = _pairs(asked, pair)
     own = None
     if check.floor is not None:
         parts = [
@@ -140,9 +135,31 @@ def _shares(check: Check, asked: Request, pair: Pair) -> dict[str, Any]:
     return {
         "candidate": float(np.mean(by_seed[0])),
         "baseline": float(np.mean(by_seed[1])),
-        "difference": clustered_bounds(sums, sizes, check.alpha, seeds),
+        "difference": clustered_bounds(pairs, check.alpha, len(universe), seeds),
         "own": own,
+        "pairs": pairs if seeds is None else None,
     }
+
+
+def _pairs(asked: Request, pair: Pair) -> tuple[PairedShare, Numbers]:
+    """The sums of the paired test, and the lesion groups that they are over.
+
+    With several seeds an image counts as gained in the share of pairs of seeds in which only the
+    candidate gets it right.
+    """
+    first = pair.candidate[0]
+    share = hits(*_hit_arguments(asked, first))
+    assert share is not None  # GIVEN_TRUTH metrics are shares
+    chosen = share.selected
+    ours = _mean_hits(asked, pair.candidate)[chosen]
+    theirs = _mean_hits(asked, pair.baseline)[chosen]
+    weights = first.weights[chosen]
+    universe, codes = np.unique(first.groups[chosen], return_inverse=True)
+    sums = np.bincount(codes, weights * (ours - theirs), minlength=len(universe))
+    sizes = np.bincount(codes, weights, minlength=len(universe))
+    gained = float((weights * ours * (1 - theirs)).sum() / weights.sum())
+    lost = float((weights * theirs * (1 - ours)).sum() / weights.sum())
+    return paired_share(sums, sizes, gained=gained, lost=lost), universe
 
 
 def _hit_arguments(asked: Request, images: ScoredImages) -> tuple[str, ScoredImages, int | None]:

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import skinbench
-from skinbench.gate.baseline import DECISION_RULE, scorecard_rows
+from skinbench.errors import counted
+from skinbench.gate.baseline import scorecard_rows
 from skinbench.gate.checks import Check, matching_rows
+from skinbench.gate.decisions import ARGMAX, Thresholds
 from skinbench.gate.kept import BaselineRow
-from skinbench.records import Scorecard
+from skinbench.gate.needed import TARGET
+from skinbench.records import CheckResult, Scorecard
 from skinbench.store import to_plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """How the candidate decides and what made it."""
+
+    rule: str
+    thresholds: Mapping[str, Thresholds]
+    """By row; empty under the argmax."""
+    environment: Mapping[str, Any]
 
 
 def notes_on(
     scorecard: Scorecard,
     baseline: Mapping[str, Any],
     asked: Sequence[Check],
-    policy: Sequence[Check],
     kept: Sequence[BaselineRow],
+    facts: Facts,
 ) -> list[str]:
     """Facts and warnings to print with a verdict."""
-    notes = [f"decision rule: {DECISION_RULE}"]
+    notes = [f"decision rule: {facts.rule}", *_decision_notes(baseline, facts)]
+    notes.extend(_environment_notes(baseline.get("environment") or {}, facts.environment))
     recalls = {(c.rows, c.class_, c.slice) for c in asked if c.metric == "recall"}
     beside = {(c.rows, c.class_, c.slice) for c in asked if c.metric == "specificity"}
     for rows, class_, _ in sorted(recalls - beside, key=str):
@@ -29,7 +44,7 @@ def notes_on(
             f"warning: recall of {class_} ({rows}) is checked without its specificity; a model "
             f"that calls everything {class_} passes"
         )
-    if to_plain(list(asked)) != to_plain(list(policy)):
+    if to_plain(list(asked)) != baseline["policy"]:
         notes.append("the policy differs from the one that the baseline was written with")
     if baseline["versions"].get("skinbench") != skinbench.__version__:
         notes.append(
@@ -70,3 +85,56 @@ def _scope(kept: Sequence[BaselineRow]) -> Iterator[str]:
             facts.setdefault(few, []).append(item.row.name)
     for said, rows in facts.items():
         yield said if len(rows) == len(kept) else f"row {', '.join(rows)}: {said}"
+
+
+def _decision_notes(baseline: Mapping[str, Any], facts: Facts) -> Iterator[str]:
+    """Thresholds of both sides, and that they decide by different rules."""
+    before = baseline.get("decision_rule", ARGMAX)
+    if before != facts.rule:
+        yield f"the baseline decides by another rule: {before}"
+    theirs: dict[str, set[float]] = {}
+    for entry in baseline["rows"]:
+        limits = (entry.get("threshold") or {}).values()
+        theirs.setdefault(entry["row"]["name"], set()).update(limits)
+    for row, by_seed in facts.thresholds.items():
+        ours = {limit for by_fold in by_seed.values() for limit in by_fold.values()}
+        if ours:
+            then = f", the baseline's {_range(theirs[row])}" if theirs.get(row) else ""
+            yield f"row {row}: threshold {_range(ours)}{then}"
+
+
+def _range(limits: set[float]) -> str:
+    low, high = min(limits), max(limits)
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g} over its folds and seeds"
+
+
+def _environment_notes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Other hardware or versions than the baseline's; allowed."""
+    changes = [
+        f"{name} {_said(now[name])} after {_said(before[name])}"
+        for name in sorted(before)
+        if name in now and now[name] != before[name]
+    ]
+    if changes:
+        yield f"other hardware or versions than the baseline's: {', '.join(changes)}"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return " + ".join(map(str, value)) or "none"
+    return str(value)
+
+
+def power_notes(results: Sequence[CheckResult]) -> Iterator[str]:
+    """A warning for each test set on which an unchanged model would often not pass."""
+    for check in results:
+        chance, needed = check.passes_unchanged, check.groups_needed
+        if chance is None or needed is None or chance >= TARGET:
+            continue
+        what = check.metric + (f" of {check.class_}" if check.class_ else "")
+        what += f", {check.slice}" if check.slice else ""
+        yield (
+            f"warning: {check.row}: {counted(check.n_groups, 'lesion group')} for {what} with "
+            f"margin {check.margin:g}: an unchanged model passes in {chance:.0%}; about {needed:,} "
+            f"are needed for {TARGET:.0%} (see `skinbench power`)"
+        )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+from scipy import optimize, special
 
 Numbers = npt.NDArray[Any]
 
@@ -38,6 +39,82 @@ class SeedVariance:
     def total(self) -> float:
         """Sum of both sides."""
         return self.candidate + self.baseline
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedShare:
+    """What the clustered score test of a paired share reads; numbers, or arrays of simulations.
+
+    The test of a true difference d0 is (d - d0) / se(d0) with
+
+        se(d0)^2 = sum over groups of (S_g - d0 n_g)^2 / N^2 x v(d0) / m(d0)
+
+    S_g the candidate's hits minus the baseline's in a group and n_g its images. The first factor
+    is the clustered second moment about d0. m(d0) is the second moment of single images about d0,
+    v(d0) the variance that they have where d0 is true: `null_variance`. The quotient is 1 at
+    d0 = 0. Without it, where few images change, a lucky draw with few losses also looks precise
+    and a loss of the margin passes too often (8 % at a recall of 0.95, 30 % for 60 images that
+    can only lose). With one image a group this is the score test of Tango 1998.
+    """
+
+    difference: Any
+    """d = sum of S_g / N."""
+    squares: Any
+    """Sum of S_g^2 / N^2."""
+    cross: Any
+    """Sum of S_g n_g / N^2."""
+    sizes: Any
+    """Sum of n_g^2 / N^2."""
+    gained: Any
+    """Share of images that only the candidate gets right, averaged over seeds."""
+    lost: Any
+    """Share of images that only the baseline gets right."""
+
+    def squared_error(self, d0: Numbers | float) -> Numbers:
+        """se(d0)^2."""
+        clustered = self.squares - 2 * d0 * self.cross + np.square(d0) * self.sizes
+        moment = self.gained + self.lost - 2 * d0 * self.difference + np.square(d0)
+        expected = null_variance(self.gained, self.lost, d0)
+        # No image changed and d0 is 0: nothing varies, and the clustered sum is 0 as well.
+        quotient = np.divide(expected, moment, out=np.ones_like(expected), where=moment > 0)
+        return np.asarray(np.maximum(0.0, clustered) * quotient)
+
+
+def null_variance(gained: Any, lost: Any, d0: Any) -> Numbers:
+    """Variance of one image's difference where the true mean difference is d0.
+
+    The share that only the baseline gets right is the one likeliest among those that differ by d0
+    (Tango 1998, Statistics in Medicine 17:891-908, the constrained estimate).
+
+    Args:
+        gained: share of images that only the candidate gets right.
+        lost: share that only the baseline gets right.
+        d0: in [-1, 1].
+    """
+    half = -gained - lost + (2 - gained + lost) * np.asarray(d0, dtype=np.float64)
+    root = np.sqrt(np.maximum(0.0, half**2 + 8 * lost * d0 * (1 - np.asarray(d0))))
+    return np.asarray(np.maximum(0.0, (root - half) / 2 + d0 * (1 - np.asarray(d0))))
+
+
+def paired_share(sums: Numbers, sizes: Numbers, *, gained: float, lost: float) -> PairedShare:
+    """The test's sums from groups.
+
+    Args:
+        sums: S_g [G], candidate minus baseline hits of each group.
+        sizes: n_g [G], images of each group, above 0.
+        gained: share of images that only the candidate gets right.
+        lost: share that only the baseline gets right.
+    """
+    # Divided last: whole numbers are summed exactly, whatever the order of the groups.
+    total = float(sizes.sum())
+    return PairedShare(
+        difference=float(sums.sum()) / total,
+        squares=float((sums**2).sum()) / total**2,
+        cross=float((sums * sizes).sum()) / total**2,
+        sizes=float((sizes**2).sum()) / total**2,
+        gained=gained,
+        lost=lost,
+    )
 
 
 def seed_variance(candidate: Numbers, baseline: Numbers) -> SeedVariance | None:
@@ -80,42 +157,52 @@ def _below(statistic: float, freedom: float) -> float:
 
 
 def clustered_bounds(
-    sums: Numbers, sizes: Numbers, alpha: float, seeds: SeedVariance | None = None
+    pairs: PairedShare, alpha: float, n_groups: int, seeds: SeedVariance | None = None
 ) -> Bounds:
     """Invert the clustered score test of a mean paired difference of hits.
 
-    The test of d0 is (d - d0) / se(d0) with se(d0)^2 = sum over groups of (S_g - d0 n_g)^2 / N^2,
-    plus the seeds' variance where there is one. A bound is a d0 at which it is just not rejected:
-    a root of a quadratic. Where sizes are so unequal that the quadratic has no two roots, nothing
-    can be said: the bounds are -1 and 1.
+    A bound is the outermost d0 on its side that the test of `PairedShare` does not reject, sought
+    on a grid and then between two of its points: with lesions of very unequal size the statistic
+    need not fall steadily, and a d0 inside the bounds may then be rejected, never one outside kept.
 
     Args:
-        sums: S_g [G], candidate minus baseline hits of each group.
-        sizes: n_g [G], images of each group, above 0.
+        pairs: the sums that the test needs.
         alpha: one-sided.
+        n_groups: lesion groups, for the degrees of freedom.
         seeds: variance over retraining.
     """
-    total = float(sizes.sum())
-    difference = float(sums.sum()) / total
-    within = float(((sums - difference * sizes) ** 2).sum()) / total**2
+    difference = float(pairs.difference)
     extra = seeds.total if seeds else 0.0
-    freedom = _freedom(within, len(sums), seeds)
-    critical = _quantile(1 - alpha, freedom) ** 2
-    a, b, k = (float(x) for x in ((sums**2).sum(), (sums * sizes).sum(), (sizes**2).sum()))
-    square = total**2 - critical * k
-    half = total**2 * difference - critical * b
-    constant = total**2 * difference**2 - critical * (a + extra * total**2)
-    error = math.sqrt(a / total**2 + extra)
-    p_regressed = _below(difference / error, freedom) if error > 0 else 1.0
-    if square <= 0:
-        return Bounds(difference=difference, low=-1.0, high=1.0, p_regressed=1.0)
-    root = math.sqrt(max(0.0, half**2 - square * constant))
+    freedom = _freedom(float(pairs.squared_error(difference)), n_groups, seeds)
+    critical = _quantile(1 - alpha, freedom)
+
+    def excess(d0: Numbers | float) -> Numbers:
+        """Above 0 where the test rejects a true difference of d0."""
+        return np.asarray(
+            np.abs(difference - d0) - critical * np.sqrt(pairs.squared_error(d0) + extra)
+        )
+
+    error = math.sqrt(float(pairs.squared_error(0.0)) + extra)
     return Bounds(
         difference=difference,
-        low=max(-1.0, min(difference, (half - root) / square)),
-        high=min(1.0, max(difference, (half + root) / square)),
-        p_regressed=p_regressed,
+        low=_outermost(excess, difference, -1.0),
+        high=_outermost(excess, difference, 1.0),
+        p_regressed=_below(difference / error, freedom) if error > 0 else 1.0,
     )
+
+
+_GRID = 1001
+"""Points of the grid on which a bound is sought."""
+
+
+def _outermost(excess: Callable[[Numbers | float], Numbers], inner: float, end: float) -> float:
+    """The point nearest to `end` that is not rejected, from `inner` on."""
+    grid = np.linspace(end, inner, _GRID)
+    kept = np.flatnonzero(excess(grid) <= 0)
+    if not len(kept) or kept[0] == 0:
+        return float(grid[kept[0]]) if len(kept) else inner
+    outside, inside = float(grid[kept[0] - 1]), float(grid[kept[0]])
+    return float(optimize.brentq(lambda d0: float(excess(d0)), outside, inside, xtol=1e-12))
 
 
 def bootstrap_bounds(

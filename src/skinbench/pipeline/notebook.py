@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from skinbench.pipeline.judging import judge_subject, policy_of, run_subject
 from skinbench.pipeline.prepared import Options, Prepared, prepare
 from skinbench.pipeline.run import RunResult
 from skinbench.pipeline.run import run_suite as _run_suite
-from skinbench.pipeline.scoring import checks_of, read_cells, read_slices, score_folder
+from skinbench.pipeline.scoring import score_folder
 from skinbench.records import Listener, Scorecard, Verdict, silent
 from skinbench.report.board import Leaderboard
 from skinbench.report.leaderboard import leaderboard as _leaderboard
-from skinbench.store import RunFolder, Store, read_record
+from skinbench.store import RunFolder, Store
 from skinbench.suite import Suite, load_suite
 
 __all__ = ["judge_run", "leaderboard", "load_suite", "make_plan", "run_suite", "score_run"]
@@ -69,15 +70,12 @@ def judge_run(run: Path | str, baseline: Path | str, *, salt: str | None = None)
     Raises:
         BaselineError: the baseline was altered or cannot be read.
     """
-    from skinbench.gate import judge, read_baseline
+    from skinbench.gate import read_baseline
 
     folder = RunFolder(Path(run))
-    card = read_record(folder.scorecard, Scorecard)
-    predictions = read_cells(folder, card.cells)
-    checks = checks_of(folder)
-    slices = read_slices(folder, checks)
-    kept = read_baseline(Path(baseline))
-    return judge(card, predictions, kept, checks, slices=slices, salt=salt)
+    policy = policy_of(folder)
+    subject = run_subject(folder, policy.checks)
+    return judge_subject(subject, read_baseline(Path(baseline)), policy, salt=salt)
 
 
 def leaderboard(runs: Path | str | Sequence[Path | str], *, sort: str | None = None) -> Leaderboard:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from skinbench.errors import RunInterrupted, counted
-from skinbench.pipeline.environment import run_facts, utc_now
+from skinbench.pipeline.environment import environment, run_facts, utc_now
 from skinbench.pipeline.prepared import Clock, Options, Prepared, prepare, write_preparation
 from skinbench.pipeline.scheduling import open_schedule
 from skinbench.records import CellOutcome, FitRecord, Listener, Scorecard, Verdict, silent
@@ -51,8 +51,9 @@ def run_suite(suite: Suite, options: Options, listener: Listener = silent) -> Ru
 def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     from skinbench.pipeline.explaining import explain
     from skinbench.pipeline.history import put_away, scorecard_name
+    from skinbench.pipeline.judging import judge_run
     from skinbench.pipeline.judging_heat import judge_heatmaps
-    from skinbench.pipeline.scoring import judge_run, score
+    from skinbench.pipeline.scoring import score
     from skinbench.pipeline.searching import failed_fits, search_settings, write_searches
     from skinbench.pipeline.weak_spots import measure
 
@@ -71,7 +72,13 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
         entry["detail"] = counted(len(card.scores), "score")
     with clock.stage("cases and heatmaps") as entry:
         entry["detail"] = explain(prepared, records, folder, options.store)
-    verdict = judge_run(card, folder, options.baseline, options.salt)
+    verdict = judge_run(
+        folder,
+        options.baseline,
+        options.salt,
+        environment=environment(),
+        store=options.store.root,
+    )
     put_away(prepared, card, folder, earlier, judged=verdict is not None)
     facts = run_facts(prepared, options, clock, started=started, engine=engine)
     with clock.stage("report"):

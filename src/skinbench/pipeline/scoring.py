@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skinbench.data.audit import stamps
@@ -24,7 +23,6 @@ from skinbench.records import (
     Plan,
     Scorecard,
     SplitTable,
-    Verdict,
 )
 from skinbench.score.balance import balanced_places
 from skinbench.score.claims import Circumstances, Tolerances, check_claims
@@ -280,27 +278,6 @@ def write_scorecard(card: Scorecard, folder: RunFolder) -> None:
     if before and before != folder.scorecard.read_text(encoding="utf-8"):
         name = hashlib.sha256(before.encode()).hexdigest()[:16]
         write_text(folder.history / f"{name}.json", before)
-
-
-def judge_run(
-    card: Scorecard, folder: RunFolder, baseline: Path | None, salt: str | None = None
-) -> Verdict | None:
-    """The verdict against a baseline, where one was given; kept for the report."""
-    if baseline is None:
-        return None
-    from skinbench.gate import judge, read_baseline
-
-    checks = checks_of(folder)
-    verdict = judge(
-        card,
-        read_cells(folder, card.cells),
-        read_baseline(baseline),
-        checks,
-        slices=read_slices(folder, checks),
-        salt=salt,
-    )
-    write_json(folder.verdict, verdict)
-    return verdict
 
 
 def read_slices(folder: RunFolder, checks: Sequence[Check]) -> dict[str, Mapping[str, str]]:

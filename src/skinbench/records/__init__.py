@@ -58,6 +58,7 @@ from skinbench.records.entries import (
 )
 from skinbench.records.events import Event, Listener, silent
 from skinbench.records.explaining import CONTROLS, HEAT_MEASURES, HeatScore
+from skinbench.records.gating import DropPower, PowerLine, SetUse
 from skinbench.records.learning import (
     STAGE_VERSIONS,
     EpochRecord,
@@ -120,6 +121,9 @@ from skinbench.records.weak_spots import (
 
 __all__ = [
     "HEAT_MEASURES",
+    "SetUse",
+    "PowerLine",
+    "DropPower",
     "MANIFEST_SCHEMA",
     "SPLIT_SCHEMA",
     "STAGE_VERSIONS",

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from skinbench.records.comparing import DatasetRanks, Family
 from skinbench.records.explaining import HeatScore
+from skinbench.records.gating import SetUse
 from skinbench.records.learning import later
 from skinbench.records.weak_spots import WeakSpots
 
@@ -318,6 +319,10 @@ class CheckResult:
     """Missing because the baseline lacks what the check needs: renewing the baseline adds it."""
     reason: str = ""
     """One sentence for a person."""
+    passes_unchanged: float | None = later(None)
+    """Chance to pass of a model that is unchanged and disagrees with the baseline as often."""
+    groups_needed: int | None = later(None)
+    """Lesion groups at which that chance is 0.8."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,3 +336,5 @@ class Verdict:
     """e.g. `argmax`."""
     notes: tuple[str, ...] = ()
     """Warnings and facts to print with it."""
+    uses: tuple[SetUse, ...] = later(())
+    """Test sets that were judged on, and how many models each has judged."""

@@ -188,23 +188,25 @@ def _metrics(file: SuiteFile, rows: Sequence[SuiteRow]) -> Iterable[tuple[str, s
     """Each metric that a check or a claim names, with its class."""
     for index, check in enumerate(file.gate):
         yield check.metric, check.class_, ("gate", index)
-    for name, contrast in file.compare.items():
-        for metric in contrast.metrics:
-            metric_name, _, class_ = metric.partition(":")
-            yield metric_name, class_ or None, ("compare", name, "metrics")
-    for metric in file.weak_spots.metrics if file.weak_spots else ():
-        metric_name, _, class_ = metric.partition(":")
-        yield metric_name, class_ or None, ("weak_spots", "metrics")
-    for field, metrics in (("by", [file.ranking.by]), ("metrics", file.ranking.metrics)):
-        for metric in metrics:
-            metric_name, _, class_ = metric.partition(":")
-            yield metric_name, class_ or None, ("ranking", field)
+    for metric, key in _written(file):
+        name, _, class_ = metric.partition(":")
+        yield name, class_ or None, key
     for row in rows:
         for index, claim in zip(row.claim_places, row.claims, strict=True):
             yield claim.metric, claim.class_, (*row.key, "claims", index)
     for name, derived in file.derived.items():
         for index, claim in each_claim(derived.claims):
             yield claim.metric, claim.class_, ("derived", name, "claims", index)
+
+
+def _written(file: SuiteFile) -> Iterable[tuple[str, Key]]:
+    """Metrics that are written as `metric` or `metric:class`."""
+    for name, contrast in file.compare.items():
+        yield from ((metric, ("compare", name, "metrics")) for metric in contrast.metrics)
+    if file.weak_spots is not None:
+        yield from ((metric, ("weak_spots", "metrics")) for metric in file.weak_spots.metrics)
+    yield file.ranking.by, ("ranking", "by")
+    yield from ((metric, ("ranking", "metrics")) for metric in file.ranking.metrics)
 
 
 def _check_class(metric: str, class_: str | None, key: Key, document: Document) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from skinbench.suite.claims import ClaimItem, ClaimTolerances
+from skinbench.suite.gate_policy import GatePolicy
 from skinbench.suite.papers import Paper
 from skinbench.suite.ranking import Ranking
 from skinbench.suite.settings import RowSettings
@@ -154,6 +155,7 @@ class SuiteFile(Strict):
     explain: Explain | None = Explain()
     gate: list[Check] = Field(default_factory=list)
     weak_spots: WeakSpots | None = Field(WeakSpots(), description="null: not looked for")
+    gate_policy: GatePolicy = GatePolicy()
     inference: Inference = Inference()
     bootstrap: Bootstrap = Bootstrap()
     max_concurrent: Positive | None = Field(None, description="fits at a time; default: as fit in")

@@ -1,0 +1,40 @@
+import pytest
+
+from skinbench.errors import SuiteError
+from skinbench.pipeline.judging import policy_of
+from skinbench.store import RunFolder
+from skinbench.suite import load_suite
+from tests.suite.texts import with_changes, write
+
+
+def load(tmp_path, **changes):
+    write(tmp_path, with_changes(**changes))
+    return load_suite(tmp_path / "suite.yaml")
+
+
+def test_the_default_policy_fails_what_cannot_tell_and_decides_by_the_argmax(tmp_path):
+    policy = load(tmp_path).file.gate_policy
+    assert (policy.on_inconclusive, policy.decision) == ("fail", None)
+
+
+def test_a_stated_policy_reaches_the_gate(tmp_path):
+    stated = {"on_inconclusive": "warn", "decision": {"class": "mel", "value": 0.9}}
+    load(tmp_path, gate_policy=stated)
+    policy = policy_of(RunFolder(tmp_path))
+    assert policy.on_inconclusive == "warn"
+    assert policy.decision.title == "mel at sensitivity 0.9 of its own val"
+
+
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        ({"on_inconclusive": "wrn"}, "gate_policy.on_inconclusive"),
+        ({"decision": {"class": "mel", "policy": "youden", "value": 0.9}}, "takes no value"),
+        ({"decision": {"class": "mel"}}, "needs a value"),
+        ({"decision": {"class": "mel", "value": 0}}, "gate_policy.decision"),
+        ({"decisions": "argmax"}, "unknown key 'decisions'; did you mean 'decision'"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, stated, words):
+    with pytest.raises(SuiteError, match=words):
+        load(tmp_path, gate_policy=stated)
