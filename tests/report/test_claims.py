@@ -115,3 +115,11 @@ def test_text_of_papers_stays_on_its_line(hostile):
     )
     assert "\n" not in part.title + part.citation + part.notes[0]
     assert "\x1b" not in part.title
+
+
+def test_a_remark_that_many_claims_have_is_said_once_below():
+    claims = [claim(reason="half the data") for _ in range(3)] + [claim(reason="alone")]
+    (part,) = paper_parts(card(*claims))
+    said = [entry.text for entry in texts(part.claims, "remark")]
+    assert said == ["see (1)"] * 3 + ["alone"]
+    assert part.claims.notes[0] == "Remark (1): half the data."

@@ -36,9 +36,10 @@ def explain_cases(
     *,
     weights: Weights,
     method: str = "gradcam",
+    classes: Sequence[str] | None = None,
     batch_size: int = 16,
 ) -> Heat:
-    """Heat of the decided class for images of one dataset.
+    """Heat of one class for each of some images of one dataset.
 
     The network is rebuilt whole, also for a fit that was trained on stored features.
 
@@ -49,6 +50,7 @@ def explain_cases(
         store: holds the fit, the manifest and the pixel store.
         weights: weights files by their sha256, for frozen encoders.
         method: name in the registry `explainers`.
+        classes: code of the class for each image; None: the one that the network decides.
         batch_size: images in one pass.
 
     Returns:
@@ -79,7 +81,12 @@ def explain_cases(
             if fit.encoder is not None:
                 metadata = torch.tensor(fit.encoder.transform(table.iloc[here]), device=device)
             batch = network.normalise(to_unit(np.take(images, here, axis=0), device))
-            found = decided_heat(network, target, batch, metadata, method)
+            if classes is None:
+                found = decided_heat(network, target, batch, metadata, method)
+            else:
+                codes = classes[start : start + batch_size]
+                chosen = torch.tensor([fit.spec.classes.index(code) for code in codes])
+                found = class_heat(network, target, batch, metadata, method, chosen.to(device))
             heat.append(on_image(network, found, size))
     return np.concatenate(heat)
 
@@ -102,9 +109,21 @@ def decided_heat(
     """
     with torch.inference_mode():
         decided = network(batch, metadata).argmax(dim=1)
+    return class_heat(network, target, batch, metadata, method, decided.clone())
+
+
+def class_heat(
+    network: Network,
+    target: Target,
+    batch: torch.Tensor,
+    metadata: torch.Tensor | None,
+    method: str,
+    classes: torch.Tensor,
+) -> Heat:
+    """The same of a class index [B] for each image."""
     layer, reshape = target
     explain = registry.explainers.get(method).explain
-    return explain(network, layer, reshape, batch, metadata, decided.clone())
+    return explain(network, layer, reshape, batch, metadata, classes)
 
 
 def on_image(network: Network, heat: Heat, size: int) -> Heat:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from skinbench import registry
 from skinbench.data.audit import stamps
@@ -60,20 +60,22 @@ def _explain_row(
     for case in cases:
         fit = judged[(case.dataset, case.image_id)]
         groups.setdefault((fit, case.dataset), []).append(case)
-    pictures: dict[tuple[str, str], tuple[str, str]] = {}
+    pictures: dict[tuple[str, str], dict[str, str]] = {}
     for (fit, dataset), group in groups.items():
-        names = [case.image_id for case in group]
-        heat = _heatmaps(prepared, fit, dataset, names, folder, store, method)
-        for name in names:
-            thumbnail = _thumbnail(prepared.manifests[dataset], name, folder)
-            pictures[(dataset, name)] = (thumbnail, heat.get(name, ""))
-    return [
-        dataclasses.replace(
-            case,
-            thumbnail=pictures[(case.dataset, case.image_id)][0],
-            heatmap=pictures[(case.dataset, case.image_id)][1],
+        decided = {case.image_id: case.decided for case in group}
+        wrong = {case.image_id: case.label for case in group if case.label != case.decided}
+        heat, of_label = (
+            _heatmaps(prepared, (fit, dataset), classes, folder, store, method)
+            for classes in (decided, wrong)
         )
-        for case in cases
+        for name in decided:
+            pictures[(dataset, name)] = {
+                "thumbnail": _thumbnail(prepared.manifests[dataset], name, folder),
+                "heatmap": heat.get(name, ""),
+                "heatmap_of_label": of_label.get(name, ""),
+            }
+    return [
+        dataclasses.replace(case, **pictures[(case.dataset, case.image_id)]) for case in cases
     ]
 
 
@@ -89,25 +91,45 @@ def _thumbnail(manifest: Manifest, image_id: str, folder: RunFolder) -> str:
 
 def _heatmaps(
     prepared: Prepared,
-    fit: str,
-    dataset: str,
-    image_ids: Sequence[str],
+    judged: tuple[str, str],
+    classes: Mapping[str, str],
     folder: RunFolder,
     store: Store,
     method: str,
 ) -> dict[str, str]:
-    """Image id to the heatmap's file under heatmaps/; what exists is not made again."""
+    """Image id to the heatmap's file under heatmaps/; what exists is not made again.
+
+    Args:
+        prepared: the suite's plan and data.
+        judged: a fit and the dataset of the images.
+        classes: image id to the class whose heat is shown.
+        folder: gets the pictures.
+        store: holds the fit.
+        method: the explainer.
+    """
+    fit, dataset = judged
     spec = prepared.plan.fits[fit]
     if not registry.inputs.get(spec.input.name).uses_image:
         return {}
-    names = {item: f"{method}+{fit[:12]}+{file_name(item)}.png" for item in image_ids}
-    missing = [item for item in image_ids if not (folder.heatmaps / names[item]).exists()]
+    version = registry.explainers.get(method).version
+    names = {
+        item: f"{method}{version}+{fit[:12]}+{code}+{file_name(item)}.png"
+        for item, code in classes.items()
+    }
+    missing = [item for item in classes if not (folder.heatmaps / names[item]).exists()]
     if missing:
         from skinbench.learn.explain import explain_cases, save_heatmap
 
         digest = prepared.manifests[dataset].digest
-        weights = prepared.planned.weights
-        heat = explain_cases(fit, missing, digest, store, weights=weights, method=method)
+        heat = explain_cases(
+            fit,
+            missing,
+            digest,
+            store,
+            weights=prepared.planned.weights,
+            method=method,
+            classes=[classes[item] for item in missing],
+        )
         pixels = open_pixels(store, seen_digest(spec.pixels, digest, spec.train.image_size))
         for item, one in zip(missing, heat, strict=True):
             image = pixels.images[pixels.rows([item])[0]]

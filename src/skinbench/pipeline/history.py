@@ -11,6 +11,8 @@ from skinbench.pipeline.prepared import Prepared
 from skinbench.records import Scorecard
 from skinbench.store import RunFolder, read_json
 
+_PICTURES = ("thumbnail", "heatmap", "heatmap_of_label")
+
 UNFINISHED = "unfinished"
 """Where files go that a run without a scorecard left behind."""
 
@@ -76,7 +78,7 @@ def _strangers(prepared: Prepared, card: Scorecard, folder: RunFolder) -> Iterat
     explained = prepared.suite.file.explain
     if explained is not None and explained.cases:
         cases = read_json(folder.cases)["cases"]
-        shown = {item[kind] for item in cases for kind in ("thumbnail", "heatmap")}
+        shown = {item[kind] for item in cases for kind in _PICTURES if kind in item}
     elif folder.cases.exists():
         yield folder.cases
     for place in (folder.thumbnails, folder.heatmaps):

@@ -287,7 +287,9 @@ class Case:
     thumbnail: str = ""
     """File name under thumbnails/, empty until made."""
     heatmap: str = ""
-    """File name under heatmaps/, empty where no explainer applies."""
+    """Of the decided class: file name under heatmaps/, empty where no explainer applies."""
+    heatmap_of_label: str = later("")
+    """Of the true class, where another one was decided."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,7 +74,7 @@ def short_lines(scorecard: Scorecard) -> tuple[str, ...]:
 
 def _claims_table(claims: Sequence[ClaimResult], name: str) -> Table:
     """One line a claim; letters beside the verdicts stand for what the row does otherwise."""
-    letters = _letters(claims)
+    letters, remarks = _letters(claims), _shared_remarks(claims)
     rows = tuple(
         (
             words(claim.row),
@@ -95,7 +95,7 @@ def _claims_table(claims: Sequence[ClaimResult], name: str) -> Table:
                 sort=claim.difference,
             ),
             _verdict(claim, letters.get(claim.differences, "")),
-            words(claim.reason),
+            words(remarks.get(claim.reason, claim.reason)),
         )
         for claim in claims
     )
@@ -114,10 +114,20 @@ def _claims_table(claims: Sequence[ClaimResult], name: str) -> Table:
         ),
         rows=rows,
         notes=tuple(
-            numbers.one_line(f"Protocol ({letter}): {'; '.join(texts)}.")
-            for texts, letter in letters.items()
+            numbers.one_line(note)
+            for note in (
+                *(f"Remark {number.removeprefix('see ')}: {text}." for text, number in remarks.items()),
+                *(f"Protocol ({letter}): {'; '.join(texts)}." for texts, letter in letters.items()),
+            )
         ),
     )
+
+
+def _shared_remarks(claims: Sequence[ClaimResult]) -> dict[str, str]:
+    """`see (1)` for each remark that several claims have: it is said once, below the table."""
+    found = Counter(claim.reason for claim in claims if claim.reason)
+    shared = [text for text, times in found.items() if times > 2]
+    return {text: f"see ({number})" for number, text in enumerate(shared, start=1)}
 
 
 def _letters(claims: Sequence[ClaimResult]) -> dict[tuple[str, ...], str]:

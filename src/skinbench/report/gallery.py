@@ -41,6 +41,9 @@ class Card:
     alt: str
     thumbnail: Picture | None
     heatmap: Picture | None
+    """Of the decided class."""
+    heatmap_of_label: Picture | None
+    """Of the true class, where another one was decided."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +80,12 @@ class _Pictures:
     def __init__(self, root: Path) -> None:
         self._root, self._bytes, self._cases, self.left_out = root, 0, 0, 0
 
-    def of(self, case: Case) -> tuple[Picture | None, Picture | None]:
+    def of(self, case: Case) -> list[Picture | None]:
+        """Thumbnail, heatmap of the decided class, heatmap of the true one."""
         paths = [
             self._path("thumbnails", case.thumbnail),
             self._path("heatmaps", case.heatmap),
+            self._path("heatmaps", case.heatmap_of_label),
         ]
         size = sum((self._root / path).stat().st_size for path in paths if path)
         embed = self._cases < EMBEDDED_CASES and self._bytes + size <= EMBEDDED_BYTES
@@ -88,8 +93,7 @@ class _Pictures:
             self._bytes, self._cases = self._bytes + size, self._cases + 1
         elif any(paths):
             self.left_out += 1
-        first, second = (self._picture(path, embed) if path else None for path in paths)
-        return first, second
+        return [self._picture(path, embed) if path else None for path in paths]
 
     def _path(self, folder: str, name: str) -> str:
         """A picture that is there; a name that leaves its folder is none."""
@@ -141,7 +145,7 @@ def _groups(cases: Sequence[Case], pictures: _Pictures) -> tuple[Group, ...]:
 
 
 def _card(case: Case, pictures: _Pictures) -> Card:
-    thumbnail, heatmap = pictures.of(case)
+    thumbnail, heatmap, of_label = pictures.of(case)
     return Card(
         image_id=numbers.one_line(case.image_id),
         right=case.label == case.decided,
@@ -152,6 +156,7 @@ def _card(case: Case, pictures: _Pictures) -> Card:
         alt=numbers.one_line(f"{case.image_id}: {case.label}, decided {case.decided}"),
         thumbnail=thumbnail,
         heatmap=heatmap,
+        heatmap_of_label=of_label,
     )
 
 

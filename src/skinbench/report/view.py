@@ -221,7 +221,7 @@ def _all_classes(rows: Sequence[Row]) -> list[str]:
 
 
 def _lead(content: Content) -> str:
-    names = [facts.info.title or facts.name for facts in content.datasets.values()]
+    names = dict.fromkeys(facts.info.title or facts.name for facts in content.datasets.values())
     data = f" on {', '.join(names)}" if names else ""
     return numbers.one_line(f"{numbers.counted(len(content.rows), 'row')} compared{data}")
 
