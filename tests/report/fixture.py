@@ -613,8 +613,9 @@ def _write_cases(folder: RunFolder, rows, wish: Wish, classes, manifest) -> None
             (folder.thumbnails / thumbnail).write_bytes(
                 _picture(wish.picture_size, index, heat=False)
             )
-            if heat:
-                (folder.heatmaps / heat).write_bytes(_picture(wish.picture_size, index, heat=True))
+            of_label = f"{file_name(row.name)}@{index}+{focus}.png" if heat and wrong else ""
+            for name in filter(None, (heat, of_label)):
+                (folder.heatmaps / name).write_bytes(_picture(wish.picture_size, index, heat=True))
             cases.append(
                 Case(
                     row=row.name,
@@ -630,6 +631,7 @@ def _write_cases(folder: RunFolder, rows, wish: Wish, classes, manifest) -> None
                     probability_of_label=0.05 if wrong else 0.93 - 0.04 * index,
                     thumbnail=thumbnail,
                     heatmap=heat,
+                    heatmap_of_label=of_label,
                 )
             )
     write_json(folder.cases, {"cases": cases})

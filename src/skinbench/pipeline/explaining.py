@@ -60,7 +60,7 @@ def _explain_row(
     for case in cases:
         fit = judged[(case.dataset, case.image_id)]
         groups.setdefault((fit, case.dataset), []).append(case)
-    pictures: dict[tuple[str, str], dict[str, str]] = {}
+    shown: dict[tuple[str, str], Case] = {}
     for (fit, dataset), group in groups.items():
         decided = {case.image_id: case.decided for case in group}
         wrong = {case.image_id: case.label for case in group if case.label != case.decided}
@@ -68,15 +68,14 @@ def _explain_row(
             _heatmaps(prepared, (fit, dataset), classes, folder, store, method)
             for classes in (decided, wrong)
         )
-        for name in decided:
-            pictures[(dataset, name)] = {
-                "thumbnail": _thumbnail(prepared.manifests[dataset], name, folder),
-                "heatmap": heat.get(name, ""),
-                "heatmap_of_label": of_label.get(name, ""),
-            }
-    return [
-        dataclasses.replace(case, **pictures[(case.dataset, case.image_id)]) for case in cases
-    ]
+        for case in group:
+            shown[(dataset, case.image_id)] = dataclasses.replace(
+                case,
+                thumbnail=_thumbnail(prepared.manifests[dataset], case.image_id, folder),
+                heatmap=heat.get(case.image_id, ""),
+                heatmap_of_label=of_label.get(case.image_id, ""),
+            )
+    return [shown[(case.dataset, case.image_id)] for case in cases]
 
 
 def _thumbnail(manifest: Manifest, image_id: str, folder: RunFolder) -> str:
