@@ -111,6 +111,15 @@ def test_what_has_no_image_network_says_so(world):
             explain(world, name, world.ids("test"))
 
 
+def test_heat_of_a_class_that_is_asked_for(world):
+    name, ids = trained(world), world.ids("test")[:3]
+    of = [explain(world, name, ids, classes=[code] * 3) for code in ("bkl", "mel", "nv")]
+    decided = explain(world, name, ids)
+    for index in range(3):
+        assert any(np.array_equal(decided[index], heat[index]) for heat in of)
+    assert not np.array_equal(of[0], of[1])
+
+
 def test_unknown_methods_and_no_images(world):
     name = trained(world)
     with pytest.raises(UnknownNameError, match="did you mean 'gradcam'"):

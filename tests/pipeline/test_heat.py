@@ -8,12 +8,13 @@ import pytest
 from skinbench.cluster.session import Session
 from skinbench.errors import SuiteError
 from skinbench.pipeline import Options
+from skinbench.pipeline.explaining import explain
 from skinbench.pipeline.judging_heat import judge_heatmaps, stratified
 from skinbench.pipeline.predicting import predict
 from skinbench.pipeline.prepared import Clock, write_preparation
 from skinbench.pipeline.run import render
 from skinbench.pipeline.scoring import score, score_folder
-from skinbench.store import RunFolder, to_plain, write_json
+from skinbench.store import RunFolder, read_json, to_plain, write_json
 from skinbench.suite import load_suite
 from tests.pipeline.in_process import scheduled, train_here
 from tests.pipeline.tiny import write_suite
@@ -59,6 +60,12 @@ def test_a_table_of_explainers_beside_maps_that_know_nothing(tmp_path, monkeypat
     assert 0 < lesion.value < 1
     refused = next(s for s in card.explanations if s.method == "attention")
     assert "no attention to show" in refused.reason
+    explain(prepared, schedule.records, folder, schedule.store)
+    cases = read_json(folder.cases)["cases"]
+    wrong = [case for case in cases if case["label"] != case["decided"]]
+    assert wrong
+    assert all((folder.heatmaps / case["heatmap_of_label"]).is_file() for case in wrong)
+    assert not any(case["heatmap_of_label"] for case in cases if case not in wrong)
     write_json(folder.run, {"schema": 1, "suite": "tiny"})
     assert score_folder(folder).explanations == card.explanations
     render(folder)
