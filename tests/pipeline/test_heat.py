@@ -64,8 +64,8 @@ def test_a_table_of_explainers_beside_maps_that_know_nothing(tmp_path, monkeypat
     cases = read_json(folder.cases)["cases"]
     wrong = [case for case in cases if case["label"] != case["decided"]]
     assert wrong
-    assert all((folder.heatmaps / case["heatmap_of_label"]).is_file() for case in wrong)
-    assert not any(case["heatmap_of_label"] for case in cases if case not in wrong)
+    assert all((folder.heatmaps / case.get("heatmap_of_label", "")).is_file() for case in wrong)
+    assert not any("heatmap_of_label" in case for case in cases if case not in wrong)
     write_json(folder.run, {"schema": 1, "suite": "tiny"})
     assert score_folder(folder).explanations == card.explanations
     render(folder)
