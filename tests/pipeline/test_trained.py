@@ -9,6 +9,7 @@ import pytest
 from skinbench import registry
 from skinbench.pipeline.prepared import Options
 from skinbench.pipeline.run import run_suite
+from skinbench.score.predictions import read_predictions
 from skinbench.store import RunFolder, Store
 from skinbench.suite import load_suite
 from tests.pipeline.tiny import SUITE
@@ -87,6 +88,23 @@ def run(path, name):
     return run_suite(load_suite(path), options), RunFolder(folder)
 
 
+def test_val_and_test_may_be_of_two_datasets(suite):
+    text = suite.read_text("utf-8")
+    text = text.replace(
+        "data:\n", "data:\n  other: {adapter: synthetic, options: {lesions: 60, seed: 9}}\n"
+    )
+    text = text.replace("splits:\n", "splits:\n  across: {train: drawn, test: other, val: 0.2}\n")
+    text = text.replace("split: by_lesion", "split: across").replace("seeds: [0, 1]", "seeds: [0]")
+    suite.write_text(text, encoding="utf-8")
+    result, folder = run(suite, "across")
+    assert result.failed == ()
+    frame = read_predictions(folder.prediction("timm@0.0")).frame
+    assert set(zip(frame["split"], frame["dataset"], strict=True)) == {
+        ("val", "drawn"),
+        ("test", "other"),
+    }
+
+
 def test_a_run_trains_nothing_and_scores_everything(suite, monkeypatch):
     def no_ray(*_args, **_kwargs):
         raise AssertionError("nothing is to be trained, so Ray need not start")
@@ -99,8 +117,6 @@ def test_a_run_trains_nothing_and_scores_everything(suite, monkeypatch):
     notes = {row["name"]: " ".join(row["notes"]) for row in card["rows"]}
     assert "trained elsewhere" in notes["timm"]
     assert "ak + scc as akiec" in notes["own"]
-    from skinbench.score.predictions import read_predictions
-
     frame = read_predictions(folder.prediction("own@0.0")).frame
     assert set(frame["split"]) == {"val", "test"}
     shares = frame.filter(regex="^p_")

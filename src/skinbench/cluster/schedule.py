@@ -98,9 +98,12 @@ class Schedule:
                 for size in sizes_read(spec):
                     wanted[pixel_digest(digest, size)] = (digests[digest], size)
         for evaluation in self.plan.evaluations:
-            manifest = self.manifests[evaluation.dataset]
-            for size in self._sizes_of(evaluation.cell):
-                wanted[pixel_digest(manifest.digest, size)] = (evaluation.dataset, size)
+            # A split across datasets has its val in the one and its test in the other.
+            split = self.splits[evaluation.split].table
+            judged = split.loc[split["split"] != "train", "dataset"].unique()
+            for name in (evaluation.dataset, *judged):
+                for size in self._sizes_of(evaluation.cell):
+                    wanted[pixel_digest(self.manifests[name].digest, size)] = (name, size)
         made = 0
         for digest, (name, size) in wanted.items():
             if not self.store.has("pixels", digest):
