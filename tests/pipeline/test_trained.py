@@ -93,7 +93,9 @@ def test_val_and_test_may_be_of_two_datasets(suite):
     text = text.replace(
         "data:\n", "data:\n  other: {adapter: synthetic, options: {lesions: 60, seed: 9}}\n"
     )
-    text = text.replace("splits:\n", "splits:\n  across: {train: drawn, test: other, val: 0.2}\n")
+    text = text.replace(
+        "splits:\n", "leakage: keep\nsplits:\n  across: {train: drawn, test: other, val: 0.2}\n"
+    )
     text = text.replace("split: by_lesion", "split: across").replace("seeds: [0, 1]", "seeds: [0]")
     suite.write_text(text, encoding="utf-8")
     result, folder = run(suite, "across")
