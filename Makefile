@@ -2,13 +2,14 @@
 # make test    what CI runs: lint, types, layers, every test (under 25 minutes on 2 cores)
 # make check   lint, types, layers and the quick tests (under 90 s), for every commit
 # make prove   the same proofs in full: kills, simulations, mutations
+# make bench   skinbench beside what people use, in one run (ROW=inference for one row)
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check lint unit prove clean
+.PHONY: demo test check lint unit prove bench clean
 
 demo: $(STAMP)
 	$(BIN)/skinbench run suites/quickstart.yaml
@@ -32,6 +33,9 @@ unit: $(STAMP)
 
 prove: $(STAMP)
 	$(BIN)/python tests/prove/run.py
+
+bench: $(STAMP)
+	$(BIN)/python benchmark/run.py $(ROW) --write
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,66 +1,72 @@
 """Bootstrap of every metric over lesion groups: skinbench beside scikit-learn in a loop.
 
-python benchmark/scoring.py [--images 2003] [--replicates 2000] [--loop 20]
-
-scikit-learn's loop is timed on `--loop` replicates and scaled, since it takes minutes.
+python -m benchmark.scoring HOW IMAGES REPLICATES does it one way; benchmark/run.py compares them.
 """
 
 from __future__ import annotations
 
-import argparse
+import json
+import sys
 import time
 import warnings
 
 import numpy as np
+from benchmark.run import Entry, Row
 from sklearn import metrics
 
-from skinbench import registry
-from skinbench.score.replicates import ReplicateSet, windows
-
 CLASSES = 7
+LOOP = 10
+"""Replicates that the loop is timed on; its time is scaled, since it takes minutes."""
 
 
-def main() -> None:
-    """Print both times as one Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=2003)
-    parser.add_argument("--replicates", type=int, default=2000)
-    parser.add_argument("--loop", type=int, default=20)
-    asked = parser.parse_args()
-    generator = np.random.default_rng(0)
-    probabilities = generator.dirichlet(np.ones(CLASSES), size=asked.images)
-    labels = generator.integers(0, CLASSES, size=asked.images)
-    lesions = generator.integers(0, int(asked.images * 0.75), size=asked.images)
-    ours = _ours(labels, probabilities, lesions, asked.replicates)
-    theirs = _scikit_learn(labels, probabilities, lesions, asked.loop) * asked.replicates
-    print(f"| {asked.images:,} images, {asked.replicates:,} replicates | seconds |")
-    print("| --- | ---: |")
-    print(f"| skinbench, every metric of the registry | {ours:.2f} |")
-    print(f"| scikit-learn, the same metrics in a loop ({asked.loop} measured) | {theirs:.1f} |")
+def entries(small: bool) -> Row:
+    """2,003 images as in a fifth of HAM10000."""
+    images, replicates = (200, 50) if small else (2003, 2000)
+
+    def entry(name: str, how: str) -> Entry:
+        command = ("-m", "benchmark.scoring", how, str(images), str(replicates))
+        return Entry(name=name, command=command)
+
+    return Row(
+        title=f"Bootstrap, {images:,} images, {replicates:,} replicates",
+        reference="skinbench, every metric",
+        entries=(
+            entry("skinbench, every metric", "skinbench"),
+            entry("scikit-learn in a loop", "loop"),
+        ),
+        notes=(
+            f"The loop does fewer metrics, those that scikit-learn has; it is timed on {LOOP} "
+            f"replicates and scaled.",
+        ),
+    )
 
 
-def _ours(labels: np.ndarray, scores: np.ndarray, groups: np.ndarray, replicates: int) -> float:
-    entries = [registry.metrics.get(name) for name in registry.metrics.names()]
+def skinbench(labels: np.ndarray, scores: np.ndarray, groups: np.ndarray, count: int) -> float:
+    """Seconds for every metric of the registry and every class."""
+    from skinbench import registry
+    from skinbench.score.replicates import ReplicateSet, windows
+
+    found = [registry.metrics.get(name) for name in registry.metrics.names()]
     start = time.perf_counter()
-    made = ReplicateSet(labels, scores, groups, replicates=replicates, seed=11)
-    for part in windows(len(labels), replicates):
+    made = ReplicateSet(labels, scores, groups, replicates=count, seed=11)
+    for part in windows(len(labels), count):
         view = made.window(part)
-        for entry in entries:
+        for entry in found:
             for index in range(CLASSES) if entry.per_class else [None]:
                 entry.compute(view, index)
     return time.perf_counter() - start
 
 
-def _scikit_learn(labels: np.ndarray, scores: np.ndarray, groups: np.ndarray, count: int) -> float:
-    """Seconds of one replicate."""
+def loop(labels: np.ndarray, scores: np.ndarray, groups: np.ndarray, count: int) -> float:
+    """Seconds of scikit-learn's metrics on resampled rows, scaled from LOOP replicates."""
     generator = np.random.default_rng(11)
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     start = time.perf_counter()
-    for _ in range(count):
+    for _ in range(LOOP):
         drawn = generator.integers(0, len(members), len(members))
         rows = np.concatenate([members[group] for group in drawn])
         _every_metric(labels[rows], scores[rows])
-    return (time.perf_counter() - start) / count
+    return (time.perf_counter() - start) / LOOP * count
 
 
 def _every_metric(labels: np.ndarray, scores: np.ndarray) -> None:
@@ -79,6 +85,17 @@ def _every_metric(labels: np.ndarray, scores: np.ndarray) -> None:
             metrics.roc_auc_score(positive, scores[:, index])
             metrics.average_precision_score(positive, scores[:, index])
             metrics.brier_score_loss(positive, scores[:, index])
+
+
+def main() -> None:
+    """Do it one way; the last line is JSON."""
+    how, images, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    generator = np.random.default_rng(0)
+    scores = generator.dirichlet(np.ones(CLASSES), size=images)
+    labels = generator.integers(0, CLASSES, size=images)
+    lesions = generator.integers(0, int(images * 0.75), size=images)
+    work = {"skinbench": skinbench, "loop": loop}[how]
+    print(json.dumps({"seconds": work(labels, scores, lesions, count)}))
 
 
 if __name__ == "__main__":

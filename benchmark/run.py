@@ -1,0 +1,160 @@
+"""Every benchmark row: skinbench and its peers in turn, several times, medians side by side.
+
+python benchmark/run.py [ROW ...] [--repeats 3] [--small] [--write]
+
+A row is a file of this folder that has `entries(small) -> Row`. Each entry is a command of its
+own, started anew for every repeat, so that imports, allocators and caches are its own; entries
+take turns, so that what else the machine does falls on all alike. `--write` puts the tables into
+README.md, with date, machine and commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROWS = ("inference", "gradcam", "scoring")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One way of doing the work."""
+
+    name: str
+    command: tuple[str, ...]
+    """Arguments of Python. Its last line of output is JSON: `seconds` of the work (left out: of
+    the whole process counts) and, for what must be equal, `result`."""
+    environment: dict[str, str] = field(default_factory=dict)
+    repeats: int | None = None
+    """Fewer than asked for, where it takes minutes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One kind of work, and who does it."""
+
+    title: str
+    entries: tuple[Entry, ...]
+    reference: str
+    """The entry that all others are divided by."""
+    images: int | None = None
+    """Images of the work, for images a second."""
+    notes: tuple[str, ...] = ()
+
+
+def main() -> int:
+    """Measure the rows asked for; exit code 1 where entries do not agree."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", nargs="*", choices=[*ROWS, []], default=[])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--small", action="store_true", help="a smoke test: its numbers say nothing"
+    )
+    parser.add_argument("--write", action="store_true", help="put the tables into README.md")
+    asked = parser.parse_args()
+    agreed = True
+    for name in asked.rows or ROWS:
+        row: Row = importlib.import_module(f"benchmark.{name}").entries(asked.small)
+        seconds, results = measure(row, asked.repeats)
+        agreed &= len(set(results.values())) <= 1
+        table = render(row, seconds, results)
+        print(table, flush=True)
+        if asked.write and not asked.small:
+            write(name, table)
+    return 0 if agreed else 1
+
+
+def measure(row: Row, repeats: int) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Seconds of every entry and repeat, and what each gave."""
+    seconds: dict[str, list[float]] = {entry.name: [] for entry in row.entries}
+    results: dict[str, str] = {}
+    for turn in range(repeats):
+        for entry in row.entries:
+            if entry.repeats is not None and turn >= entry.repeats:
+                continue
+            taken, result = _once(entry)
+            seconds[entry.name].append(taken)
+            if result is not None:
+                results[entry.name] = result
+    return seconds, results
+
+
+def _once(entry: Entry) -> tuple[float, str | None]:
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *entry.command],
+        cwd=HERE.parent,
+        env={**os.environ, **entry.environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    whole = time.perf_counter() - start
+    if done.returncode:
+        raise SystemExit(f"{entry.name}: exit code {done.returncode}: {' '.join(entry.command)}")
+    said = json.loads(done.stdout.strip().splitlines()[-1])
+    return float(said.get("seconds", whole)), said.get("result")
+
+
+def render(row: Row, seconds: dict[str, list[float]], results: dict[str, str]) -> str:
+    """The row as a Markdown table."""
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    reference = medians[row.reference]
+    rate = ("images/s", "---:") if row.images else None
+    heads = ["", "seconds", "spread", *([rate[0]] if rate else []), f"to {row.reference}"]
+    lines = [
+        f"### {row.title}",
+        "",
+        "| " + " | ".join(heads) + " |",
+        "| --- |" + " ---: |" * (len(heads) - 1),
+    ]
+    for name, times in seconds.items():
+        spread = f"{min(times):.2f}-{max(times):.2f}" if len(times) > 1 else "once"
+        cells = [name, f"{medians[name]:.2f}", spread]
+        cells += [f"{row.images / medians[name]:,.0f}"] if row.images else []
+        lines.append("| " + " | ".join([*cells, f"{medians[name] / reference:.2f}"]) + " |")
+    same = "All give the same result." if len(set(results.values())) == 1 else ""
+    differ = f"Results differ: {results}" if len(set(results.values())) > 1 else ""
+    return "\n".join([*lines, "", *filter(None, (same, differ, *row.notes)), ""])
+
+
+def write(name: str, table: str) -> None:
+    """Replace a row's table in README.md."""
+    readme = HERE / "README.md"
+    commit = subprocess.run(
+        ["git", "-C", str(HERE), "describe", "--always", "--dirty=+"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    body = f"<!-- {name} -->\n{table}\n{date}, commit {commit}, {_machine()}.\n<!-- /{name} -->"
+    text = readme.read_text(encoding="utf-8")
+    pattern = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
+    readme.write_text(
+        pattern.sub(lambda _: body, text) if pattern.search(text) else f"{text}\n{body}\n",
+        encoding="utf-8",
+    )
+
+
+def _machine() -> str:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
+    return f"{cores} cores, {found[1] if found else 'unknown processor'}"
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE.parent))
+    raise SystemExit(main())
