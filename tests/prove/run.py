@@ -51,6 +51,13 @@ PROOFS = {
         "margin in at most 7 %",
         options=("--simulations", "10000"),
     ),
+    "coverage": Proof(
+        module="tests.prove.coverage",
+        shows="10,000 simulated test sets with HAM10000's lesions for each of 63 settings: 95 % "
+        "intervals of recall, specificity, balanced accuracy and AUROC hold the truth in 93 to "
+        "97 %",
+        options=("--simulations", "10000"),
+    ),
     "duplicates": Proof(
         module="tests.prove.duplicates",
         shows="of 5,000 copies of HAM10000 images, each turned, flipped, cropped, lit and "

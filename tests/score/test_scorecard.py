@@ -10,6 +10,7 @@ import pytest
 from skinbench import registry
 from skinbench.errors import PredictionsError
 from skinbench.records import CellOutcome
+from skinbench.score.intervals import Method
 from skinbench.score.scorecard import score_rows
 from skinbench.store import canonical_json
 from tests.score.drawn import CLASSES, cell, decided, frame, predictions, row, softmax, table
@@ -343,3 +344,22 @@ def test_score_and_gate_load_neither_torch_nor_ray():
     )
     assert done.returncode == 0, done.stderr
     assert registry.metrics.names()
+
+
+def test_bca_by_choice_keeps_the_rules_for_few():
+    data = frame(600)
+    scores, _ = one(data, method=Method(bootstrap="bca"))
+    plain, _ = one(data)
+    overall, before = find(scores, "accuracy"), find(plain, "accuracy")
+    assert (overall.interval, before.interval) == ("BCa", "")
+    assert overall.value == before.value
+    assert abs(overall.low - before.low) < 0.01
+    assert overall.low != before.low
+    assert find(scores, "recall", "df") == find(plain, "recall", "df")  # few lesions: Wilson's
+
+
+def test_small_classes_leave_no_hole_in_balanced_accuracy():
+    scores, _ = one(frame(200))
+    found = find(scores, "balanced_accuracy")
+    assert found.interval == "adjusted Wald"
+    assert found.low < found.value < found.high

@@ -30,6 +30,7 @@ from skinbench.score.compare import compare_rows
 from skinbench.score.derive import derive_predictions
 from skinbench.score.evidence import Evidence
 from skinbench.score.explanations import read_heat, score_heat
+from skinbench.score.intervals import Method
 from skinbench.score.predictions import Predictions, read_predictions, write_predictions
 from skinbench.score.scorecard import score_rows
 from skinbench.score.segmentation import read_overlaps, score_segmentations
@@ -126,6 +127,7 @@ def _score(
         seed=bootstrap.seed,
         balanced=balanced_places(plan),
         evidence=evidence,
+        method=Method(bootstrap=bootstrap.interval, small=bootstrap.small),
     )
     card = Scorecard(
         suite=plan.suite,

@@ -300,6 +300,10 @@ class MetricEntry:
     title: str = ""
     undefined: str = ""
     """Reason printed where the value is NaN, e.g. `no image of this class`."""
+    over_classes: bool = False
+    """A mean over the classes that occur: undefined in a resample that loses one of them."""
+    given_class: bool = False
+    """Conditional on the true class: lesion groups are resampled within each class."""
     only: frozenset[str] = frozenset()
     """Of a per-class metric: the class codes that it is about; empty for every class."""
     of_probabilities: bool = False

@@ -94,6 +94,8 @@ class Score:
     sd_seeds: float | None = None
     """Standard deviation over seeds, where there are several."""
     reason: str = ""
+    interval: str = later("")
+    """Name of the interval's rule where it is not the percentile bootstrap."""
 
 
 @dataclass(frozen=True, kw_only=True)

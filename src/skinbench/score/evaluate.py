@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from skinbench import registry
 from skinbench.errors import UnknownNameError, UsageError
+from skinbench.records import MetricEntry
 from skinbench.score.images import ScoredImages
-from skinbench.score.replicates import ReplicateSet, windows
+from skinbench.score.replicates import ReplicateSet, left_out_windows, windows
 
 Request = tuple[str, int | None]
 """(metric name, class index; None for a metric over all classes)."""
@@ -79,35 +80,77 @@ def replicate_values(
         universe: sorted group ids to draw from; None for those of `images`.
     """
     known = np.unique(images.groups) if universe is None else universe
-    counts = {item: _most(item[0], replicates) for item in asked}
-    values = {item: np.full(counts[item] + 1, np.nan) for item in asked}
+    counts = {item: _most(item[0], replicates) + 1 for item in asked}
+
+    def made(part: ScoredImages) -> ReplicateSet:
+        return _replicate_set(part, replicates, seed, known)
+
+    return _computed(images, made, windows(len(images), replicates), counts)
+
+
+def left_out_values(
+    images: ScoredImages,
+    asked: Sequence[Request],
+    *,
+    universe: npt.NDArray[Any] | None = None,
+) -> Values:
+    """Values [G] of each metric without one lesion group at a time, in the order of `universe`.
+
+    Metrics that do not get every resample have none.
+    """
+    known = np.unique(images.groups) if universe is None else universe
+    usual = [item for item in asked if registry.metrics.get(item[0]).most_replicates is None]
+    counts = dict.fromkeys(usual, len(known))
+
+    def made(part: ScoredImages) -> ReplicateSet:
+        return _replicate_set(part, 0, 0, known, leave_out=True)
+
+    return _computed(images, made, left_out_windows(len(images), len(known)), counts)
+
+
+def _computed(
+    images: ScoredImages,
+    made: Callable[[ScoredImages], ReplicateSet],
+    parts: Sequence[range],
+    counts: Mapping[Request, int],
+) -> Values:
+    """The first replicates, as many as asked of each metric, window by window."""
+    values = {item: np.full(size, np.nan) for item, size in counts.items()}
     if not len(images):
         return values
-    pooled = _replicate_set(images, replicates, seed, known)
-    folds = [pooled]
+    pooled, folds = made(images), []
     if len(np.unique(images.folds)) > 1:
-        folds = [
-            _replicate_set(images.subset(images.folds == fold), replicates, seed, known)
-            for fold in np.unique(images.folds)
-        ]
-    for part in windows(len(images), replicates):
-        whole = pooled.window(part)
-        each = [whole] if len(folds) == 1 else [fold.window(part) for fold in folds]
-        fewer: dict[int, list[ReplicateSet]] = {}
-        for name, class_index in asked:
-            entry = registry.metrics.get(name)
-            stop = min(part.stop, counts[name, class_index] + 1)
+        folds = [made(images.subset(images.folds == fold)) for fold in np.unique(images.folds)]
+    for part in parts:
+        sets: dict[int, list[ReplicateSet]] = {}
+        for item, size in counts.items():
+            stop = min(part.stop, size)
             if stop <= part.start:
                 continue
-            used = each if entry.folds == "averaged" else [whole]
-            if stop < part.stop:
-                if stop not in fewer:
-                    short = range(part.start, stop)
-                    fewer[stop] = [item.window(short) for item in (pooled, *folds)]
-                used = fewer[stop][1:] if entry.folds == "averaged" else fewer[stop][:1]
-            found = np.mean([entry.compute(item, class_index) for item in used], axis=0)
-            values[name, class_index][part.start : stop] = found
+            if stop not in sets:
+                sets[stop] = [each.window(range(part.start, stop)) for each in (pooled, *folds)]
+            entry = registry.metrics.get(item[0])
+            whole, *each = sets[stop]
+            used = each if entry.folds == "averaged" and each else [whole]
+            found = [_defined(entry, one, item[1]) for one in used]
+            values[item][part.start : stop] = np.mean(found, axis=0)
     return values
+
+
+def _defined(
+    entry: MetricEntry, item: ReplicateSet, class_index: int | None
+) -> npt.NDArray[np.float64]:
+    """Values of one metric.
+
+    What is conditional on the true class is resampled within each class, which loses none. Any
+    other mean over classes is NaN in a resample that loses one: the mean over those that are
+    left would be another quantity than the table's. On balanced classes every metric over all
+    images is conditional on the class.
+    """
+    if entry.given_class or (item.balanced and entry.conditions_on == "all"):
+        return entry.compute(item.within_classes, class_index)
+    found = entry.compute(item, class_index)
+    return np.where(item.lost_class, np.nan, found) if entry.over_classes else found
 
 
 def _most(metric: str, replicates: int) -> int:
@@ -117,7 +160,12 @@ def _most(metric: str, replicates: int) -> int:
 
 
 def _replicate_set(
-    images: ScoredImages, replicates: int, seed: int, universe: npt.NDArray[Any]
+    images: ScoredImages,
+    replicates: int,
+    seed: int,
+    universe: npt.NDArray[Any],
+    *,
+    leave_out: bool = False,
 ) -> ReplicateSet:
     return ReplicateSet(
         images.labels,
@@ -130,4 +178,5 @@ def _replicate_set(
         balanced=images.balanced,
         universe=universe,
         classes=images.classes,
+        leave_out=leave_out,
     )

@@ -134,22 +134,17 @@ def placements(seeds: Sequence[ScoredImages], class_index: int, universe: Number
         universe: sorted group ids, G of them.
     """
     size = len(universe)
-    auc, found = 0.0, [np.zeros(size), np.zeros(size)]
+    auc, found = 0.0, np.zeros((2, size))
     for images in seeds:
         folds = np.unique(images.folds)
+        share = 1 / (len(seeds) * len(folds))
         for fold in folds:
             part = images if len(folds) == 1 else images.subset(images.folds == fold)
-            share = 1 / (len(seeds) * len(folds))
-            value, deviations = _fold_placements(part, class_index)
+            value, deviations = _fold_placements(part, class_index, universe)
             auc += share * value
-            codes = np.searchsorted(universe, part.groups)
-            truth = part.labels == class_index
-            for place, mask in enumerate((truth, ~truth)):
-                own = share * deviations[mask]
-                found[place] += np.bincount(codes[mask], own, minlength=size)
-    first = seeds[0]
-    truth = first.labels == class_index
-    codes = np.searchsorted(universe, first.groups)
+            found += share * deviations
+    truth = seeds[0].labels == class_index
+    codes = np.searchsorted(universe, seeds[0].groups)
     counts = [np.bincount(codes[mask], minlength=size) for mask in (truth, ~truth)]
     return Placements(
         auc=auc,
@@ -157,22 +152,43 @@ def placements(seeds: Sequence[ScoredImages], class_index: int, universe: Number
         negatives=found[1],
         has_positive=counts[0] > 0,
         has_negative=counts[1] > 0,
-        single=len(first) > 0 and int((counts[0] + counts[1]).max()) == 1,
+        single=len(truth) > 0 and int((counts[0] + counts[1]).max()) == 1,
     )
 
 
-def _fold_placements(images: ScoredImages, class_index: int) -> tuple[float, Floats]:
-    """AUROC of one fold, and what each image adds to its deviation [N]."""
+def _fold_placements(
+    images: ScoredImages, class_index: int, universe: Numbers
+) -> tuple[float, Floats]:
+    """AUROC of one fold, and what each group's positives and negatives deviate by [2, G]."""
+    codes = np.searchsorted(universe, images.groups)
     scores, truth = images.probabilities[:, class_index], images.labels == class_index
-    weights = images.scored_weights()
+    codes, truth, scores, weights = _merged(codes, truth, scores, images.scored_weights())
+    size = len(universe)
     if truth.all() or not truth.any():
-        return math.nan, np.full(len(scores), np.nan)
+        return math.nan, np.full((2, size), np.nan)
     totals = weights[truth].sum(), weights[~truth].sum()
     placed = np.empty(len(scores))
     placed[truth] = _below(scores[truth], scores[~truth], weights[~truth]) / totals[1]
     placed[~truth] = 1 - _below(scores[~truth], scores[truth], weights[truth]) / totals[0]
     auc = float((weights[truth] * placed[truth]).sum() / totals[0])
-    return auc, weights * (placed - auc) / np.where(truth, totals[0], totals[1])
+    own = weights * (placed - auc) / np.where(truth, totals[0], totals[1])
+    masks = (truth, ~truth)
+    return auc, np.stack([np.bincount(codes[m], own[m], minlength=size) for m in masks])
+
+
+def _merged(
+    codes: Numbers, truth: Numbers, scores: Floats, weights: Floats
+) -> tuple[Numbers, Numbers, Floats, Floats]:
+    """Rows in canonical order, equal ones as one: order and repetition leave no trace."""
+    order = np.lexsort((scores, truth, codes))
+    codes, truth, scores, weights = codes[order], truth[order], scores[order], weights[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (np.diff(codes) != 0) | (truth[1:] != truth[:-1]) | (np.diff(scores) != 0)
+    starts = np.flatnonzero(new)
+    summed = np.add.reduceat(weights, starts) if len(starts) else weights
+    if len(summed) and np.all(summed == np.rint(summed)):
+        summed = summed / np.gcd.reduce(summed.astype(np.int64))
+    return codes[new], truth[new], scores[new], summed
 
 
 def _below(scores: Floats, others: Floats, weights: Floats) -> Floats:

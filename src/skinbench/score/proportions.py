@@ -72,6 +72,13 @@ def hits(metric: str, images: ScoredImages, class_index: int | None) -> Hits | N
     return None
 
 
+def class_recalls(metric: str, images: ScoredImages) -> list[Hits]:
+    """The recalls that balanced accuracy is the mean of, of the classes that occur."""
+    if metric != "balanced_accuracy":
+        return []
+    return [_recall(images, index) for index in np.unique(images.labels).tolist()]
+
+
 @dataclass(frozen=True, kw_only=True)
 class GroupSums:
     """Weighted hits and images of each lesion group, in lowest terms.

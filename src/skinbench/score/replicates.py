@@ -21,6 +21,8 @@ from scipy import sparse
 
 STREAM = 25
 """Replicates drawn from one random stream: any window of whole streams can be made alone."""
+STRATUM = 1_000_003
+"""Apart by more than seeds are: each class has resamples of its own."""
 WINDOW_VALUES = 8_000_000
 """Images times replicates held at once (32 MB an array)."""
 
@@ -32,6 +34,12 @@ def windows(n_rows: int, replicates: int) -> list[range]:
     streams = max(1, WINDOW_VALUES // max(1, n_rows) // STREAM)
     cuts = [0, *range(1 + streams * STREAM, replicates + 1, streams * STREAM), replicates + 1]
     return [range(start, stop) for start, stop in pairwise(cuts)]
+
+
+def left_out_windows(n_rows: int, n_groups: int) -> list[range]:
+    """Ranges of groups to leave out, each small enough to hold."""
+    step = max(1, WINDOW_VALUES // max(1, n_rows))
+    return [range(start, min(start + step, n_groups)) for start in range(0, n_groups, step)]
 
 
 @lru_cache(maxsize=8)
@@ -142,6 +150,7 @@ class ReplicateSet:
         balanced: scale the weights of each class, in each replicate by itself, so that all
             classes with images have the same total; results are then float64.
         classes: class codes, for metrics that are about classes by name.
+        leave_out: replicate g is the data without group g, in place of resamples.
 
     Raises:
         ValueError: `universe` lacks a group.
@@ -160,6 +169,7 @@ class ReplicateSet:
         universe: Numbers | None = None,
         balanced: bool = False,
         classes: Sequence[str] = (),
+        leave_out: bool = False,
     ) -> None:
         matrix = np.asarray(probabilities, dtype=np.float64)
         true = np.asarray(labels, dtype=np.int64)
@@ -174,13 +184,18 @@ class ReplicateSet:
         self._rows = _canonical(codes, true, decided, matrix, _whole(base))
         self._n_groups, self._seed = len(known), seed
         self._range, self._balanced = range(replicates + 1), balanced
+        self._leave_out = leave_out
+        self._strata: npt.NDArray[np.int64] | None = None
+        if leave_out:
+            self._range = range(len(known))
 
     def window(self, part: range) -> ReplicateSet:
         """The same images under some of the replicates; `part` is one of `windows`."""
         view = object.__new__(ReplicateSet)
         view.n_classes, view.classes, view._rows = self.n_classes, self.classes, self._rows
         view._n_groups, view._seed, view._range = self._n_groups, self._seed, part
-        view._balanced = self._balanced
+        view._balanced, view._leave_out = self._balanced, self._leave_out
+        view._strata = self._strata
         return view
 
     @property
@@ -268,6 +283,30 @@ class ReplicateSet:
         return np.ascontiguousarray(np.asarray(table @ self._draws, dtype=np.float64).T)
 
     @cached_property
+    def within_classes(self) -> ReplicateSet:
+        """The same images under resamples of each class's lesion groups by themselves.
+
+        A group is of the class of its first image in canonical order, the lowest class index.
+        """
+        view = self.window(self._range)
+        strata = np.full(self._n_groups, -1)
+        strata[self._rows.groups[::-1]] = self._rows.labels[::-1]
+        view._strata = strata
+        return view
+
+    @property
+    def balanced(self) -> bool:
+        """Whether all classes weigh the same."""
+        return self._balanced
+
+    @cached_property
+    def lost_class(self) -> npt.NDArray[np.bool_]:
+        """[R] whether a class of these images has none in a replicate."""
+        there = np.unique(self._rows.labels)
+        totals = self._sums(self._rows.labels, self.n_classes)[there]
+        return np.asarray((totals <= 0).any(axis=0))
+
+    @cached_property
     def _scale(self) -> npt.NDArray[np.float64]:
         """[R, C] what to multiply weights of a class with; 0 where the replicate has none."""
         totals = self._sums(self._rows.labels, self.n_classes).T.astype(np.float64)
@@ -293,7 +332,23 @@ class ReplicateSet:
     def _draws(self) -> npt.NDArray[np.int32]:
         if not self._n_groups:
             return np.zeros((0, len(self._range)), dtype=np.int32)
+        if self._leave_out:
+            counts = np.ones((self._n_groups, len(self._range)), dtype=np.int32)
+            counts[self._range, range(len(self._range))] = 0
+            return counts
+        if self._strata is not None:
+            return self._stratified
         return draws(self._n_groups, self._range.start, self._range.stop, self._seed)
+
+    @cached_property
+    def _stratified(self) -> npt.NDArray[np.int32]:
+        counts = np.ones((self._n_groups, len(self._range)), dtype=np.int32)
+        strata = self._strata
+        for stratum in np.unique(strata) if strata is not None else ():
+            chosen = strata == stratum
+            seed = self._seed + STRATUM * (1 + int(stratum))
+            counts[chosen] = draws(int(chosen.sum()), self._range.start, self._range.stop, seed)
+        return counts
 
     def _cumulated(self, columns: Numbers, mask: Numbers, size: int) -> Numbers:
         sums = self._sums(columns[mask], size, mask)

@@ -13,12 +13,19 @@ from skinbench import registry
 from skinbench.errors import counted
 from skinbench.records import Cell, CellOutcome, Confusion, MetricEntry, Row, Score
 from skinbench.score.balance import Place, balanced_images, balanced_name
-from skinbench.score.evaluate import Request, Values, replicate_values, requests
-from skinbench.score.evidence import Evidence
+from skinbench.score.evaluate import (
+    Request,
+    Values,
+    left_out_values,
+    replicate_values,
+    requests,
+)
+from skinbench.score.evidence import RANKED, Evidence
 from skinbench.score.images import Key, ScoredImages, pool
-from skinbench.score.intervals import interval
+from skinbench.score.intervals import FEW_RANKED, USUAL, Basis, Method, chosen_interval
+from skinbench.score.paired_tests import placements
 from skinbench.score.predictions import Predictions
-from skinbench.score.proportions import group_sums, hits
+from skinbench.score.proportions import class_recalls, group_sums, hits
 
 Slices = Mapping[str, Mapping[str, str | None]]
 """Slice name, e.g. `sex`, to image id to value; images without a value are in no slice."""
@@ -32,6 +39,7 @@ class _Settings:
     metrics: tuple[str, ...] | None
     slices: Slices
     evidence: Evidence | None = None
+    method: Method = USUAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +57,8 @@ class _SeedScores:
     images: ScoredImages
     values: Values
     universe: npt.NDArray[Any]
+    left_out: Values
+    """Without one lesion group at a time, where BCa is asked for."""
 
 
 def score_rows(
@@ -63,6 +73,7 @@ def score_rows(
     slices: Slices | None = None,
     balanced: Collection[Place] = (),
     evidence: Evidence | None = None,
+    method: Method = USUAL,
 ) -> tuple[tuple[Score, ...], tuple[Confusion, ...]]:
     """Score test predictions of every row.
 
@@ -83,6 +94,7 @@ def score_rows(
         balanced: rows, datasets and conditions to score a second time on balanced classes, under
             the condition that `balanced_name` gives.
         evidence: filled with what `stand_rows` needs of each row on all of its test images.
+        method: of intervals.
 
     Raises:
         PredictionsError: cells of one row do not fit together.
@@ -94,6 +106,7 @@ def score_rows(
         metrics=None if metrics is None else tuple(metrics),
         slices=slices or {},
         evidence=evidence,
+        method=method,
     )
     collected = {row.name: row_images(row, predictions, cells) for row in rows}
     scores: list[Score] = []
@@ -195,14 +208,20 @@ def _score_key(row: Row, key: Key, found: RowImages, settings: _Settings) -> Ite
     for name, part in _slices(whole, settings.slices):
         computed = {}
         for seed, images in part.items():
+            asked = requests(row.classes, settings.metrics)
             values = replicate_values(
                 images,
-                requests(row.classes, settings.metrics),
+                asked,
                 replicates=settings.replicates,
                 seed=settings.seed,
                 universe=universes[seed],
             )
-            computed[seed] = _SeedScores(images=images, values=values, universe=universes[seed])
+            left_out = {}
+            if settings.method.bootstrap == "bca":
+                left_out = left_out_values(images, asked, universe=universes[seed])
+            computed[seed] = _SeedScores(
+                images=images, values=values, universe=universes[seed], left_out=left_out
+            )
         if settings.evidence is not None and name is None and computed and not problems:
             parts = list(computed.values())
             settings.evidence.add(
@@ -275,7 +294,7 @@ def _one_score(
     parts: Sequence[_SeedScores],
     settings: _Settings,
 ) -> Score:
-    metric, class_index = asked
+    class_index = asked[1]
     first = parts[0].images
     stacked = np.stack([part.values[asked] for part in parts])
     values = stacked.mean(axis=0)
@@ -284,16 +303,14 @@ def _one_score(
         for part in parts
     )
     paired = all(np.array_equal(part.universe, parts[0].universe) for part in parts)
-    shares = [
-        group_sums(part.images, share, part.universe)
-        for part in parts
-        if (share := hits(metric, part.images, class_index)) is not None
-    ]
+    name = ""
     if entry.most_replicates == 0:
         bound_low, bound_high, reason = None, None, f"no interval: {entry.few}"
     elif paired:
-        bounds = interval(values, settings.level, n_groups=groups, share=shares)
+        basis = _basis(asked, parts, groups)
+        bounds = chosen_interval(values, settings.level, basis, settings.method)
         bound_low, bound_high, reason = bounds.low, bounds.high, bounds.reason
+        name = bounds.name
     else:
         bound_low, bound_high, reason = None, None, "no interval: seeds differ in their images"
     value = None if np.isnan(values[0]) else float(values[0])
@@ -310,6 +327,38 @@ def _one_score(
         n_groups=groups,
         sd_seeds=spread,
         reason="; ".join(note for note in notes if note),
+        interval=name if bound_low is not None and value is not None else "",
+    )
+
+
+def _basis(asked: Request, parts: Sequence[_SeedScores], groups: int) -> Basis:
+    """What an interval needs of a metric beside its bootstrap values."""
+    metric, class_index = asked
+    first = parts[0]
+    recalls = [class_recalls(metric, part.images) for part in parts]
+    left_out = [part.left_out[asked] for part in parts if asked in part.left_out]
+    ranked = None
+    if metric == RANKED and class_index is not None:
+        truth = first.images.labels == class_index
+        few = min(first.images.count_groups(mask) for mask in (truth, ~truth)) < FEW_RANKED
+        if few and truth.any() and not truth.all():
+            ranked = placements([part.images for part in parts], class_index, first.universe)
+    return Basis(
+        n_groups=groups,
+        share=[
+            group_sums(part.images, share, part.universe)
+            for part in parts
+            if (share := hits(metric, part.images, class_index)) is not None
+        ],
+        classes=[
+            [
+                group_sums(part.images, own[place], part.universe)
+                for part, own in zip(parts, recalls, strict=True)
+            ]
+            for place in range(len(recalls[0]))
+        ],
+        ranked=ranked,
+        left_out=np.mean(left_out, axis=0) if left_out else np.zeros(0),
     )
 
 

@@ -19,6 +19,7 @@ def compute(replicates: Replicates, _class_index: int | None = None) -> Values:
 ENTRY = MetricEntry(
     version=1,
     per_class=False,
+    over_classes=True,
     compute=compute,
     folds="averaged",
     title="macro AUROC",

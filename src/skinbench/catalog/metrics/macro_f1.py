@@ -17,5 +17,10 @@ def compute(replicates: Replicates, _class_index: int | None = None) -> Values:
 
 
 ENTRY = MetricEntry(
-    version=1, per_class=False, compute=compute, title="macro F1", undefined="no labelled image"
+    version=1,
+    per_class=False,
+    over_classes=True,
+    compute=compute,
+    title="macro F1",
+    undefined="no labelled image",
 )

@@ -19,6 +19,6 @@ def compute(replicates: Replicates, _class_index: int | None = None) -> Values:
 
 
 ENTRY = MetricEntry(
-    version=1, per_class=False, compute=compute, title="macro precision",
+    version=1, per_class=False, over_classes=True, compute=compute, title="macro precision",
     undefined="no labelled image",
 )  # fmt: skip
