@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from skinbench.records.scoring import Score
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """One number of a row that is none of its plain scores."""
+
+    metric: str
+    class_: str | None = None
+    value: float | None
+    """None where undefined; `reason` then says why."""
+    low: float | None = None
+    high: float | None = None
+    """Bounds at the scorecard's level."""
+    n: int
+    n_positive: int | None = None
+    n_groups: int = 0
+    """Lesion groups that it rests on."""
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,14 +85,14 @@ class OperatingPoint:
     policy: str
     """Policy.title."""
     thresholds: tuple[Threshold, ...]
-    scores: tuple[Score, ...] = ()
+    scores: tuple[Estimate, ...] = ()
     """Over seeds: recall, specificity, precision, negative predictive value of the class, and
     accuracy. An image below the threshold is decided for the most probable other class."""
-    changes: tuple[Score, ...] = ()
+    changes: tuple[Estimate, ...] = ()
     """The same less the argmax decision's, paired: what the point buys and what it costs."""
-    flagged_per_hit: Score | None = None
+    flagged_per_hit: Estimate | None = None
     """Images decided for the class for each one of it that is found: 1 / precision."""
-    cost: Score | None = None
+    cost: Estimate | None = None
     """For a cost policy: mean cost of a test image."""
     reason: str = ""
 
@@ -105,7 +121,7 @@ class AtPrevalence:
     rule: str
     """`argmax`, an operating point's policy, or the shifted probability from a risk on."""
     threshold_probability: float | None = None
-    scores: tuple[Score, ...] = ()
+    scores: tuple[Estimate, ...] = ()
     """recall, specificity (as on test), positive_predictive_value, negative_predictive_value,
     number_needed_to_biopsy, and net_benefit, net_benefit_of_all where a risk is stated."""
     reason: str = ""
@@ -156,9 +172,9 @@ class Calibrated:
     dataset: str
     condition: str = "none"
     method: str
-    before: tuple[Score, ...]
-    after: tuple[Score, ...]
+    before: tuple[Estimate, ...]
+    after: tuple[Estimate, ...]
     """The same metrics: log loss, Brier score, top-label error, and of the focus class debiased
     error, slope and intercept."""
-    changes: tuple[Score, ...]
+    changes: tuple[Estimate, ...]
     """after - before, paired, where the metric has an interval."""

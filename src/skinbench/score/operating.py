@@ -11,7 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from skinbench.records import Cell, CellOutcome, Row, Score
-from skinbench.records.operating import OperatingPoint, PointRequest, Policy, Threshold
+from skinbench.records.operating import (
+    Estimate,
+    OperatingPoint,
+    PointRequest,
+    Policy,
+    Threshold,
+)
 from skinbench.score.evaluate import Request, replicate_values
 from skinbench.score.images import Key, ScoredImages
 from skinbench.score.intervals import interval
@@ -210,25 +216,53 @@ def _point(
     precision = next(score for score in scores if score.metric == "precision")
     return OperatingPoint(
         **facts,
-        scores=tuple(scores),
-        changes=_changes(scores, before, after, asked, resamples),
-        flagged_per_hit=_inverted(precision),
-        cost=_cost(item.policy, place, after, index, resamples),
+        scores=estimates(scores),
+        changes=estimates(paired_changes(scores, before, after, asked, resamples)),
+        flagged_per_hit=estimate(_inverted(precision)),
+        cost=_cost(item.policy, item.class_, after, index, resamples),
     )
+
+
+def estimate(score: Score) -> Estimate:
+    """What a record about a row's place keeps of a score."""
+    return Estimate(
+        metric=score.metric,
+        class_=score.class_,
+        value=score.value,
+        low=score.low,
+        high=score.high,
+        n=score.n,
+        n_positive=score.n_positive,
+        n_groups=score.n_groups,
+        reason=score.reason,
+    )
+
+
+def estimates(scores: Sequence[Score]) -> tuple[Estimate, ...]:
+    """`estimate` of each."""
+    return tuple(estimate(score) for score in scores)
 
 
 def _by_fold(thresholds: Sequence[Threshold], seed: int) -> dict[int, float]:
     return {t.fold: t.value for t in thresholds if t.seed == seed and t.value is not None}
 
 
-def _changes(
+def paired_changes(
     scores: Sequence[Score],
     before: Mapping[int, ScoredImages],
     after: Mapping[int, ScoredImages],
     asked: Sequence[Request],
     resamples: Resamples,
 ) -> tuple[Score, ...]:
-    """After less before, the same resamples on both sides, means over seeds."""
+    """After less before, the same resamples on both sides, means over seeds.
+
+    Args:
+        scores: those after, in the order of `asked`.
+        before: seed to images.
+        after: the same seeds to the same images, decided or scored otherwise.
+        asked: metrics and classes.
+        resamples: how intervals are made.
+    """
     differences: dict[Request, list[Floats]] = {item: [] for item in asked}
     for seed in after:
         sides = [
@@ -274,11 +308,11 @@ def _inverted(precision: Score) -> Score:
 
 def _cost(
     policy: Policy,
-    place: Mapping[str, Any],
+    class_: str,
     after: Mapping[int, ScoredImages],
     index: int,
     resamples: Resamples,
-) -> Score | None:
+) -> Estimate | None:
     """Mean cost of a test image: what misses and false alarms cost, over all images."""
     if policy.kind != "cost":
         return None
@@ -297,9 +331,9 @@ def _cost(
     first = next(iter(after.values()))
     groups = first.count_groups(first.labels == index)
     bounds = interval(mean, resamples.level, n_groups=groups)
-    return Score(
-        **place,
+    return Estimate(
         metric="mean_cost",
+        class_=class_,
         value=None if np.isnan(mean[0]) else float(mean[0]),
         low=bounds.low,
         high=bounds.high,

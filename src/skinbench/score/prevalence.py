@@ -20,7 +20,7 @@ from skinbench.records.operating import AtPrevalence, OperatingPoint, Prevalence
 from skinbench.score.evaluate import Request, replicate_values
 from skinbench.score.images import Key, ScoredImages
 from skinbench.score.intervals import interval
-from skinbench.score.operating import NEVER, Resamples, decided_at
+from skinbench.score.operating import NEVER, Resamples, decided_at, estimates
 from skinbench.score.predictions import Predictions
 from skinbench.score.scorecard import RowImages, cell_name, row_images, score_sets
 
@@ -84,7 +84,7 @@ def at_prevalence(
     points: Sequence[OperatingPoint],
     resamples: Resamples,
 ) -> tuple[AtPrevalence, ...]:
-    """Every prevalence asked for: by argmax, at each operating point of the row, and by risk.
+    """Every prevalence asked for, on unaltered test sets: by argmax, at each point, and by risk.
 
     The last decides for the class where its probability, shifted from its share in val to the
     stated prevalence, reaches the stated risk.
@@ -98,7 +98,8 @@ def at_prevalence(
         shares = _val_shares(row, predictions, cells)
         own = [point for point in points if point.row == row.name]
         for item in mine:
-            for key in sorted({key for sets in images.by_seed.values() for key in sets}):
+            keys = {key for sets in images.by_seed.values() for key in sets if key[1] == "none"}
+            for key in sorted(keys):
                 found.extend(_of_key(row, item, key, images, (shares, own), resamples))
     return tuple(found)
 
@@ -134,7 +135,7 @@ def _of_key(
                 yield AtPrevalence(**facts, reason=decided)
             else:
                 scores = _scores(row, facts, decided, index, resamples)
-                yield AtPrevalence(**facts, scores=scores)
+                yield AtPrevalence(**facts, scores=estimates(scores))
 
 
 def _at_point(
