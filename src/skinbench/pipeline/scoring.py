@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from skinbench.data.audit import stamps
 from skinbench.data.manifest import import_manifest
 from skinbench.data.split_tables import import_split
+from skinbench.pipeline.operating import further_scores
 from skinbench.pipeline.prepared import Prepared
 from skinbench.pipeline.ranking import dataset_ranks, families, ranking_metrics
 from skinbench.pipeline.weak_spots import read_all_sizes, weak_spots
@@ -127,6 +128,7 @@ def _score(
         balanced=balanced_places(plan),
         evidence=evidence,
     )
+    further = further_scores(plan, suite, predictions, outcomes)
     card = Scorecard(
         suite=plan.suite,
         level=bootstrap.level,
@@ -146,6 +148,10 @@ def _score(
             level=bootstrap.level,
             seed=bootstrap.seed,
         ),
+        operating=further.operating,
+        prevalence=further.prevalence,
+        reliability=further.reliability,
+        calibrated=further.calibrated,
         claims=check_claims(
             plan.rows,
             scores,
