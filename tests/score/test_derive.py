@@ -10,6 +10,8 @@ from skinbench.records.entries import ValMembers
 from skinbench.score.derive import derive_predictions
 from tests.score.drawn import CLASSES, decided, frame, predictions
 
+ALONE = [name for name in registry.derived.names() if registry.derived.get(name).members == 1]
+MANY = [name for name in registry.derived.names() if name not in ALONE]
 FITTED = [name for name in registry.derived.names() if registry.derived.get(name).learn]
 
 
@@ -20,7 +22,7 @@ def with_val(n=80, val=0.5, **options):
     return data
 
 
-@pytest.mark.parametrize("kind", [n for n in registry.derived.names() if n != "mean_rank"])
+@pytest.mark.parametrize("kind", [n for n in MANY if n != "mean_rank"])
 def test_a_model_combined_with_itself_decides_alike(kind):
     member = predictions(with_val(80))
     found = derive_predictions([member, member, member], kind=kind)
@@ -39,7 +41,7 @@ def test_a_model_combined_with_itself_is_that_model(kind):
     np.testing.assert_allclose(found.probabilities(), member.probabilities(), atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", registry.derived.names())
+@pytest.mark.parametrize("kind", MANY)
 def test_members_in_any_order_and_rows_in_any_order(kind):
     a, b = with_val(60, seed=1), with_val(60, seed=2)
     first = derive_predictions([predictions(a), predictions(b)], kind=kind)
@@ -107,7 +109,8 @@ def test_no_member_and_no_kind():
 @pytest.mark.parametrize("kind", FITTED)
 def test_what_is_fitted_sees_val_alone(kind):
     """Test images, their labels and altered val images may be anything."""
-    members = [with_val(90, seed=seed, skill=skill) for seed, skill in ((1, 1.0), (2, 3.0))]
+    skills = ((1, 1.0), (2, 3.0))[: registry.derived.get(kind).members]
+    members = [with_val(90, seed=seed, skill=skill) for seed, skill in skills]
     before = derive_predictions([predictions(m) for m in members], kind=kind)
     columns = [name for name in members[0] if name.startswith("p_")]
     test = members[0]["split"] == "test"
@@ -129,11 +132,12 @@ def test_what_is_fitted_sees_val_alone(kind):
 
 @pytest.mark.parametrize("kind", FITTED)
 def test_without_val_nothing_is_fitted(kind):
+    count = registry.derived.get(kind).members or 2
     with pytest.raises(PredictionsError, match=f"'{kind}' of a is fitted on val"):
-        derive_predictions([predictions(frame(20))] * 2, kind=kind, names=["a", "b"])
+        derive_predictions([predictions(frame(20))] * count, kind=kind, names=["a", "b"][:count])
     unlabelled = with_val(20).assign(label=None)
     with pytest.raises(PredictionsError, match="no labelled val images"):
-        derive_predictions([predictions(unlabelled)] * 2, kind=kind)
+        derive_predictions([predictions(unlabelled)] * count, kind=kind)
 
 
 def log_loss(p, labels):

@@ -15,6 +15,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Judge": {
         "report": "Leaderboard over one or several runs.",
+        "score": "Score predictions that skinbench did not make.",
         "gate": "Compare a run with a baseline, for CI.",
         "claims": "Hold a paper's numbers against each other, by arithmetic alone.",
     },

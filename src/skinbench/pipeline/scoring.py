@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from skinbench.data.audit import stamps
 from skinbench.data.manifest import import_manifest
 from skinbench.data.split_tables import import_split
+from skinbench.pipeline.operating import further_scores
 from skinbench.pipeline.prepared import Prepared
 from skinbench.pipeline.ranking import dataset_ranks, families, ranking_metrics
 from skinbench.pipeline.weak_spots import read_all_sizes, weak_spots
@@ -129,6 +130,7 @@ def _score(
         evidence=evidence,
         method=Method(bootstrap=bootstrap.interval, small=bootstrap.small),
     )
+    further = further_scores(plan, suite, predictions, outcomes)
     card = Scorecard(
         suite=plan.suite,
         level=bootstrap.level,
@@ -148,6 +150,10 @@ def _score(
             level=bootstrap.level,
             seed=bootstrap.seed,
         ),
+        operating=further.operating,
+        prevalence=further.prevalence,
+        reliability=further.reliability,
+        calibrated=further.calibrated,
         claims=check_claims(
             plan.rows,
             scores,

@@ -331,6 +331,10 @@ class _Planner:
             if (rows[member].split, rows[member].classes) != (first.split, first.classes):
                 message = f"'{member}' and '{members[0]}' differ in split or classes"
                 raise self.suite.document.error(message, ("derived", name, "of"))
+        wanted = registry.derived.get(item.kind).members
+        if wanted is not None and len(members) != wanted:
+            message = f"'{item.kind}' is made of {counted(wanted, 'row')}, not {len(members)}"
+            raise self.suite.document.error(message, ("derived", name, "of"))
         has_val = (self.splits[first.split].table["split"] == "val").any()
         if registry.derived.get(item.kind).learn is not None and not has_val:
             message = f"'{item.kind}' is fitted on val, and split '{first.split}' has none"

@@ -393,3 +393,7 @@ class DerivedEntry:
     """(options) -> None. Raises UsageError for values that cannot be, before anything is run."""
     describe: Callable[[Any, tuple[str, ...]], str] | None = None
     """(what `learn` gave, names of the members) -> half a sentence for the report."""
+    members: int | None = None
+    """How many members it is made of; None for any number."""
+    calibration: bool = False
+    """It changes one row's probabilities, and is shown beside what they were."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from skinbench.records.scoring import Scorecard
+
 
 @dataclass(frozen=True, kw_only=True)
 class OfficialScores:
@@ -28,3 +30,23 @@ class OfficialScores:
     that it is undefined."""
     notes: tuple[str, ...] = ()
     """Rules of the program that mattered for these files, a sentence each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignScores:
+    """What `skinbench score` says of predictions that skinbench did not make."""
+
+    predictions: str
+    manifest: str
+    """Paths as given."""
+    images: int
+    """Test images."""
+    groups: int
+    """Lesion groups of them."""
+    group: str
+    """What was resampled as one: lesion, patient or image."""
+    val_images: int
+    scorecard: Scorecard
+    official: OfficialScores | None = None
+    notes: tuple[str, ...] = ()
+    """What a reader of the numbers must know, a sentence each."""

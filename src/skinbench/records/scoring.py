@@ -12,6 +12,7 @@ from skinbench.records.comparing import DatasetRanks, Family
 from skinbench.records.explaining import HeatScore
 from skinbench.records.gating import SetUse
 from skinbench.records.learning import later
+from skinbench.records.operating import AtPrevalence, Calibrated, OperatingPoint, Reliability
 from skinbench.records.weak_spots import WeakSpots
 
 SCORECARD_SCHEMA_VERSION = 1
@@ -258,6 +259,13 @@ class Scorecard:
     """Row that was run on too little to stand in a table, to why."""
     stamps: Mapping[str, str] = field(default_factory=dict)
     """Split name to the leak stamp printed in every table that it touches."""
+    operating: tuple[OperatingPoint, ...] = later(())
+    """Thresholds that val chose, applied to test."""
+    prevalence: tuple[AtPrevalence, ...] = later(())
+    """What rows would do at a stated prevalence, by prior shift."""
+    reliability: tuple[Reliability, ...] = later(())
+    calibrated: tuple[Calibrated, ...] = later(())
+    """Calibrations beside the rows that they calibrate."""
     weak_spots: WeakSpots | None = field(default=None, metadata={"later": True})
     """Where the rows fail; None where the suite does not ask."""
     families: tuple[Family, ...] = later(())

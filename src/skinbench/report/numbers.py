@@ -21,6 +21,18 @@ _TITLES = {
     "brier": "Brier score",
     "brier_score": "Brier score",
     "log_loss": "log loss",
+    "auc_sens_80": "AUC above recall 0.8",
+    "pauc_80": "partial AUC above recall 0.8",
+    "recall_at_specificity_90": "recall at specificity 0.90 (threshold from test)",
+    "recall_at_specificity_95": "recall at specificity 0.95 (threshold from test)",
+    "specificity_at_recall_90": "specificity at recall 0.90 (threshold from test)",
+    "specificity_at_recall_95": "specificity at recall 0.95 (threshold from test)",
+    "matthews": "Matthews correlation",
+    "cohen_kappa": "Cohen's kappa",
+    "top_2_accuracy": "top-2 accuracy",
+    "top_3_accuracy": "top-3 accuracy",
+    "top_label_error": "top-label calibration error",
+    "calibration_error": "calibration error (L2, debiased)",
 }
 _HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn"}
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from skinbench import registry
-from skinbench.errors import PredictionsError
+from skinbench.errors import PredictionsError, counted
 from skinbench.records.entries import ValMembers
 from skinbench.score.predictions import Predictions, check_frame
 
@@ -46,6 +46,9 @@ def derive_predictions(
     entry = registry.derived.get(kind)
     if not members:
         raise PredictionsError(f"'{kind}' has no member; name at least one row under `of`")
+    if entry.members is not None and len(members) != entry.members:
+        wanted = counted(entry.members, "row")
+        raise PredictionsError(f"'{kind}' is made of {wanted}, and {len(members)} are given")
     labels = list(names) if names else [f"member {index}" for index in range(len(members))]
     first = members[0]
     frames = [part.frame.sort_values(_KEY, kind="stable") for part in members]

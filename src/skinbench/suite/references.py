@@ -214,7 +214,11 @@ def _check_class(metric: str, class_: str | None, key: Key, document: Document) 
         per_class = registry.metrics.get(metric).per_class
     except UnknownNameError as error:
         raise document.error(str(error), (*key, "metric")) from error
-    if per_class and class_ is None:
+    only = registry.metrics.get(metric).only
+    if only and (class_ or next(iter(only))) not in only:
+        message = f"metric '{metric}' is about {', '.join(sorted(only))}, not '{class_}'"
+        raise document.error(message, (*key, "class"))
+    if per_class and class_ is None and not only:
         message = f"metric '{metric}' is per class: add `class: mel` or another class"
         raise document.error(message, key)
     if not per_class and class_ is not None:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from skinbench.suite.claims import ClaimItem, ClaimTolerances
 from skinbench.suite.gate_policy import GatePolicy
+from skinbench.suite.operating import OperatingPoint, Prevalence
 from skinbench.suite.papers import Paper
 from skinbench.suite.ranking import Ranking
 from skinbench.suite.settings import RowSettings
@@ -156,6 +157,12 @@ class SuiteFile(Strict):
     gate: list[Check] = Field(default_factory=list)
     weak_spots: WeakSpots | None = Field(WeakSpots(), description="null: not looked for")
     gate_policy: GatePolicy = GatePolicy()
+    operating_points: list[OperatingPoint] = Field(
+        default_factory=list, description="thresholds chosen on val, applied to test"
+    )
+    prevalence: list[Prevalence] = Field(
+        default_factory=list, description="predictive values and net benefit, by prior shift"
+    )
     inference: Inference = Inference()
     bootstrap: Bootstrap = Bootstrap()
     max_concurrent: Positive | None = Field(None, description="fits at a time; default: as fit in")
