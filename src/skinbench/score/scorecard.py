@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -107,6 +107,64 @@ def score_rows(
             if (row.name, *key) in balanced:
                 scores.extend(_score_key(row, *_balanced(key, found), settings))
     return tuple(scores), tuple(confusions)
+
+
+class HowResampled(Protocol):
+    """What `score_sets` needs to know of a bootstrap."""
+
+    @property
+    def replicates(self) -> int:
+        """Resamples."""
+        ...
+
+    @property
+    def level(self) -> float:
+        """Coverage of intervals."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of the resamples."""
+        ...
+
+
+def score_sets(
+    place: Mapping[str, Any],
+    sets: Mapping[int, ScoredImages],
+    asked: Sequence[Request],
+    *,
+    classes: Sequence[str],
+    resamples: HowResampled,
+) -> list[Score]:
+    """Scores of images at hand, means over seeds: for decisions that no cell made itself.
+
+    Args:
+        place: `row`, `dataset` and `condition` of the scores.
+        sets: seed to its images, at least one.
+        asked: metrics and classes.
+        classes: codes of the class indices.
+        resamples: how intervals are made.
+    """
+    settings = _Settings(
+        replicates=resamples.replicates,
+        level=resamples.level,
+        seed=resamples.seed,
+        metrics=None,
+        slices={},
+    )
+    parts = []
+    for images in sets.values():
+        universe = np.unique(images.groups)
+        values = replicate_values(
+            images, asked, replicates=settings.replicates, seed=settings.seed, universe=universe
+        )
+        parts.append(_SeedScores(images=images, values=values, universe=universe))
+    scores = []
+    for item in asked:
+        code = None if item[1] is None else classes[item[1]]
+        where = {**place, "metric": item[0], "class_": code, "slice": None, "seed": None}
+        scores.append(_one_score(where, item, registry.metrics.get(item[0]), parts, settings))
+    return scores
 
 
 def _balanced(key: Key, found: RowImages) -> tuple[Key, RowImages]:
