@@ -16,7 +16,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Judge": {
         "report": "Leaderboard over one or several runs.",
         "gate": "Compare a run with a baseline, for CI.",
-        "power": "What the gate can tell on a test set, before a model is judged on it.",
+        "power": "What the gate can tell on a test set, before it judges.",
         "claims": "Hold a paper's numbers against each other, by arithmetic alone.",
     },
     "Look around": {

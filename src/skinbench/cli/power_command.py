@@ -50,7 +50,7 @@ _Share = click.FloatRange(0, 1)
 def command(
     test: Path, values: tuple[str, ...], share: float | None, as_json: bool, **given: Any
 ) -> None:
-    """What the gate can tell on a test set, before a model is judged on it.
+    """What the gate can tell on a test set, before it judges.
 
     TEST is a run folder, with the policy of its suite, or a table of images (CSV or Parquet:
     image_id, label; lesion_id where known; split). Simulated with the gate's own clustered

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from skinbench import registry
 from skinbench.catalog.datasets._tables import read_table
 from skinbench.data.taxonomy import code_of
 from skinbench.errors import DataError, UnknownNameError, UsageError
 from skinbench.gate.checks import Check, matching_rows, validate_checks
 from skinbench.gate.decisions import decided_row
-from skinbench.gate.measure import FEWEST_LESIONS
+from skinbench.gate.measure import FEWEST_LESIONS, SHARES
 from skinbench.gate.power import (
     Assumed,
     Rates,
@@ -31,7 +32,7 @@ from skinbench.registry import suggest
 from skinbench.score.evaluate import request
 from skinbench.score.foreign_tables import ID_COLUMNS, LABEL_COLUMNS, read_known
 from skinbench.score.images import ScoredImages
-from skinbench.score.proportions import GIVEN_TRUTH, hits
+from skinbench.score.proportions import hits
 from skinbench.score.scorecard import in_slice
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _run_lines(
         candidates.sort(key=lambda item: (item[0], item[1].name))
         _, row, sides = candidates[(len(candidates) - 1) // 2]
         blank = _blank(check, row=row.name, dataset=dataset)
-        if check.metric not in GIVEN_TRUTH:
+        if check.metric not in SHARES:
             yield replace(blank, reason=_NOT_A_SHARE.format(check.metric))
             continue
         yield _measured(check, blank, row, sides, options)
@@ -129,12 +130,15 @@ def _value(check: Check, row: Row, sides: Sequence[ScoredImages]) -> float:
 
 def _hits(check: Check, row: Row, images: ScoredImages) -> tuple[Numbers, Numbers] | None:
     """Hits of the images that count and their lesion groups."""
-    if check.metric not in GIVEN_TRUTH:
+    if check.metric not in SHARES:
         return None
     _, index = request(check.metric, check.class_, row.classes)
     share = hits(check.metric, images, index)
-    assert share is not None  # GIVEN_TRUTH metrics are shares
-    return share.hit[share.selected].astype(np.float64), images.groups[share.selected]
+    assert share is not None  # SHARES are
+    hit = share.hit[share.selected].astype(np.float64)
+    if not registry.metrics.get(check.metric).higher_is_better:
+        hit = 1 - hit  # what is simulated is the share that should be high
+    return hit, images.groups[share.selected]
 
 
 def _measured(
@@ -185,7 +189,7 @@ def table_power(
         if check.slice is not None:
             raise UsageError("power: --slice needs a run folder, not a table")
         blank = _blank(check, dataset=table.stem)
-        if check.metric not in GIVEN_TRUTH:
+        if check.metric not in SHARES:
             lines.append(replace(blank, reason=_NOT_A_SHARE.format(check.metric)))
             continue
         chosen = groups[_conditioned(check, labels, table)]
@@ -240,8 +244,8 @@ def _conditioned(check: Check, labels: Numbers, table: Path) -> Numbers:
     if check.class_ not in set(labels[known]):
         hint = suggest(check.class_, sorted(set(labels[known])))
         raise DataError(f"{table}: no test image is labelled '{check.class_}'; {hint}")
-    inside = labels == check.class_
-    return inside if check.metric == "recall" else known & ~inside
+    inside = np.asarray(labels == check.class_)
+    return known & ~inside if check.metric == "specificity" else inside
 
 
 def _blank(check: Check, *, row: str = "", dataset: str) -> PowerLine:
