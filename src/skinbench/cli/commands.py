@@ -17,6 +17,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "report": "Leaderboard over one or several runs.",
         "gate": "Compare a run with a baseline, for CI.",
         "power": "What the gate can tell on a test set, before it judges.",
+        "compare": "Two runs side by side: scores, flips, settings.",
         "claims": "Hold a paper's numbers against each other, by arithmetic alone.",
     },
     "Look around": {
