@@ -139,7 +139,7 @@ def _only(
 def _comparisons(
     sides: tuple[_Side, _Side], shared: Sequence[tuple[str, str]], metrics: Sequence[str]
 ) -> tuple[Comparison, ...]:
-    """new - old by the images of both, Holm over the rows for each metric."""
+    """New - old by the images of both, Holm over the rows for each metric."""
     renamed = [
         side.renamed(prefix, [pair[index] for pair in shared])
         for index, (side, prefix) in enumerate(zip(sides, ("old:", "new:"), strict=True))
