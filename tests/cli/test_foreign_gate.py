@@ -81,7 +81,7 @@ def test_slices_and_rules_of_given_predictions(shell, files):
     rule = shell("gate", "new.parquet", *words, "--decision", "mel:threshold=0.2")
     assert rule.json["decision_rule"] == "mel from 0.2 on, as given"
     line = shell.error("gate", "new.parquet", *words, "--decision", "mel:youden", code=1)
-    assert "no val rows to fix the threshold of mel on" in line
+    assert "no val images to choose it on (threshold of mel" in line
     assert "no column 'camra'" in shell.error(
         "gate", "new.parquet", *words, *asked, "--slice", "camra=a"
     )

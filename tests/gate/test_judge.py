@@ -102,6 +102,26 @@ def test_outcomes(n, before, after, outcome):
         assert "29 lesion groups" in of(verdict).reason
 
 
+@pytest.mark.parametrize("metric", ["melanoma_called_benign", "called_benign"])
+def test_melanoma_called_benign_is_recall_turned_round_where_there_are_two_classes(metric):
+    before, after = single(flags(100, 10), flags(200, 0)), single(flags(100, 18), flags(200, 0))
+    checks = [
+        Check(class_="mel", margin=0.05, floor=0.7),
+        Check(metric=metric, class_="mel", margin=0.05, floor=0.3),
+    ]
+    recall, benign = against(after, before, checks).checks
+    assert (benign.baseline, benign.candidate) == pytest.approx((0.1, 0.18))
+    assert (benign.difference, benign.low, benign.high) == pytest.approx(
+        (-recall.difference, -recall.high, -recall.low)
+    )
+    assert (benign.own_low, benign.own_high) == pytest.approx(
+        (1 - recall.own_high, 1 - recall.own_low)
+    )
+    assert benign.outcome == recall.outcome == "regressed"
+    assert "ceiling 0.3: its upper bound is at or below" in benign.reason
+    assert against(before, after, checks).outcome == "passed"
+
+
 def test_lesions_are_counted_not_images():
     def clustered(wrong):
         lesions = list(np.repeat(range(20), 10)) + list(range(100, 200))

@@ -14,24 +14,24 @@ def load(tmp_path, **changes):
 
 def test_the_default_policy_fails_what_cannot_tell_and_decides_by_the_argmax(tmp_path):
     policy = load(tmp_path).file.gate_policy
-    assert (policy.on_inconclusive, policy.decision) == ("fail", None)
+    assert (policy.on_inconclusive, policy.decision) == ("fail", "argmax")
 
 
 def test_a_stated_policy_reaches_the_gate(tmp_path):
-    stated = {"on_inconclusive": "warn", "decision": {"class": "mel", "value": 0.9}}
+    stated = {"on_inconclusive": "warn", "decision": "mel:recall=0.9"}
     load(tmp_path, gate_policy=stated)
     policy = policy_of(RunFolder(tmp_path))
     assert policy.on_inconclusive == "warn"
-    assert policy.decision.title == "mel at sensitivity 0.9 of its own val"
+    assert policy.decision.title == "mel at recall 0.9 on val"
 
 
 @pytest.mark.parametrize(
     ("stated", "words"),
     [
         ({"on_inconclusive": "wrn"}, "gate_policy.on_inconclusive"),
-        ({"decision": {"class": "mel", "policy": "youden", "value": 0.9}}, "takes no value"),
-        ({"decision": {"class": "mel"}}, "needs a value"),
-        ({"decision": {"class": "mel", "value": 0}}, "gate_policy.decision"),
+        ({"decision": "mel:recal=0.9"}, "expected argmax, or a class and what fixes its threshold"),
+        ({"decision": "mel:youden=0.9"}, "gate_policy.decision"),
+        ({"decision": {"class": "mel"}}, "gate_policy.decision"),
         ({"decisions": "argmax"}, "unknown key 'decisions'; did you mean 'decision'"),
     ],
 )

@@ -17,6 +17,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "report": "Leaderboard over one or several runs.",
         "score": "Score predictions that skinbench did not make.",
         "gate": "Compare a run with a baseline, for CI.",
+        "power": "What the gate can tell on a test set, before it judges.",
+        "compare": "Two runs side by side: scores, flips, settings.",
         "claims": "Hold a paper's numbers against each other, by arithmetic alone.",
     },
     "Look around": {

@@ -52,8 +52,8 @@ _File = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--decision",
     metavar="RULE",
-    help="How the models decide: argmax, mel:sensitivity=0.9, mel:specificity=0.9, mel:youden "
-    "(each on the model's own val), or mel:threshold=0.31.",
+    help="How the models decide: argmax, mel:recall=0.9, mel:youden or mel:cost=20/1 (each on "
+    "the model's own val), or mel:threshold=0.31.",
 )
 @click.option(
     "--on-inconclusive",

@@ -10,7 +10,7 @@ from skinbench.gate.baseline import (
     write_baseline,
 )
 from skinbench.gate.checks import DEFAULT_CHECKS, Check, matching_rows, validate_checks
-from skinbench.gate.decisions import DecisionRule, decision_rule, parse_decision
+from skinbench.gate.decisions import DecisionRule, parse_decision
 from skinbench.gate.judge import judge, may_update
 from skinbench.gate.output import verdict_to_junit, verdict_to_markdown
 from skinbench.gate.policy import Policy
@@ -22,7 +22,6 @@ __all__ = [
     "DecisionRule",
     "Policy",
     "count_in_ledger",
-    "decision_rule",
     "judge",
     "ledger_path",
     "make_baseline",

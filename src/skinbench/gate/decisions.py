@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
-
-import numpy as np
-import numpy.typing as npt
+from dataclasses import dataclass, field
 
 from skinbench.errors import UsageError
 from skinbench.records import CellOutcome, Row
+from skinbench.records.operating import Policy as Point
 from skinbench.score.images import Key, ScoredImages
+from skinbench.score.operating import decided_at, val_thresholds
 from skinbench.score.predictions import Predictions
 from skinbench.score.scorecard import row_images
 
 ARGMAX = "argmax"
-POLICIES = ("sensitivity", "specificity", "youden", "threshold")
+EXPECTED = "argmax, CLASS:recall=0.9, CLASS:youden, CLASS:cost=MISS/ALARM or CLASS:threshold=0.31"
 
-Numbers = npt.NDArray[Any]
 Thresholds = Mapping[int, Mapping[int, float]]
 """Seed to fold to threshold."""
 
@@ -29,41 +26,21 @@ class DecisionRule:
     """A class is decided where its probability reaches a threshold, else the best other class."""
 
     class_: str
-    policy: Literal["sensitivity", "specificity", "youden", "threshold"]
-    """What fixes the threshold on val: the highest one that keeps this sensitivity, the lowest
-    that keeps this specificity, the greatest sum of both; or it is given (`threshold`)."""
-    value: float | None = None
-    """The sensitivity, specificity or threshold; None for `youden`."""
+    point: Point | None = None
+    """What fixes the threshold on each model's own val; None where it is given."""
+    threshold: float | None = None
+    """A threshold that the model is shipped with."""
 
     @property
     def title(self) -> str:
-        """E.g. `mel at sensitivity 0.9 of its own val`."""
-        if self.policy == "threshold":
-            return f"{self.class_} from {self.value:g} on, as given"
-        if self.policy == "youden":
-            return f"{self.class_} at the best sensitivity + specificity of its own val"
-        return f"{self.class_} at {self.policy} {self.value:g} of its own val"
-
-
-def decision_rule(class_: str, policy: str, value: float | None) -> DecisionRule:
-    """A rule, checked.
-
-    Raises:
-        UsageError: an unknown policy, or a value that it does not take.
-    """
-    if policy not in POLICIES:
-        raise UsageError(f"decision rule: unknown policy '{policy}'; known: {', '.join(POLICIES)}")
-    if policy == "youden" and value is not None:
-        raise UsageError("decision rule: youden takes no value")
-    if policy != "youden" and (value is None or not 0 < value <= 1):
-        raise UsageError(
-            f"decision rule: {policy} is {value}, expected above 0 and at most 1, e.g. 0.9"
-        )
-    return DecisionRule(class_=class_, policy=policy, value=value)  # type: ignore[arg-type]
+        """E.g. `mel at recall 0.9 on val`."""
+        if self.point is None:
+            return f"{self.class_} from {self.threshold:g} on, as given"
+        return f"{self.class_} at {self.point.title}"
 
 
 def parse_decision(text: str) -> DecisionRule | None:
-    """`argmax`, `mel:sensitivity=0.9`, `mel:youden` or `mel:threshold=0.31`.
+    """A rule as it is typed, see EXPECTED; None for the argmax.
 
     Raises:
         UsageError: anything else.
@@ -71,57 +48,36 @@ def parse_decision(text: str) -> DecisionRule | None:
     if text == ARGMAX:
         return None
     class_, _, rest = text.partition(":")
-    policy, _, number = rest.partition("=")
+    kind, _, given = rest.partition("=")
+    numbers = [_number(part) for part in given.split("/")] if given else []
+    rule = _rule(class_, kind, numbers)
+    if rule is None:
+        raise UsageError(f"decision rule '{text}': expected {EXPECTED}")
+    return rule
+
+
+def _number(text: str) -> float:
     try:
-        value = float(number) if number else None
+        return float(text)
     except ValueError:
-        value = math.nan
-    if not class_ or not policy:
-        raise UsageError(
-            f"decision rule '{text}': expected argmax or CLASS:POLICY=VALUE, e.g. "
-            f"mel:sensitivity=0.9"
-        )
-    return decision_rule(class_, policy, value)
+        return math.nan
 
 
-def choose_threshold(scores: Numbers, positive: Numbers, rule: DecisionRule) -> float:
-    """The threshold of one cell, by its val images.
-
-    Args:
-        scores: probability of the rule's class [N].
-        positive: whether an image is of that class [N].
-        rule: with a policy other than `threshold`.
-
-    Returns:
-        A score that occurs, or a value above all of them where specificity asks for that.
-
-    Raises:
-        UsageError: val has no image of the class, or none without it where that is needed.
-    """
-    inside, outside = np.sort(scores[positive])[::-1], np.sort(scores[~positive])
-    if not len(inside) or (rule.policy != "sensitivity" and not len(outside)):
-        raise UsageError(f"its val images do not tell where {rule.class_} begins")
-    if rule.policy == "sensitivity":
-        kept = math.ceil(round(float(rule.value or 0) * len(inside), 9))
-        return float(inside[max(1, kept) - 1])
-    candidates = np.append(np.unique(scores), np.nextafter(float(scores.max()), np.inf))
-    specificity = np.searchsorted(outside, candidates, side="left") / len(outside)
-    if rule.policy == "specificity":
-        return float(candidates[np.argmax(specificity >= float(rule.value or 0))])
-    sensitivity = 1 - np.searchsorted(inside[::-1], candidates, side="left") / len(inside)
-    return float(candidates[np.argmax(sensitivity + specificity)])
-
-
-def decide(images: ScoredImages, rule: DecisionRule, by_fold: Mapping[int, float]) -> ScoredImages:
-    """The same images under a rule: its class from the fold's threshold on, else the best other."""
-    index = images.classes.index(rule.class_)
-    limits = np.array([by_fold[int(fold)] for fold in images.folds], dtype=np.float64)
-    others = images.probabilities.copy()
-    others[:, index] = -np.inf
-    reached = images.probabilities[:, index] >= limits
-    best = others.argmax(axis=1) if len(images) else np.zeros(0, dtype=np.int64)
-    decisions = np.where(reached, index, best)
-    return replace(images, decisions=decisions.astype(np.int64))
+def _rule(class_: str, kind: str, numbers: Sequence[float]) -> DecisionRule | None:
+    """The rule that a kind and its numbers make, if they make one."""
+    if not class_ or not all(number > 0 and math.isfinite(number) for number in numbers):
+        return None
+    shares = len(numbers) == 1 and numbers[0] <= 1
+    if kind == "threshold" and shares:
+        return DecisionRule(class_=class_, threshold=numbers[0])
+    if kind == "recall" and shares:
+        return DecisionRule(class_=class_, point=Point(kind="recall", recall=numbers[0]))
+    if kind == "youden" and not numbers:
+        return DecisionRule(class_=class_, point=Point(kind="youden"))
+    if kind == "cost" and len(numbers) == 2:
+        point = Point(kind="cost", miss=numbers[0], false_alarm=numbers[1])
+        return DecisionRule(class_=class_, point=point)
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,31 +106,42 @@ def decided_row(
         return DecidedRow(by_seed=found.by_seed)
     if rule.class_ not in row.classes:
         return DecidedRow(by_seed={}, problem=f"it has no class {rule.class_} to decide by")
-    chosen: dict[int, dict[int, float]] = {}
-    for cell in cells:
-        if cell.row == row.name:
-            try:
-                limit = _threshold(predictions[cell.cell], rule)
-            except UsageError as error:
-                return DecidedRow(by_seed={}, problem=f"cell {cell.cell}: {error}")
-            chosen.setdefault(cell.seed, {})[cell.fold] = limit
+    try:
+        chosen = _thresholds(row, predictions, cells, rule, found.by_seed)
+    except UsageError as error:
+        return DecidedRow(by_seed={}, problem=str(error))
+    index = row.classes.index(rule.class_)
     decided = {
-        seed: {key: decide(images, rule, chosen[seed]) for key, images in sets.items()}
+        seed: {key: decided_at(images, index, chosen[seed]) for key, images in sets.items()}
         for seed, sets in found.by_seed.items()
     }
     return DecidedRow(by_seed=decided, thresholds=chosen)
 
 
-def _threshold(predictions: Predictions, rule: DecisionRule) -> float:
-    if rule.policy == "threshold":
-        return float(rule.value or 0)
-    frame = predictions.frame
-    val = (frame["split"] == "val") & (frame["condition"] == "none") & frame["label"].notna()
-    kept = frame[val & (frame["weight"] > 0)]
-    if not len(kept):
-        raise UsageError(
-            f"no val rows to fix the threshold of {rule.class_} on; give them, or the threshold "
-            f"that the model is shipped with (--decision {rule.class_}:threshold=0.31)"
-        )
-    scores = kept[f"p_{rule.class_}"].to_numpy(np.float64)
-    return choose_threshold(scores, (kept["label"] == rule.class_).to_numpy(), rule)
+def _thresholds(
+    row: Row,
+    predictions: Mapping[str, Predictions],
+    cells: Sequence[CellOutcome],
+    rule: DecisionRule,
+    by_seed: Mapping[int, Mapping[Key, ScoredImages]],
+) -> dict[int, dict[int, float]]:
+    """The given threshold for every fold, or what val says."""
+    if rule.point is None:
+        return {
+            seed: {
+                int(fold): float(rule.threshold or 0)
+                for images in sets.values()
+                for fold in images.folds
+            }
+            for seed, sets in by_seed.items()
+        }
+    chosen: dict[int, dict[int, float]] = {}
+    for limit in val_thresholds(row, predictions, cells, class_=rule.class_, policy=rule.point):
+        if limit.value is None:
+            raise UsageError(
+                f"{limit.reason} (threshold of {rule.class_}, fold {limit.fold}, seed "
+                f"{limit.seed}); give val rows, or the threshold that the model is shipped with "
+                f"(--decision {rule.class_}:threshold=0.31)"
+            )
+        chosen.setdefault(limit.seed, {})[limit.fold] = limit.value
+    return chosen

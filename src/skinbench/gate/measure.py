@@ -28,6 +28,8 @@ from skinbench.score.images import ScoredImages
 from skinbench.score.intervals import MOST_UNDEFINED, wilson
 from skinbench.score.proportions import GIVEN_TRUTH, effective_n, group_sums, hits
 
+SHARES = (*GIVEN_TRUTH, "called_benign", "melanoma_called_benign")
+"""Shares of images that the truth alone selects: judged by the clustered score test."""
 FEWEST_LESIONS = 30
 """Lesion groups of those that a metric conditions on, below which nothing is judged."""
 
@@ -114,7 +116,7 @@ def _count(asked: Request, pair: Pair) -> dict[str, Any]:
 
 
 def _values(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> dict[str, Any]:
-    if asked[0] in GIVEN_TRUTH:
+    if asked[0] in SHARES:
         return _shares(check, asked, pair)
     return _resampled(check, asked, pair, resampling)
 
@@ -132,6 +134,8 @@ def _shares(check: Check, asked: Request, pair: Pair) -> dict[str, Any]:
             if (part := hits(*_hit_arguments(asked, images))) is not None
         ]
         own = _share_against_floor(effective_n(parts), check, seeds)
+        if direction(asked[0]) < 0:
+            own = _turned(own)
     return {
         "candidate": float(np.mean(by_seed[0])),
         "baseline": float(np.mean(by_seed[1])),
@@ -149,10 +153,12 @@ def _pairs(asked: Request, pair: Pair) -> tuple[PairedShare, Numbers]:
     """
     first = pair.candidate[0]
     share = hits(*_hit_arguments(asked, first))
-    assert share is not None  # GIVEN_TRUTH metrics are shares
+    assert share is not None  # SHARES are
     chosen = share.selected
     ours = _mean_hits(asked, pair.candidate)[chosen]
     theirs = _mean_hits(asked, pair.baseline)[chosen]
+    if direction(asked[0]) < 0:
+        ours, theirs = 1 - ours, 1 - theirs
     weights = first.weights[chosen]
     universe, codes = np.unique(first.groups[chosen], return_inverse=True)
     sums = np.bincount(codes, weights * (ours - theirs), minlength=len(universe))
@@ -178,7 +184,7 @@ def _weighted_share(asked: Request, side: Sequence[ScoredImages]) -> Numbers:
     values = []
     for images in side:
         share = hits(*_hit_arguments(asked, images))
-        assert share is not None  # GIVEN_TRUTH metrics are shares
+        assert share is not None  # SHARES are
         weights = images.weights[share.selected]
         values.append((weights * share.hit[share.selected]).sum() / weights.sum())
     return np.array(values)
@@ -197,6 +203,16 @@ def _share_against_floor(
     error = math.sqrt(max(0.0, floor * (1 - floor)) / n)
     p = float(special.ndtr((value - floor) / error)) if error > 0 else float(value >= floor)
     return Bounds(difference=value, low=low, high=high, p_regressed=p)
+
+
+def _turned(bounds: Bounds) -> Bounds:
+    """Of a share that should be low, as of one that should be high."""
+    return Bounds(
+        difference=-bounds.difference,
+        low=-bounds.high,
+        high=-bounds.low,
+        p_regressed=1 - bounds.p_regressed,
+    )
 
 
 def _resampled(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> dict[str, Any]:

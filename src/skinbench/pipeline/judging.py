@@ -118,14 +118,13 @@ def _refuse_unscaled(found: Foreign, path: Path, checks: Sequence[Check]) -> Non
 
 def policy_of(folder: RunFolder) -> Policy:
     """The gate's policy as the run's suite states it, or the default checks."""
-    from skinbench.gate import Policy, decision_rule
+    from skinbench.gate import Policy, parse_decision
 
     stated = stated_suite(folder.suite).gate_policy
-    rule = stated.decision
     return Policy(
         checks=checks_of(folder),
         on_inconclusive=stated.on_inconclusive,
-        decision=(None if rule is None else decision_rule(rule.class_, rule.policy, rule.value)),
+        decision=parse_decision(stated.decision),
     )
 
 

@@ -385,11 +385,11 @@ def _check_classes(suite: Suite, plan: Plan) -> None:
             hint = registry.suggest(check.class_, known)
             message = f"no class '{check.class_}' in the suite's label spaces; {hint}"
             raise suite.document.error(message, ("gate", index, "class"))
-    rule = suite.file.gate_policy.decision
-    if rule is not None and rule.class_ not in known:
-        message = f"no class '{rule.class_}' in the suite's label spaces; "
-        message += registry.suggest(rule.class_, known)
-        raise suite.document.error(message, ("gate_policy", "decision", "class"))
+    decides, _, by = suite.file.gate_policy.decision.partition(":")
+    if by and decides not in known:
+        message = f"no class '{decides}' in the suite's label spaces; "
+        message += registry.suggest(decides, known)
+        raise suite.document.error(message, ("gate_policy", "decision"))
     keys = {row.name: row.key for row in suite.rows}
     for row in plan.rows:
         for claim in row.claims:

@@ -23,44 +23,6 @@ class SetUse:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PowerLine:
-    """What one check of a policy can tell on one test set."""
-
-    row: str
-    """Row whose values were assumed; empty where they were given."""
-    metric: str
-    class_: str | None
-    margin: float
-    alpha: float
-    images: int
-    n_groups: int
-    """Lesion groups that the metric conditions on."""
-    value: float
-    """True value of the metric that is assumed for the baseline."""
-    discordant: float
-    """Share of images on which an unchanged model is assumed to be right where the baseline is
-    wrong, or the reverse."""
-    correlation: float
-    """Between two images of a lesion."""
-    passed: float
-    """P(passed) of a model that is unchanged."""
-    inconclusive: float
-    """P(inconclusive) of a model that is unchanged."""
-    falsely_regressed: float
-    """P(regressed) of a model that is unchanged."""
-    drops: tuple[DropPower, ...] = ()
-    needed: int | None = None
-    """Lesion groups at which an unchanged model passes with probability `target`; None where that
-    is beyond what is tried."""
-    target: float = 0.8
-    assumed: str = ""
-    """Where value, discordance and correlation come from, in words."""
-    reason: str = ""
-    """Why nothing can be told, e.g. too few lesion groups; the probabilities are then of an empty
-    test."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class DropPower:
     """What becomes of a model that has lost `drop`."""
 
@@ -68,5 +30,38 @@ class DropPower:
     passed: float
     regressed: float
     inconclusive: float
-    needed: int | None = None
-    """Lesion groups at which it is regressed with probability `target`."""
+    groups_needed: int | None = None
+    """Lesion groups at which it is regressed with probability 0.8; None where no number of them
+    is enough."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerLine:
+    """What one check of a policy can tell on one test set."""
+
+    row: str = ""
+    """Row whose values are assumed; empty where they are given."""
+    dataset: str = ""
+    metric: str
+    class_: str | None
+    slice: str | None = None
+    margin: float
+    alpha: float
+    images: int = 0
+    n_groups: int = 0
+    """Lesion groups that the metric conditions on."""
+    value: float | None = None
+    """True value of the metric that is assumed for the baseline."""
+    discordant: float | None = None
+    """Share of images on which an unchanged model is assumed to be right where the baseline is
+    wrong, or the reverse."""
+    correlation: float | None = None
+    """Between two images of a lesion."""
+    assumed: str = ""
+    """Where the three come from, in words."""
+    unchanged: DropPower | None = None
+    """A model that is as good; None where `reason` says why nothing can be told."""
+    groups_needed: int | None = None
+    """Lesion groups at which it passes with probability 0.8."""
+    drops: tuple[DropPower, ...] = ()
+    reason: str = ""

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import re
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from skinbench.suite.strict import Strict
 
-
-class Decision(Strict):
-    """A class and what fixes its threshold, on each model's own val."""
-
-    class_: str = Field(alias="class")
-    policy: Literal["sensitivity", "specificity", "youden"] = "sensitivity"
-    value: float | None = Field(
-        None, gt=0, le=1, description="the sensitivity or specificity to keep on val"
-    )
-
-    @model_validator(mode="after")
-    def _value_fits(self) -> Self:
-        if (self.policy == "youden") != (self.value is None):
-            takes = "takes no value" if self.policy == "youden" else "needs a value, e.g. 0.9"
-            raise ValueError(f"decision: policy {self.policy} {takes}")
-        return self
+_RULE = re.compile(r"argmax|[a-z0-9_]+:(youden|(recall|threshold)=[0-9.]+|cost=[0-9.]+/[0-9.]+)")
 
 
 class GatePolicy(Strict):
@@ -32,6 +18,19 @@ class GatePolicy(Strict):
     on_inconclusive: Literal["fail", "warn"] = Field(
         "fail", description="`warn` exits with 0 where the data cannot tell; never where missing"
     )
-    decision: Decision | None = Field(
-        None, description="how a model decides; default: the argmax of its probabilities"
+    decision: str = Field(
+        "argmax",
+        description="how a model decides: `argmax`, or by a threshold fixed on its own val, "
+        "`mel:recall=0.9`, `mel:youden`, `mel:cost=20/1` (a miss, a false alarm), or given, "
+        "`mel:threshold=0.31`",
     )
+
+    @field_validator("decision")
+    @classmethod
+    def _is_a_rule(cls, value: str) -> str:
+        if not _RULE.fullmatch(value):
+            raise ValueError(
+                f"'{value}': expected argmax, or a class and what fixes its threshold on val, "
+                f"e.g. mel:recall=0.9, mel:youden, mel:cost=20/1, mel:threshold=0.31"
+            )
+        return value

@@ -1,0 +1,87 @@
+"""`power` on a run and on a table."""
+
+import pytest
+
+from tests.cli.commands import write_run
+from tests.gate.runs import plain_run, run
+from tests.score.drawn import frame
+
+QUICK = ["--simulations", "200"]
+
+
+@pytest.fixture
+def table(tmp_path):
+    data = frame(1600)
+    named = data.rename(columns={"group_id": "lesion_id"})
+    named[["image_id", "lesion_id", "label"]].to_csv(tmp_path / "table.csv", index=False)
+    return tmp_path / "table.csv"
+
+
+def test_a_run_by_its_own_policy_and_values(shell, tmp_path):
+    tables = {
+        f"grid/{name}@0.0": frame(1600, skill=skill)
+        for name, skill in zip("abc", (1, 2, 3), strict=True)
+    }
+    tables["grid/b@0.1"] = frame(1600, seed=1, skill=2)
+    item = run(tables)
+    write_run(tmp_path / "run", item)
+    done = shell("power", "run", *QUICK, "--json")
+    (line,) = done.json  # the suite of write_run: melanoma recall with margin 0.2
+    assert (line["row"], line["metric"], line["class"], line["margin"]) == (
+        "grid/b",
+        "recall",
+        "mel",
+        0.2,
+    )
+    card = {s.row: s for s in item.scorecard.scores if s.metric == "recall" and s.class_ == "mel"}
+    assert line["value"] == pytest.approx(card["grid/b"].value)
+    assert line["n_groups"] == card["grid/b"].n_groups
+    assert "changed images as between its 2 seeds" in line["assumed"]
+    assert [drop["drop"] for drop in line["drops"]] == [0.2, 0.4]
+    assert line["unchanged"]["passed"] > 0.9 > 0.2 > line["drops"][0]["passed"]
+    named = shell("power", "run", *QUICK, "--row", "grid/c", "--drop", "0.1", "--json").json[0]
+    assert (named["row"], named["drops"][0]["drop"]) == ("grid/c", 0.1)
+    assert "changed images assumed" in named["assumed"]
+
+
+def test_a_table_before_anything_is_trained(shell, table):
+    done = shell("power", "table.csv", *QUICK)
+    assert done.code == 0
+    assert max(map(len, done.out.splitlines())) <= 80
+    assert "recall mel on table: 185 images of 97 lesion groups, margin 0.05" in done.out
+    assert "specificity mel on table" in done.out
+    assert "to pass" in done.out
+    less = shell("power", "table.csv", "--share", "0.4", *QUICK, "--json").json
+    assert 35 <= less[0]["n_groups"] <= 43
+    given = ["--value", "recall=0.95", "--discordant", "0.05", "--correlation", "0"]
+    line = shell("power", "table.csv", *QUICK, *given, "--json").json[0]
+    assert (line["value"], line["discordant"], line["correlation"]) == (0.95, 0.05, 0)
+
+
+def test_a_share_too_small_says_so(shell, table):
+    done = shell("power", "table.csv", "--share", "0.1", "--metric", "recall", "--class", "mel")
+    assert done.code == 0
+    assert "at least 30 are needed" in done.out
+
+
+def test_a_metric_that_is_no_share_says_so(shell, tmp_path):
+    write_run(tmp_path / "run", plain_run())
+    done = shell("power", "run", "--metric", "auroc", "--class", "mel")
+    assert "auroc is judged by the bootstrap" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "part", "code"),
+    [
+        (["table.csv", "--row", "a"], "--row goes with a run folder", 2),
+        (["table.csv", "--class", "mel"], "--class goes with --metric", 2),
+        (["table.csv", "--value", "recall"], "expected METRIC=NUMBER", 2),
+        (["table.csv", "--discordant", "0.9"], "disagree on 0.320", 2),
+        (["table.csv", "--metric", "recall", "--class", "mell"], "did you mean 'mel'", 1),
+        (["run", "--share", "0.2"], "--share goes with a table", 2),
+        (["run", "--row", "grid/z"], "did you mean 'grid/a'", 2),
+    ],
+)
+def test_mistakes(shell, table, tmp_path, words, part, code):
+    write_run(tmp_path / "run", plain_run())
+    assert part in shell.error("power", *words, code=code)
