@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from skinbench.records import AgainstLabel, Agreement, HardImage, SharedError
 from skinbench.score.images import ScoredImages
-from skinbench.score.weak_spots.estimates import Estimate, Settings, Share, same_images, shares
+from skinbench.score.intervals import interval
+from skinbench.score.proportions import GroupSums
+from skinbench.score.replicates import draws, windows
+from skinbench.score.weak_spots.estimates import Settings, Share, coded, same_images, shares
 
 Bools = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[Any]
@@ -129,44 +133,77 @@ def _errors(panel: Panel, settings: Settings, focus: str) -> list[SharedError]:
 
 
 def _agreements(panel: Panel, settings: Settings) -> list[Agreement]:
-    pairs = list(combinations(range(len(panel.rows)), 2))
-    asked = [Share(hits=[panel.decisions[a] == panel.decisions[b]]) for a, b in pairs]
-    estimates = shares(panel.images.groups, asked, settings)
-    return [_agreement(panel, *pair, one) for pair, one in zip(pairs, estimates, strict=True)]
+    images = coded(panel.images)
+    universe = np.unique(images.groups)
+    return [
+        _agreement(panel, pair, (images.groups, len(universe)), settings)
+        for pair in combinations(range(len(panel.rows)), 2)
+    ]
 
 
-def _agreement(panel: Panel, one: int, other: int, estimate: Estimate) -> Agreement:
-    left, right = panel.decisions[one], panel.decisions[other]
-    labels = panel.images.labels
-    wrong = (left != labels, right != labels)
+def _agreement(
+    panel: Panel, pair: tuple[int, int], groups: tuple[Numbers, int], settings: Settings
+) -> Agreement:
+    left, right = (panel.decisions[model] for model in pair)
+    codes, n_groups = groups
+    tables = _tables((left, right), groups, len(panel.images.classes), settings)
+    total = tables.sum(axis=(1, 2))
+    same = np.trace(tables, axis1=1, axis2=2) / total
+    sums = GroupSums(
+        hits=np.bincount(codes, left == right, minlength=n_groups).astype(np.float64),
+        images=np.bincount(codes, minlength=n_groups).astype(np.float64),
+    )
+    bounds = interval(same, settings.level, n_groups=n_groups, share=[sums])
+    kappas = kappa(tables)
+    around = interval(kappas, settings.level, n_groups=n_groups)
+    wrong = (left != panel.images.labels, right != panel.images.labels)
     return Agreement(
         dataset=panel.dataset,
         split=panel.split,
-        row=panel.rows[one],
-        other=panel.rows[other],
-        value=estimate.value,
-        low=estimate.low,
-        high=estimate.high,
-        kappa=kappa(left, right, len(panel.images.classes)),
+        row=panel.rows[pair[0]],
+        other=panel.rows[pair[1]],
+        value=float(same[0]),
+        low=bounds.low,
+        high=bounds.high,
+        kappa=None if np.isnan(kappas[0]) else float(kappas[0]),
+        kappa_low=around.low,
+        kappa_high=around.high,
         both_wrong=int((wrong[0] & wrong[1]).sum()),
         either_wrong=int((wrong[0] | wrong[1]).sum()),
         n=panel.images.count(),
-        n_groups=estimate.n_groups,
-        reason=estimate.reason,
+        n_groups=n_groups,
+        reason=bounds.reason,
     )
 
 
-def kappa(left: Numbers, right: Numbers, size: int) -> float | None:
-    """Cohen's kappa (1960) of two deciders; None where chance alone agrees always."""
-    table = np.bincount(left * size + right, minlength=size * size).reshape(size, size)
-    total = int(table.sum())
-    if not total:
-        return None
-    # Whole numbers up to the last division: no rounding decides whether chance is 1.
-    observed = int(np.trace(table)) * total
-    chance = sum(int(a) * int(b) for a, b in zip(table.sum(axis=1), table.sum(axis=0), strict=True))
-    rest = total * total - chance
-    return (observed - chance) / rest if rest else None
+def _tables(
+    decisions: tuple[Numbers, Numbers], groups: tuple[Numbers, int], size: int, settings: Settings
+) -> Numbers:
+    """How often one decides for this class and the other for that [replicates + 1, C, C]."""
+    codes, n_groups = groups
+    cells = decisions[0] * size + decisions[1]
+    ones = np.ones(len(cells), dtype=np.int32)
+    matrix = sparse.csr_array((ones, (cells, codes)), shape=(size * size, n_groups))
+    found = []
+    for window in windows(len(cells), settings.replicates):
+        drawn = draws(n_groups, window.start, window.stop, settings.seed)
+        found.append(np.asarray(matrix @ drawn).T.reshape(-1, size, size))
+    return np.concatenate(found).astype(np.int64)
+
+
+def kappa(tables: Numbers) -> npt.NDArray[np.float64]:
+    """Cohen's kappa (1960) of two deciders [R]; NaN where chance alone always agrees.
+
+    Args:
+        tables: images by both decisions [R, C, C], whole numbers.
+    """
+    total = tables.sum(axis=(1, 2))
+    observed = np.trace(tables, axis1=1, axis2=2) * total
+    chance = (tables.sum(axis=1) * tables.sum(axis=2)).sum(axis=1)
+    # Whole numbers up to the division: no rounding decides whether chance is 1.
+    values = np.full(len(tables), np.nan)
+    np.divide(observed - chance, total**2 - chance, out=values, where=total**2 != chance)
+    return values
 
 
 def _hard_image(panel: Panel, index: int) -> HardImage:
