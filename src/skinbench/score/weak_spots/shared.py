@@ -133,22 +133,28 @@ def _errors(panel: Panel, settings: Settings, focus: str) -> list[SharedError]:
 
 
 def _agreements(panel: Panel, settings: Settings) -> list[Agreement]:
-    images = coded(panel.images)
-    universe = np.unique(images.groups)
-    return [
-        _agreement(panel, pair, (images.groups, len(universe)), settings)
-        for pair in combinations(range(len(panel.rows)), 2)
-    ]
+    codes = coded(panel.images).groups
+    pairs = list(combinations(range(len(panel.rows)), 2))
+    found = []
+    for start in range(0, len(pairs), _AT_ONCE):
+        some = pairs[start : start + _AT_ONCE]
+        tables = _tables(panel, some, codes, settings)
+        found += [
+            _agreement(panel, *one, codes, settings) for one in zip(some, tables, strict=True)
+        ]
+    return found
+
+
+_AT_ONCE = 32
+"""Pairs whose tables are resampled together: draws are made once for all of them."""
 
 
 def _agreement(
-    panel: Panel, pair: tuple[int, int], groups: tuple[Numbers, int], settings: Settings
+    panel: Panel, pair: tuple[int, int], tables: Numbers, codes: Numbers, settings: Settings
 ) -> Agreement:
     left, right = (panel.decisions[model] for model in pair)
-    codes, n_groups = groups
-    tables = _tables((left, right), groups, len(panel.images.classes), settings)
-    total = tables.sum(axis=(1, 2))
-    same = np.trace(tables, axis1=1, axis2=2) / total
+    n_groups = len(np.unique(codes))
+    same = np.trace(tables, axis1=1, axis2=2) / tables.sum(axis=(1, 2))
     sums = GroupSums(
         hits=np.bincount(codes, left == right, minlength=n_groups).astype(np.float64),
         images=np.bincount(codes, minlength=n_groups).astype(np.float64),
@@ -177,18 +183,25 @@ def _agreement(
 
 
 def _tables(
-    decisions: tuple[Numbers, Numbers], groups: tuple[Numbers, int], size: int, settings: Settings
+    panel: Panel, pairs: Sequence[tuple[int, int]], codes: Numbers, settings: Settings
 ) -> Numbers:
-    """How often one decides for this class and the other for that [replicates + 1, C, C]."""
-    codes, n_groups = groups
-    cells = decisions[0] * size + decisions[1]
-    ones = np.ones(len(cells), dtype=np.int32)
-    matrix = sparse.csr_array((ones, (cells, codes)), shape=(size * size, n_groups))
+    """How often one decides for this class and the other for that [pairs, R, C, C]."""
+    size, n_groups = len(panel.images.classes), len(np.unique(codes))
+    cells = np.concatenate(
+        [
+            (place * size + panel.decisions[a]) * size + panel.decisions[b]
+            for place, (a, b) in enumerate(pairs)
+        ]
+    )
+    ones, columns = np.ones(len(cells), dtype=np.int32), np.tile(codes, len(pairs))
+    shape = (len(pairs) * size * size, n_groups)
+    matrix = sparse.csr_array((ones, (cells, columns)), shape=shape)
     found = []
-    for window in windows(len(cells), settings.replicates):
+    for window in windows(len(codes), settings.replicates):
         drawn = draws(n_groups, window.start, window.stop, settings.seed)
-        found.append(np.asarray(matrix @ drawn).T.reshape(-1, size, size))
-    return np.concatenate(found).astype(np.int64)
+        counts = np.asarray(matrix @ drawn).reshape(len(pairs), size, size, len(window))
+        found.append(np.moveaxis(counts, 3, 1))
+    return np.concatenate(found, axis=1).astype(np.int64)
 
 
 def kappa(tables: Numbers) -> npt.NDArray[np.float64]:
