@@ -74,9 +74,7 @@ def _explain_row(
                 "heatmap": heat.get(name, ""),
                 "heatmap_of_label": of_label.get(name, ""),
             }
-    return [
-        dataclasses.replace(case, **pictures[(case.dataset, case.image_id)]) for case in cases
-    ]
+    return [dataclasses.replace(case, **pictures[(case.dataset, case.image_id)]) for case in cases]
 
 
 def _thumbnail(manifest: Manifest, image_id: str, folder: RunFolder) -> str:

@@ -116,7 +116,10 @@ def _claims_table(claims: Sequence[ClaimResult], name: str) -> Table:
         notes=tuple(
             numbers.one_line(note)
             for note in (
-                *(f"Remark {number.removeprefix('see ')}: {text}." for text, number in remarks.items()),
+                *(
+                    f"Remark {number.removeprefix('see ')}: {text}."
+                    for text, number in remarks.items()
+                ),
                 *(f"Protocol ({letter}): {'; '.join(texts)}." for texts, letter in letters.items()),
             )
         ),

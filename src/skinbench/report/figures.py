@@ -138,7 +138,7 @@ def matrix_figure(
     """
     count = len(rows)
     width, height = 0.46 * count + 3.1, 0.4 * count + 0.6
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes(
             (2.9 / width, 0.08 / height, 0.46 * count / width, 0.4 * count / height)
@@ -155,7 +155,7 @@ def matrix_figure(
         axes.spines[:].set_visible(False)
         known = [v for i, line in enumerate(values) for v in line[:i] if v is not None]
         span = f", from {min(known):.2f} to {max(known):.2f}" if known else ""
-        return _drawing(figure, name, title, f"{title}: {numbers.counted(count, 'row')}{span}")
+        return made_drawing(figure, name, title, f"{title}: {numbers.counted(count, 'row')}{span}")
 
 
 def _share_field(axes: Axes, place: tuple[int, int], value: float | None) -> None:
