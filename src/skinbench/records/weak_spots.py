@@ -104,6 +104,8 @@ class Agreement:
     high: float | None = None
     kappa: float | None = None
     """Cohen's, of the two decisions; None where both always decide for one class."""
+    kappa_low: float | None = None
+    kappa_high: float | None = None
     both_wrong: int = 0
     either_wrong: int = 0
     n: int
@@ -171,6 +173,15 @@ class AgainstPlain:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bounded:
+    """A share with its interval."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Consistency:
     """Lesions with several test images whose images are decided differently."""
 
@@ -188,10 +199,10 @@ class Consistency:
     images: int
     """Of those lesions."""
     n_groups: int
-    all_right: float = 0.0
+    all_right: Bounded
     """Share of the lesions of which every view is decided right."""
-    some_right: float = 0.0
-    none_right: float = 0.0
+    some_right: Bounded
+    none_right: Bounded
     reason: str = ""
 
 
@@ -208,8 +219,10 @@ class ConditionDrop:
     value: float | None
     low: float | None = None
     high: float | None = None
+    before: float | None = None
+    """The value under `none`; None where other images were predicted there."""
     change: float | None = None
-    """value - value under `none`."""
+    """value - before."""
     change_low: float | None = None
     change_high: float | None = None
     n: int

@@ -64,6 +64,8 @@ class BoardRow:
     """Why the row was run on less than the suite names; empty where it was not."""
     notes: tuple[str, ...] = ()
     """How labels were joined where the row learnt other classes than it is judged in."""
+    unbeaten: tuple[str, ...] = ()
+    """Baselines without a network that the row does not beat on the same images."""
     n: int | None
     """Images scored."""
     n_positive: int | None
@@ -236,7 +238,8 @@ def board_table(table: TestSet, index: int, *, runs: bool, folded: bool = False)
 
 def _name_entries(row: BoardRow, *, runs: bool, folded: bool) -> list[Entry]:
     if not folded:
-        return [words(row.row), *([words(row.run)] if runs else []), words(made_of(row))]
+        name = Entry(text=numbers.one_line(row.row), why=_unbeaten(row))
+        return [name, *([words(row.run)] if runs else []), words(made_of(row))]
     detail = f"{row.run} · {made_of(row)}" if runs else made_of(row)
     status = status_entry(row)
     undone = row.status != "done"
@@ -244,10 +247,15 @@ def _name_entries(row: BoardRow, *, runs: bool, folded: bool) -> list[Entry]:
         Entry(
             text=numbers.one_line(row.row),
             detail=numbers.one_line(detail),
-            why=status.text if undone else "",
-            tone=status.tone if undone else "",
+            why=status.text if undone else _unbeaten(row),
+            tone=status.tone if undone else "warn" if row.unbeaten else "",
         )
     ]
+
+
+def _unbeaten(row: BoardRow) -> str:
+    """The mark of a row that does not beat the baselines."""
+    return numbers.one_line(f"does not beat {', '.join(row.unbeaten)}") if row.unbeaten else ""
 
 
 def measured(row: BoardRow, column: BoardColumn) -> Entry:
@@ -313,6 +321,17 @@ def footnotes(table: TestSet) -> tuple[str, ...]:
             "Ranks are those that paired comparisons of all pairs of rows do not exclude, "
             "together at the level of the intervals."
         )
+    lost: dict[str, list[str]] = {}
+    for row in table.rows:
+        lost.setdefault(_unbeaten(row), []).append(row.row)
+    notes += [
+        numbers.one_line(
+            f"{_named(rows)}: {text} (balanced accuracy on the same images: the interval of the "
+            f"difference is not above 0)"
+        )
+        for text, rows in lost.items()
+        if text
+    ]
     deviations = any(
         score is not None and score.sd_seeds is not None
         for row in table.rows

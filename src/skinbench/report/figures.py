@@ -125,6 +125,49 @@ def confusion_figure(name: str, confusion: Confusion, classes: Sequence[str]) ->
         return made_drawing(figure, name, f"Confusion matrix: {confusion.row}", alt)
 
 
+def matrix_figure(
+    name: str, title: str, rows: Sequence[str], values: Sequence[Sequence[float | None]]
+) -> Drawing:
+    """Shares between every two rows, as numbers and as the strength of the colour.
+
+    Args:
+        name: file name without its ending.
+        title: what the shares are.
+        rows: names, down and across (by number).
+        values: [row][row] in [0, 1]; None where unknown.
+    """
+    count = len(rows)
+    width, height = 0.46 * count + 3.1, 0.4 * count + 0.6
+    with rc_context(STYLE):
+        figure = Figure(figsize=(width, height))
+        axes = figure.add_axes(
+            (2.9 / width, 0.08 / height, 0.46 * count / width, 0.4 * count / height)
+        )
+        for down, line in enumerate(values):
+            for across, value in enumerate(line):
+                _share_field(axes, (across, down), value)
+        axes.set(xlim=(0, count), ylim=(count, 0))
+        axes.set_xticks([i + 0.5 for i in range(count)], [str(i + 1) for i in range(count)])
+        texts = [f"{_short(row)}  {i + 1}" for i, row in enumerate(rows)]
+        axes.set_yticks([i + 0.5 for i in range(count)], texts)
+        axes.xaxis.set(ticks_position="top")
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        known = [v for i, line in enumerate(values) for v in line[:i] if v is not None]
+        span = f", from {min(known):.2f} to {max(known):.2f}" if known else ""
+        return made_drawing(figure, name, title, f"{title}: {numbers.counted(count, 'row')}{span}")
+
+
+def _share_field(axes: Axes, place: tuple[int, int], value: float | None) -> None:
+    left, top = place
+    field = Rectangle((left + 0.03, top + 0.03), 0.94, 0.94, linewidth=0)
+    field.set(facecolor=BLUE, alpha=round(0.04 + 0.96 * (value or 0.0), 3))
+    axes.add_patch(field)
+    text = numbers.MISSING if value is None else f"{value:.2f}"
+    colour = ON_COLOUR if value is not None and value > 0.5 else INK
+    axes.text(left + 0.5, top + 0.5, text, color=colour, size=8, ha="center", va="center")
+
+
 def _confusion_field(axes: Axes, place: tuple[int, int], count: int, share: float) -> None:
     left, top = place
     field = Rectangle((left + 0.03, top + 0.03), 0.94, 0.94, linewidth=0)

@@ -19,6 +19,7 @@ from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, SmokeRow,
 from skinbench.report.claims import short_lines
 from skinbench.report.content import read_label_spaces, read_run_facts
 from skinbench.report.tables import Scores
+from skinbench.report.weak_spots import unbeaten
 from skinbench.score.balance import balanced_name
 from skinbench.store import RunFolder, from_plain, read_json, read_record
 
@@ -251,6 +252,7 @@ def _board_row(run: str, row: Row, where: tuple[str, str, str], context: _RowCon
         stamp=scorecard.stamps.get(row.split, ""),
         reduced=reduced.get(row.of or row.name, ""),
         notes=(*row.notes, *_learnt(scorecard, row.name)),
+        unbeaten=unbeaten(scorecard).get(where[:2], ()) if where[2] == "none" else (),
         n=images or None,
         n_positive=positives[0] if positives and images else None,
         scores=found,

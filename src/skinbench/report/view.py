@@ -27,6 +27,7 @@ from skinbench.report.figures import Drawing
 from skinbench.report.gallery import Gallery
 from skinbench.report.leaderboard import Leaderboard
 from skinbench.report.tables import ClassFacts, Scores, Table
+from skinbench.report.weak_spots import WeakPart, weak_part
 from skinbench.store import file_name
 
 
@@ -94,6 +95,7 @@ class View:
     claims: tuple[PaperPart, ...]
     segmentation: Table | None
     explanations: Table | None
+    weak: WeakPart | None
     failed: Table | None
     tracebacks: tuple[tuple[str, str], ...]
     rows: tuple[RowPart, ...]
@@ -127,6 +129,8 @@ class View:
         for row in self.rows:
             found += [*(drawing for drawing, _ in row.confusions), row.curves]
         found += self.rank_diagrams
+        if self.weak is not None:
+            found += self.weak.matrices
         return tuple(drawing for drawing in found if drawing is not None)
 
 
@@ -160,6 +164,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         claims=paper_parts(scorecard),
         segmentation=_filled(segmentation.segmentation_table(scorecard)),
         explanations=_filled(explanations.explanations_table(scorecard)),
+        weak=weak_part(content.scorecard),
         failed=_filled(facts.cells_table(scorecard.every_cell, _row_splits(content))),
         tracebacks=_tracebacks(content),
         rows=tuple(_row_parts(content, scores)),

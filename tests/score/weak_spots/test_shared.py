@@ -62,6 +62,14 @@ def test_the_share_missed_by_all_has_an_interval_by_lesion():
         assert item.low < item.value < item.high
 
 
+def test_agreement_has_intervals_by_lesion():
+    models = [(f"m{s}", "s", {0: images(frame(800, seed=s, skill=1.0))}) for s in range(2)]
+    (whole,) = panels(models)
+    (found,) = shared(whole, SETTINGS, "mel").agreements
+    assert found.low < found.value < found.high
+    assert found.kappa_low < found.kappa < found.kappa_high
+
+
 def test_nothing_missed_is_said_and_not_zero():
     item = shared(panel([MEL] * 12, [MEL] * 12, [NV] * 12), SETTINGS, "mel").errors[0]
     assert item.value is None
@@ -78,9 +86,14 @@ def test_agreement_and_errors_in_common():
 
 
 def test_kappa_of_two_constants_is_undefined():
-    same = np.full(5, 2)
-    assert kappa(same, same, 7) is None
-    assert kappa(same, np.full(5, 3), 7) == 0.0
+    table = np.zeros((2, 7, 7), dtype=int)
+    table[0, 2, 2] = table[1, 2, 3] = 5
+    undefined, none = kappa(table)
+    assert np.isnan(undefined)
+    assert none == 0.0
+    found = shared(panel([MEL] * 12, [NV] * 12, [NV] * 12), SETTINGS, "mel").agreements[0]
+    assert found.kappa is None
+    assert found.value == 1.0
 
 
 def test_images_against_the_label_are_those_on_which_all_agree():

@@ -117,6 +117,7 @@ def _drop(
     low, high, reason = _paired(after - before, fields["n_groups"], settings)
     return ConditionDrop(
         **fields,
+        before=float(before[0]),
         change=float(after[0] - before[0]),
         change_low=low,
         change_high=high,

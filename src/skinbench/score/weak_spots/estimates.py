@@ -100,7 +100,7 @@ def shares(groups: Numbers, asked: Sequence[Share], settings: Settings) -> list[
         return [Estimate(value=None, reason=_NOTHING) for _ in asked]
     for start in range(0, len(asked), _AT_ONCE):
         parts = [_sums(one, codes, size) for one in asked[start : start + _AT_ONCE]]
-        values = _resampled(parts, settings)
+        values = _resampled(parts, len(codes), settings)
         found += [_estimate(p, v, settings) for p, v in zip(parts, values, strict=True)]
     return found
 
@@ -135,14 +135,16 @@ def _estimate(parts: Sequence[GroupSums], values: Floats, settings: Settings) ->
     )
 
 
-def _resampled(asked: Sequence[Sequence[GroupSums]], settings: Settings) -> list[Floats]:
+def _resampled(
+    asked: Sequence[Sequence[GroupSums]], items: int, settings: Settings
+) -> list[Floats]:
     """Values [replicates + 1] of each share averaged over seeds, the data itself first."""
     flat = [part for parts in asked for part in parts]
     size, found = len(flat[0].images), []
     # Whole numbers of at most the images of a lesion: 32 bits hold any resample.
     rows = [part.hits for part in flat] + [part.images for part in flat]
     counted = sparse.csr_array(np.stack(rows).astype(np.int32))
-    for window in windows(size, settings.replicates):
+    for window in windows(items, settings.replicates):  # as whoever draws for these items
         drawn = draws(size, window.start, window.stop, settings.seed)
         above, below = np.split(np.asarray(counted @ drawn), 2)
         ratio = np.full(above.shape, np.nan)

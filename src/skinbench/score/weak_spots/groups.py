@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from skinbench import registry
 from skinbench.errors import counted
 from skinbench.records import GroupScore, WorstGroup
-from skinbench.score.evaluate import Request, replicate_values, request
+from skinbench.score.evaluate import Request, request
 from skinbench.score.images import ScoredImages
-from skinbench.score.replicates import draws, windows
 from skinbench.score.weak_spots.estimates import (
     Settings,
     Side,
@@ -24,23 +22,13 @@ from skinbench.score.weak_spots.estimates import (
     metric_sums,
     own_interval,
 )
+from skinbench.score.weak_spots.subgroups import Slice, sliced, subgroup_values
 
 BY_CLASS = "dx_type"
 """How a diagnosis was made: compared within each class, for classes differ in it by design."""
-_DECISIONS = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity")
-"""Metrics that the counts of a confusion matrix give."""
 
-Numbers = npt.NDArray[Any]
 Values = Mapping[str, str | None]
 """Image id to subgroup."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Counts:
-    """What a metric of decisions reads of a ReplicateSet."""
-
-    confusion: Numbers
-    """[R, C, C]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,156 +59,76 @@ def group_scores(
         settings: metrics, floor, replicates and level.
         focus: class of the default metrics; None takes balanced accuracy.
     """
+    seeds = [coded(images) for images in seeds]
+    chosen = []
+    for name, values in slices.items():
+        item = sliced(name, seeds[0], values)
+        asked = _asked(item, seeds[0], settings, focus)
+        if len(item.groups) > 1 and asked:
+            chosen.append(replace(item, asked=asked))
+    if not chosen:
+        return [], []
+    by_seed = [subgroup_values(images, chosen, settings) for images in seeds]
     scores: list[GroupScore] = []
     worst: list[WorstGroup] = []
-    seeds = [coded(images) for images in seeds]
-    for name, values in slices.items():
-        groups = [_column(images, values) for images in seeds]
-        names = sorted({item for item in groups[0] if item is not None})
-        asked = _asked(name, seeds[0], groups[0], settings, focus)
-        if len(names) < 2 or not asked:
-            continue
-        parts, rests = _resampled(seeds, groups, names, asked, settings)
-        for item in asked:
+    for place_of, item in enumerate(chosen):
+        inside, outside = (
+            [_part(seeds, item, index, [found[place_of][side] for found in by_seed], side == 0)
+             for index in range(len(item.groups))]
+            for side in (0, 1)
+        )  # fmt: skip
+        for one in item.asked:
             found = [
-                _Judged(where=(*place, name), group=group, asked=item, part=parts[i], rest=rests[i])
-                for i, group in enumerate(names)
-                if parts[i].images[0].count(_conditioned(parts[i].images[0], item))
+                _Judged(where=(*place, item.name), group=group, asked=one, part=part, rest=rest)
+                for group, part, rest in zip(item.groups, inside, outside, strict=True)
+                if part.images[0].count(_conditioned(part.images[0], one))
             ]
-            lines = [one.score(settings) for one in found]
+            lines = [judged.score(settings) for judged in found]
             scores.extend(lines)
             worst.append(_worst(found, lines, settings))
     return scores, worst
 
 
-def _column(images: ScoredImages, values: Values) -> Numbers:
-    return np.array([values.get(str(image)) for image in images.image_ids], dtype=object)
+def _part(
+    seeds: Sequence[ScoredImages],
+    item: Slice,
+    index: int,
+    values: Sequence[Mapping[Request, npt.NDArray[np.float64]]],
+    inside: bool,
+) -> _Part:
+    """A subgroup, or what is not in it, with the mean over seeds of each metric."""
+    mask = item.mask(index, inside=inside)
+    return _Part(
+        images=[images.subset(mask) for images in seeds],
+        values={
+            one: np.mean([found[one][index] for found in values], axis=0) for one in item.asked
+        },
+    )
 
 
 def _asked(
-    name: str, images: ScoredImages, groups: Numbers, settings: Settings, focus: str | None
-) -> list[Request]:
-    if name == BY_CLASS:
-        return [
+    item: Slice, images: ScoredImages, settings: Settings, focus: str | None
+) -> tuple[Request, ...]:
+    if item.name == BY_CLASS:
+        return tuple(
             ("recall", index)
             for index in range(len(images.classes))
-            if len({item for item in groups[images.labels == index] if item is not None}) > 1
-        ]
-    found = []
+            if len(set(item.codes[(images.labels == index) & (item.codes >= 0)].tolist())) > 1
+        )
+    found: list[Request] = []
     for metric in settings.metrics:
         title, _, class_ = metric.partition(":")
         if not class_ or class_ in images.classes:
             found.append(request(title, class_ or None, images.classes))
     if settings.metrics:
-        return found
+        return tuple(found)
     if focus is None:
-        return [request("balanced_accuracy", None, images.classes)]
-    return [request(metric, focus, images.classes) for metric in ("recall", "specificity")]
+        return (request("balanced_accuracy", None, images.classes),)
+    return tuple(request(metric, focus, images.classes) for metric in ("recall", "specificity"))
 
 
 def _conditioned(images: ScoredImages, asked: Request) -> npt.NDArray[np.bool_]:
     return images.conditioned(registry.metrics.get(asked[0]).conditions_on, asked[1])
-
-
-def _resampled(
-    seeds: Sequence[ScoredImages],
-    groups: Sequence[Numbers],
-    names: Sequence[str],
-    asked: Sequence[Request],
-    settings: Settings,
-) -> tuple[list[_Part], list[_Part]]:
-    """Every subgroup, and what is not in it, with the mean over seeds of each metric."""
-    sums: list[list[dict[Request, Numbers]]] = [[], []]
-    for images, column in zip(seeds, groups, strict=True):
-        for side, found in zip(
-            sums, _one_seed(images, column, names, asked, settings), strict=True
-        ):
-            side.append(found)
-    made: list[list[_Part]] = []
-    for side, inside in zip(sums, (True, False), strict=True):
-        parts = []
-        for index, name in enumerate(names):
-            masks = [_mask(column, name, inside=inside) for column in groups]
-            parts.append(
-                _Part(
-                    images=[i.subset(mask) for i, mask in zip(seeds, masks, strict=True)],
-                    values={
-                        item: np.mean([found[item][index] for found in side], axis=0)
-                        for item in asked
-                    },
-                )
-            )
-        made.append(parts)
-    return made[0], made[1]
-
-
-def _mask(column: Numbers, name: str, *, inside: bool) -> npt.NDArray[np.bool_]:
-    same = np.array([item == name for item in column], dtype=bool)
-    if inside:
-        return same
-    known = np.array([item is not None for item in column], dtype=bool)
-    return np.asarray(known & ~same)
-
-
-def _one_seed(
-    images: ScoredImages,
-    column: Numbers,
-    names: Sequence[str],
-    asked: Sequence[Request],
-    settings: Settings,
-) -> tuple[dict[Request, Numbers], dict[Request, Numbers]]:
-    """By metric: [groups, replicates + 1] of each subgroup, and of what is not in it."""
-    inside = {item: np.full((len(names), settings.replicates + 1), np.nan) for item in asked}
-    outside = {item: values.copy() for item, values in inside.items()}
-    simple = [item for item in asked if item[0] in _DECISIONS]
-    if simple:
-        _from_counts(images, column, names, simple, settings, (inside, outside))
-    universe = np.unique(images.groups)
-    for item in asked:
-        if item in simple:
-            continue
-        for index, name in enumerate(names):
-            for target, within in ((inside, True), (outside, False)):
-                part = images.subset(_mask(column, name, inside=within))
-                target[item][index] = replicate_values(
-                    part,
-                    [item],
-                    replicates=settings.replicates,
-                    seed=settings.seed,
-                    universe=universe,
-                )[item]
-    return inside, outside
-
-
-def _from_counts(
-    images: ScoredImages,
-    column: Numbers,
-    names: Sequence[str],
-    asked: Sequence[Request],
-    settings: Settings,
-    into: tuple[dict[Request, Numbers], dict[Request, Numbers]],
-) -> None:
-    """Metrics of decisions, all subgroups in one product of counts with draws."""
-    size = len(images.classes)
-    place = {name: index for index, name in enumerate(names)}
-    known = np.array([item is not None for item in column], dtype=bool)
-    codes = np.array([place[item] for item in column[known]], dtype=np.int64)
-    cells = (codes * size + images.labels[known]) * size + images.decisions[known]
-    universe, lesions = np.unique(images.groups, return_inverse=True)
-    shape = (len(names) * size * size, len(universe))
-    matrix = sparse.csr_array((images.weights[known], (cells, lesions[known])), shape=shape)
-    for window in windows(len(images), settings.replicates):
-        drawn = draws(len(universe), window.start, window.stop, settings.seed)
-        counts = np.asarray(matrix @ drawn).T.reshape(len(window), len(names), size, size)
-        whole = counts.sum(axis=1)
-        for index in range(len(names)):
-            own = counts[:, index]
-            for target, confusion in ((into[0], own), (into[1], whole - own)):
-                for metric, class_index in asked:
-                    found = registry.metrics.get(metric).compute(
-                        _Counts(confusion=confusion), class_index
-                    )
-                    target[metric, class_index][index][window.start : window.stop] = found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skinbench.records import Consistency
+from skinbench.records import Bounded, Consistency
 from skinbench.score.images import ScoredImages
-from skinbench.score.weak_spots.estimates import Settings, share
+from skinbench.score.weak_spots.estimates import Settings, Share, shares
 
 Numbers = npt.NDArray[Any]
 
@@ -86,8 +86,12 @@ def _of(
         disagree.append((lowest != highest)[several])
         right.append((hit == sizes)[several])
         wrong.append((hit == 0)[several])
-    estimate = share(groups, disagree, settings)
-    all_right, none_right = float(np.mean(right)), float(np.mean(wrong))
+    some = [~(a | b) for a, b in zip(right, wrong, strict=True)]
+    asked = [Share(hits=hits) for hits in (disagree, right, some, wrong)]
+    estimate, *parts = shares(groups, asked, settings)
+    all_right, some_right, none_right = (
+        Bounded(value=part.value or 0.0, low=part.low, high=part.high) for part in parts
+    )
     return Consistency(
         row=row,
         dataset=first.dataset,
@@ -100,7 +104,7 @@ def _of(
         images=int(sizes[several].sum()),
         n_groups=estimate.n_groups,
         all_right=all_right,
-        some_right=float(np.mean([~(a | b) for a, b in zip(right, wrong, strict=True)])),
+        some_right=some_right,
         none_right=none_right,
         reason=estimate.reason,
     )

@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from skinbench.records import AgainstLabel, Agreement, HardImage, SharedError
 from skinbench.score.images import ScoredImages
-from skinbench.score.weak_spots.estimates import Estimate, Settings, Share, same_images, shares
+from skinbench.score.intervals import interval
+from skinbench.score.proportions import GroupSums
+from skinbench.score.replicates import draws, windows
+from skinbench.score.weak_spots.estimates import Settings, Share, coded, same_images, shares
 
 Bools = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[Any]
@@ -129,44 +133,90 @@ def _errors(panel: Panel, settings: Settings, focus: str) -> list[SharedError]:
 
 
 def _agreements(panel: Panel, settings: Settings) -> list[Agreement]:
+    codes = coded(panel.images).groups
     pairs = list(combinations(range(len(panel.rows)), 2))
-    asked = [Share(hits=[panel.decisions[a] == panel.decisions[b]]) for a, b in pairs]
-    estimates = shares(panel.images.groups, asked, settings)
-    return [_agreement(panel, *pair, one) for pair, one in zip(pairs, estimates, strict=True)]
+    found = []
+    for start in range(0, len(pairs), _AT_ONCE):
+        some = pairs[start : start + _AT_ONCE]
+        tables = _tables(panel, some, codes, settings)
+        found += [
+            _agreement(panel, *one, codes, settings) for one in zip(some, tables, strict=True)
+        ]
+    return found
 
 
-def _agreement(panel: Panel, one: int, other: int, estimate: Estimate) -> Agreement:
-    left, right = panel.decisions[one], panel.decisions[other]
-    labels = panel.images.labels
-    wrong = (left != labels, right != labels)
+_AT_ONCE = 32
+"""Pairs whose tables are resampled together: draws are made once for all of them."""
+
+
+def _agreement(
+    panel: Panel, pair: tuple[int, int], tables: Numbers, codes: Numbers, settings: Settings
+) -> Agreement:
+    left, right = (panel.decisions[model] for model in pair)
+    n_groups = len(np.unique(codes))
+    same = np.trace(tables, axis1=1, axis2=2) / tables.sum(axis=(1, 2))
+    sums = GroupSums(
+        hits=np.bincount(codes, left == right, minlength=n_groups).astype(np.float64),
+        images=np.bincount(codes, minlength=n_groups).astype(np.float64),
+    )
+    bounds = interval(same, settings.level, n_groups=n_groups, share=[sums])
+    kappas = kappa(tables)
+    around = interval(kappas, settings.level, n_groups=n_groups)
+    wrong = (left != panel.images.labels, right != panel.images.labels)
     return Agreement(
         dataset=panel.dataset,
         split=panel.split,
-        row=panel.rows[one],
-        other=panel.rows[other],
-        value=estimate.value,
-        low=estimate.low,
-        high=estimate.high,
-        kappa=kappa(left, right, len(panel.images.classes)),
+        row=panel.rows[pair[0]],
+        other=panel.rows[pair[1]],
+        value=float(same[0]),
+        low=bounds.low,
+        high=bounds.high,
+        kappa=None if np.isnan(kappas[0]) else float(kappas[0]),
+        kappa_low=around.low,
+        kappa_high=around.high,
         both_wrong=int((wrong[0] & wrong[1]).sum()),
         either_wrong=int((wrong[0] | wrong[1]).sum()),
         n=panel.images.count(),
-        n_groups=estimate.n_groups,
-        reason=estimate.reason,
+        n_groups=n_groups,
+        reason=bounds.reason,
     )
 
 
-def kappa(left: Numbers, right: Numbers, size: int) -> float | None:
-    """Cohen's kappa (1960) of two deciders; None where chance alone agrees always."""
-    table = np.bincount(left * size + right, minlength=size * size).reshape(size, size)
-    total = int(table.sum())
-    if not total:
-        return None
-    # Whole numbers up to the last division: no rounding decides whether chance is 1.
-    observed = int(np.trace(table)) * total
-    chance = sum(int(a) * int(b) for a, b in zip(table.sum(axis=1), table.sum(axis=0), strict=True))
-    rest = total * total - chance
-    return (observed - chance) / rest if rest else None
+def _tables(
+    panel: Panel, pairs: Sequence[tuple[int, int]], codes: Numbers, settings: Settings
+) -> Numbers:
+    """How often one decides for this class and the other for that [pairs, R, C, C]."""
+    size, n_groups = len(panel.images.classes), len(np.unique(codes))
+    cells = np.concatenate(
+        [
+            (place * size + panel.decisions[a]) * size + panel.decisions[b]
+            for place, (a, b) in enumerate(pairs)
+        ]
+    )
+    ones, columns = np.ones(len(cells), dtype=np.int32), np.tile(codes, len(pairs))
+    shape = (len(pairs) * size * size, n_groups)
+    matrix = sparse.csr_array((ones, (cells, columns)), shape=shape)
+    found = []
+    for window in windows(len(codes), settings.replicates):
+        drawn = draws(n_groups, window.start, window.stop, settings.seed)
+        counts = np.asarray(matrix @ drawn).reshape(len(pairs), size, size, len(window))
+        found.append(np.moveaxis(counts, 3, 1))
+    return np.concatenate(found, axis=1).astype(np.int64)
+
+
+def kappa(tables: Numbers) -> npt.NDArray[np.float64]:
+    """Cohen's kappa (1960) of two deciders [R]; NaN where chance alone always agrees.
+
+    Args:
+        tables: images by both decisions [R, C, C], whole numbers.
+    """
+    total = tables.sum(axis=(1, 2))
+    observed = np.trace(tables, axis1=1, axis2=2) * total
+    chance = (tables.sum(axis=1) * tables.sum(axis=2)).sum(axis=1)
+    # Whole numbers up to the division: no rounding decides whether chance is 1.
+    values = np.full(len(tables), np.nan)
+    np.divide(observed - chance, total**2 - chance, out=values, where=total**2 != chance)
+    return values
 
 
 def _hard_image(panel: Panel, index: int) -> HardImage:

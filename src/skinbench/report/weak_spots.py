@@ -1,0 +1,443 @@
+"""Where rows fail, as tables: subgroups, baselines, views of a lesion, images of elsewhere."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from skinbench.records import (
+    AgainstPlain,
+    Consistency,
+    GroupScore,
+    OutOfDistribution,
+    Scorecard,
+    WeakSpots,
+    WorstGroup,
+)
+from skinbench.report import numbers, robustness, shared_errors
+from skinbench.report.figures import Drawing
+from skinbench.report.tables import Bar, Column, Entry, Table, integer, words
+
+_SLICES = {
+    "age": "age",
+    "dx_type": "diagnosis by",
+    "fitzpatrick": "Fitzpatrick",
+    "lesion_size": "lesion's share of the frame",
+    "site_general": "site",
+    "source": "source",
+}
+BY_CLASS = "dx_type"
+MARK = "\u2020"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeakPart:
+    """The section "Where it fails"."""
+
+    floor: str
+    plain: Table | None
+    worst: Table | None
+    groups: Table | None
+    by_class: Table | None
+    """Subgroups within a class: how its diagnoses were made."""
+    errors: Table | None
+    agreement: Table | None
+    matrices: tuple[Drawing, ...]
+    hardest: Table | None
+    against_label: Table | None
+    doubtful: Table | None
+    consistency: Table | None
+    robustness: tuple[Table, ...]
+    flips: Table | None
+    elsewhere: Table | None
+    notes: tuple[str, ...]
+
+
+def weak_part(scorecard: Scorecard) -> WeakPart | None:
+    """Lay out where rows fail; None where nothing was looked at."""
+    if scorecard.weak_spots is None:
+        return None
+    spots = without_smoke(scorecard.weak_spots, scorecard.smoke)
+    shown = functools.partial(_marked, leaky_names(scorecard))
+    level = numbers.level(scorecard.level)
+    general = [item for item in spots.groups if item.slice != BY_CLASS]
+    within = [item for item in spots.groups if item.slice == BY_CLASS]
+    return WeakPart(
+        floor=numbers.counted(spots.floor, "lesion group"),
+        plain=shown(plain_table(spots.against_plain, level)),
+        worst=shown(worst_table(spots.worst, level)),
+        groups=shown(group_table(general, level)),
+        by_class=shown(class_table(within, level)),
+        errors=shown(shared_errors.error_table(spots.shared_errors, level)),
+        agreement=shown(shared_errors.agreement_table(spots.agreements, level)),
+        matrices=tuple(shared_errors.matrices(spots.agreements)),
+        hardest=shown(shared_errors.image_table("hardest", "Hardest images", spots.hardest)),
+        against_label=shown(shared_errors.against_label_table(spots.against_label, level)),
+        doubtful=shown(
+            shared_errors.image_table(
+                "doubtful",
+                "Images on which all models agree against the label",
+                [image for item in spots.against_label for image in item.images],
+            )
+        ),
+        consistency=shown(consistency_table(spots.consistency, level)),
+        robustness=tuple(filter(None, map(shown, robustness.drop_tables(spots.drops, level)))),
+        flips=shown(robustness.flip_table(spots.flips, level)),
+        elsewhere=shown(elsewhere_table(spots.out_of_distribution, level)),
+        notes=tuple(numbers.one_line(note) for note in spots.notes),
+    )
+
+
+def without_smoke(spots: WeakSpots, smoke: Iterable[str]) -> WeakSpots:
+    """The rows that stand in tables."""
+    out = set(smoke)
+    if not out:
+        return spots
+    return replace(
+        spots,
+        groups=tuple(item for item in spots.groups if item.row not in out),
+        worst=tuple(item for item in spots.worst if item.row not in out),
+        shared_errors=tuple(item for item in spots.shared_errors if item.row not in out),
+        agreements=tuple(a for a in spots.agreements if not {a.row, a.other} & out),
+        against_plain=tuple(item for item in spots.against_plain if item.row not in out),
+        consistency=tuple(item for item in spots.consistency if item.row not in out),
+        drops=tuple(item for item in spots.drops if item.row not in out),
+        flips=tuple(item for item in spots.flips if item.row not in out),
+        out_of_distribution=tuple(i for i in spots.out_of_distribution if i.row not in out),
+    )
+
+
+def leaky_names(scorecard: Scorecard) -> dict[str, str]:
+    """Rows of leaky splits, and the splits themselves as tables name them, to the stamp."""
+    found = {f"split {split}": stamp for split, stamp in scorecard.stamps.items()}
+    rows = ((str(row["name"]), str(row["split"])) for row in scorecard.rows)
+    return found | {
+        name: scorecard.stamps[split] for name, split in rows if split in scorecard.stamps
+    }
+
+
+def _marked(leaky: Mapping[str, str], table: Table) -> Table | None:
+    """The table with the sign of a leak at each row that it touches; None where it is empty."""
+    if not table.rows:
+        return None
+    stamps: dict[str, None] = {}
+    rows = []
+    for first, *others in table.rows:
+        entries = [first, *others]
+        for place, entry in enumerate(entries[:3]):
+            name = entry.text.rpartition(", ")[2]
+            stamp = leaky.get(entry.text) or (leaky.get(name) if "split " in name else None)
+            if stamp:
+                stamps[stamp] = None
+                entries[place] = replace(entry, text=f"{entry.text} {MARK}")
+        rows.append(tuple(entries))
+    notes = tuple(f"{MARK} {numbers.one_line(stamp)}" for stamp in stamps)
+    return replace(table, rows=tuple(rows), notes=(*table.notes, *notes))
+
+
+def slice_title(name: str) -> str:
+    """A slice's name for a reader."""
+    return _SLICES.get(name, name.replace("_", " "))
+
+
+def _value(value: float | None, low: float | None, high: float | None, why: str = "") -> Entry:
+    if value is None:
+        return Entry(text=numbers.MISSING, why=numbers.one_line(why))
+    ends = (value if low is None else low, value if high is None else high)
+    shown = [min(1.0, max(0.0, number)) for number in (value, *ends)]
+    return Entry(
+        text=numbers.number(value),
+        detail=numbers.bounds(low, high),
+        why=numbers.one_line(why),
+        bar=Bar(value=shown[0], low=shown[1], high=shown[2]),
+        sort=value,
+    )
+
+
+def _change(value: float | None, low: float | None, high: float | None, why: str = "") -> Entry:
+    return Entry(
+        text=numbers.signed(value),
+        detail=numbers.bounds(low, high) if value is not None else "",
+        why=numbers.one_line(why),
+        sort=value,
+    )
+
+
+# --- baselines -------------------------------------------------------------------------------
+
+
+def plain_table(items: Sequence[AgainstPlain], level: str) -> Table:
+    """One line for each row and test set, a column for each baseline."""
+    lines: dict[tuple[str, str], dict[str, AgainstPlain]] = {}
+    for item in items:
+        lines.setdefault((item.row, item.dataset), {})[short_name(item.baseline)] = item
+    names = list(dict.fromkeys(short_name(item.baseline) for item in items))
+    rows = tuple(
+        (
+            words(row),
+            words(dataset),
+            *(
+                _change(i.difference, i.low, i.high, i.reason) if (i := found.get(name)) else
+                Entry(text=numbers.MISSING)
+                for name in names
+            ),
+            _verdict(found.values()),
+            integer(next(iter(found.values())).n),
+        )
+        for (row, dataset), found in lines.items()
+    )  # fmt: skip
+    metric = numbers.metric_title(items[0].metric) if items else ""
+    return Table(
+        name="against-plain",
+        caption="Rows beside the baselines without a network",
+        columns=(
+            Column(title="row"),
+            Column(title="data"),
+            *(Column(title=f"\u2212 {name}, {level}", numeric=True) for name in names),
+            Column(title="beats them all"),
+            Column(title="n", numeric=True),
+        ),
+        rows=rows,
+        notes=(
+            f"Difference in {metric} on the same images, resampled together. A row beats a "
+            f"baseline where the interval lies above 0.",
+        ),
+    )
+
+
+def short_name(baseline: str) -> str:
+    """`metadata_only` of `baseline/by_lesion/metadata_only`."""
+    return baseline.rpartition("/")[2]
+
+
+def _verdict(items: Iterable[AgainstPlain]) -> Entry:
+    lost = [short_name(item.baseline) for item in items if not item.beats]
+    if not lost:
+        return Entry(text="yes", tone="good")
+    return Entry(text=f"no: {numbers.one_line(', '.join(lost))}", tone="bad")
+
+
+def unbeaten(scorecard: Scorecard) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(row, dataset) to the baselines that it does not beat."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for item in scorecard.weak_spots.against_plain if scorecard.weak_spots else ():
+        if not item.beats:
+            key = (item.row, item.dataset)
+            found[key] = (*found.get(key, ()), short_name(item.baseline))
+    return found
+
+
+# --- subgroups -------------------------------------------------------------------------------
+
+
+def worst_table(items: Sequence[WorstGroup], level: str) -> Table:
+    """The worst subgroup of each slice, for each row and metric."""
+    rows = tuple(
+        (
+            words(item.row),
+            words(item.dataset),
+            words(slice_title(item.slice)),
+            words(numbers.short_title(item.metric, item.class_)),
+            words(item.group or numbers.MISSING),
+            _value(item.value, item.low, item.high, "" if item.group else item.reason),
+            _change(item.gap, item.gap_low, item.gap_high, _separable(item)),
+            integer(item.n or None),
+            integer(item.n_groups or None),
+            Entry(text=_compared(item), sort=item.compared),
+        )
+        for item in items
+        if item.group is not None
+    )
+    return Table(
+        name="worst-groups",
+        caption="The worst subgroup of each slice",
+        columns=(
+            Column(title="row"),
+            Column(title="data"),
+            Column(title="slice"),
+            Column(title="metric"),
+            Column(title="worst"),
+            Column(title="score", numeric=True),
+            Column(title="minus the others", numeric=True),
+            Column(title="n", numeric=True),
+            Column(title="lesion groups", numeric=True),
+            Column(title="of subgroups", numeric=True),
+        ),
+        rows=rows,
+        notes=(
+            f"The worst of several is picked on test: its bounds are widened so that those of all "
+            f"subgroups compared hold together at {level} (Bonferroni).",
+        ),
+    )
+
+
+def _separable(item: WorstGroup) -> str:
+    if item.gap is None or item.gap_low is None or item.gap_high is None:
+        return item.reason
+    return "not separable" if item.gap_low <= 0 <= item.gap_high else "separable"
+
+
+def _compared(item: WorstGroup) -> str:
+    below = f", {item.below_floor} below the floor" if item.below_floor else ""
+    return f"{item.compared}{below}"
+
+
+def group_table(items: Sequence[GroupScore], level: str) -> Table:
+    """Every subgroup, metrics side by side."""
+    metrics = list(dict.fromkeys((item.metric, item.class_) for item in items))
+    lines: dict[tuple[str, ...], dict[tuple[str, str | None], GroupScore]] = {}
+    for item in items:
+        key = (item.row, item.dataset, item.slice, item.group)
+        lines.setdefault(key, {})[item.metric, item.class_] = item
+    rows = tuple(
+        (
+            words(key[0]),
+            words(key[1]),
+            words(f"{slice_title(key[2])}: {key[3]}"),
+            *(entry for metric in metrics for entry in _group_entries(found.get(metric))),
+        )
+        for key, found in lines.items()
+    )
+    columns = [Column(title="row"), Column(title="data"), Column(title="subgroup")]
+    for metric in metrics:
+        title = numbers.short_title(*metric)
+        columns += [
+            Column(title=title, numeric=True),
+            Column(title="minus the others", numeric=True),
+            Column(title="n", numeric=True),
+            Column(title="lesion groups", numeric=True),
+        ]
+    return Table(
+        name="subgroups",
+        caption=f"Every subgroup, {level} intervals",
+        columns=tuple(columns),
+        rows=rows,
+    )
+
+
+def _group_entries(item: GroupScore | None) -> list[Entry]:
+    if item is None:
+        return [Entry(text=numbers.MISSING)] * 4
+    if item.value is None:
+        value, change = _value(None, None, None, "below the floor"), Entry(text=numbers.MISSING)
+    else:
+        value = _value(item.value, item.low, item.high, item.reason)
+        change = _change(item.gap, item.gap_low, item.gap_high, item.gap_reason)
+    return [value, change, integer(item.n), integer(item.n_groups)]
+
+
+def class_table(items: Sequence[GroupScore], level: str) -> Table:
+    """Recall within a class by how the diagnosis was made."""
+    rows = tuple(
+        (
+            words(item.row),
+            words(item.dataset),
+            words(item.class_ or ""),
+            words(item.group),
+            *_group_entries(item),
+        )
+        for item in items
+    )
+    return Table(
+        name="by-diagnosis",
+        caption="Recall within a class by how the diagnosis was made",
+        columns=(
+            Column(title="row"),
+            Column(title="data"),
+            Column(title="class"),
+            Column(title="diagnosis by"),
+            Column(title=f"recall, {level}", numeric=True),
+            Column(title="minus the others", numeric=True),
+            Column(title="n", numeric=True),
+            Column(title="lesion groups", numeric=True),
+        ),
+        rows=rows,
+    )
+
+
+# --- views of a lesion, images of elsewhere ----------------------------------------------------
+
+
+def consistency_table(items: Sequence[Consistency], level: str) -> Table:
+    """Lesions with several images: how many get more than one answer."""
+    rows = tuple(
+        (
+            words(item.row),
+            words(item.dataset),
+            words(item.class_ or "all"),
+            integer(item.lesions),
+            integer(item.images),
+            _value(item.value, item.low, item.high, item.reason),
+            *(
+                Entry(
+                    text=numbers.number(share.value),
+                    detail=numbers.bounds(share.low, share.high),
+                    sort=share.value,
+                )
+                for share in (item.all_right, item.some_right, item.none_right)
+            ),
+        )
+        for item in items
+    )
+    return Table(
+        name="consistency",
+        caption="Several pictures of one lesion",
+        columns=(
+            Column(title="row"),
+            Column(title="data"),
+            Column(title="lesions of"),
+            Column(title="lesions", numeric=True),
+            Column(title="images", numeric=True),
+            Column(title=f"views disagree, {level}", numeric=True),
+            Column(title="all right", numeric=True),
+            Column(title="some right", numeric=True),
+            Column(title="none right", numeric=True),
+        ),
+        rows=rows,
+        notes=(
+            "Shares of the lesions with two test images or more. Views disagree where they are "
+            "not all decided alike, right or wrong.",
+        ),
+    )
+
+
+def elsewhere_table(items: Sequence[OutOfDistribution], level: str) -> Table:
+    """How well doubt tells images of elsewhere, one line for each row and set."""
+    lines: dict[tuple[str, str, str], dict[str, OutOfDistribution]] = {}
+    for item in items:
+        lines.setdefault((item.row, item.inside, item.outside), {})[item.score] = item
+    scores = list(dict.fromkeys(item.score for item in items))
+    rows = tuple(
+        (
+            words(row),
+            words(inside),
+            words(outside),
+            *(
+                _value(i.value, i.low, i.high, i.reason) if (i := found.get(score)) else
+                Entry(text=numbers.MISSING)
+                for score in scores
+            ),
+            integer(next(iter(found.values())).n_inside),
+            integer(next(iter(found.values())).n_outside),
+        )
+        for (row, inside, outside), found in lines.items()
+    )  # fmt: skip
+    titles = {"max_probability": "by 1 \u2212 largest probability", "entropy": "by entropy"}
+    return Table(
+        name="elsewhere",
+        caption="Images of elsewhere, told by the model's own doubt",
+        columns=(
+            Column(title="row"),
+            Column(title="own test"),
+            Column(title="elsewhere"),
+            *(Column(title=f"AUROC {titles.get(s, s)}, {level}", numeric=True) for s in scores),
+            Column(title="n own", numeric=True),
+            Column(title="n elsewhere", numeric=True),
+        ),
+        rows=rows,
+        notes=(
+            "0.5: the model is as sure of images of elsewhere as of its own test; below 0.5 it is "
+            "surer. Another dataset differs in cameras and patients too, not in classes alone.",
+        ),
+    )
