@@ -171,7 +171,8 @@ def score_sets(
         values = replicate_values(
             images, asked, replicates=settings.replicates, seed=settings.seed, universe=universe
         )
-        parts.append(_SeedScores(images=images, values=values, universe=universe))
+        part = _SeedScores(images=images, values=values, universe=universe, left_out={})
+        parts.append(part)
     scores = []
     for item in asked:
         code = None if item[1] is None else classes[item[1]]
