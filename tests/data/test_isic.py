@@ -6,14 +6,52 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from skinbench.catalog.datasets import isic2018_task3_test, isic2019, siim_isic2020
+from skinbench.catalog.datasets import (
+    isic2018_task3_test,
+    isic2019,
+    isic2019_test,
+    siim_isic2020,
+)
 from skinbench.data.manifest import DataRequest, read_manifest
+from skinbench.data.taxonomy import LabelRequest
 from skinbench.errors import DataError
 from skinbench.store import Store
 from tests.data.ham10000.make import write_image, write_table
 from tests.data.isic2018_task3_test import make as make_2018
 from tests.data.isic2019 import make as make_2019
 from tests.data.siim_isic2020 import make as make_2020
+
+# --- 2019, test ---------------------------------------------------------------------------
+
+
+def test_2019_test_keeps_what_has_no_class_for_out_of_distribution(
+    tmp_path: Path, store: Store
+) -> None:
+    truth, metadata = make_2019.make(tmp_path)
+    for name in ("GroundTruth.csv", "Metadata.csv"):
+        (tmp_path / f"ISIC_2019_Training_{name}").unlink()
+    (tmp_path / "ISIC_2019_Training_Input").rename(tmp_path / "ISIC_2019_Test_Input")
+    truth[3] = make_2019.truth_of(truth[3]["image"], "UNK")
+    weights = {"score_weight": "1.0", "validation_weight": "0.0"}
+    write_table(tmp_path / "ISIC_2019_Test_GroundTruth.csv", [row | weights for row in truth])
+    named = [{k: v for k, v in row.items() if k != "lesion_id"} for row in metadata]
+    write_table(tmp_path / "ISIC_2019_Test_Metadata.csv", named)
+    raw = isic2019_test.read(tmp_path, {})
+    assert raw.table["label"][3] == "UNK"
+    assert raw.table["attributes"].isna().all()
+    assert all((tmp_path / path).is_file() for path in raw.table["path"])
+    request = DataRequest(
+        name="t",
+        adapter="isic2019_test",
+        root=tmp_path,
+        labels=LabelRequest(space="ham7", unmapped="unlabelled"),
+    )
+    made = read_manifest(request, store)
+    unknown = made.table[made.table["label"].isna()]
+    assert unknown["image_id"].tolist() == [truth[3]["image"]]
+    assert made.table["site_general"].notna().any()
+    assert {"akiec", "mel"} <= set(made.table["label"].dropna())
+
 
 # --- 2019 --------------------------------------------------------------------------------
 

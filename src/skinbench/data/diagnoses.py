@@ -123,6 +123,7 @@ OWN: Mapping[str, Mapping[str, Own]] = {
     "isic2018_task3_test": {code: _own(code) for code in _HAM},
     # The challenge of 2019; BKL is solar lentigo, seborrheic and lichen planus-like keratosis.
     "isic2019": {code: _own(code) for code in _ISIC},
+    "isic2019_test": {code: _own(code) for code in _ISIC},
     # Rotemberg et al. 2021, doi:10.1038/s41597-021-00815-z; all but melanoma has target 0.
     "siim_isic2020": {
         "melanoma": _own("mel"),

@@ -43,6 +43,7 @@ SITES: Mapping[str, Mapping[str, str]] = {
         "upper extremity": "upper extremity",
     },
     "isic2019": _ISIC,
+    "isic2019_test": _ISIC,
     "siim_isic2020": _ISIC,
     # Pacheco et al. 2020: hands and feet as in HAM10000; the lip's skin is part of the face.
     "pad_ufes_20": {
