@@ -140,7 +140,7 @@ def test_strengths_stand_side_by_side_with_what_they_cost():
         ["a", "ham", "blur", "0.800", "", "0.700", "0.500", "90"],
         ["a", "ham", "metadata_missing", "0.800", "0.800", "", "", "90"],
     ]
-    assert table.rows[0][6].detail == "-0.300 [-0.400, -0.200]"
+    assert (table.rows[0][6].detail, table.rows[0][6].why) == ("-0.300", "[-0.400, -0.200]")
 
 
 def test_the_matrix_is_drawn_for_three_models():

@@ -46,7 +46,10 @@ def weak_spots(
     if asked is None:
         return None
     manifests = [import_manifest(path) for path in sorted(folder.manifests.glob("*.parquet"))]
-    known = slice_values(manifests, read_all_sizes(folder))
+    sizes = read_all_sizes(folder)
+    known = slice_values(manifests, sizes)
+    tested = {item.dataset for item in plan.evaluations if not item.only}
+    said = {m.name: slice_values([m], sizes) for m in manifests if m.name in tested}
     return find_weak_spots(
         plan.rows,
         predictions,
@@ -54,6 +57,10 @@ def weak_spots(
         Facts(
             slices={name: known[name] for name in asked.slices if name in known},
             asked=tuple(asked.slices),
+            lacking={
+                name: [data for data, values in said.items() if not values.get(name)]
+                for name in asked.slices
+            },
             lesions=lesions_of(manifests),
             own=own_tests(plan),
         ),

@@ -109,12 +109,10 @@ def _drop(item: ConditionDrop | None) -> Entry:
     if item.value is None:
         return Entry(text=numbers.MISSING, why=numbers.one_line(item.reason))
     bounds = numbers.bounds(item.change_low, item.change_high)
-    change = f"{numbers.signed(item.change)} {bounds}".rstrip() if item.change is not None else ""
-    why = "" if item.change_low is not None or item.change == 0 else item.reason
     return Entry(
         text=numbers.number(item.value),
-        detail=change,
-        why=numbers.one_line(why),
+        detail="" if item.change is None else numbers.signed(item.change),
+        why=bounds or ("" if item.change == 0 else numbers.one_line(item.reason)),
         sort=item.value,
     )
 

@@ -268,6 +268,14 @@ def worst_table(items: Sequence[WorstGroup], level: str) -> Table:
         notes=(
             f"The worst of several is picked on test: its bounds are widened so that those of all "
             f"subgroups compared hold together at {level} (Bonferroni).",
+            *(
+                (
+                    "The lesion's share of the frame is no size in millimetres: magnification "
+                    "differs from picture to picture and is not recorded.",
+                )
+                if any(item.slice == "lesion_size" for item in items)
+                else ()
+            ),
         ),
     )
 

@@ -191,5 +191,8 @@ def test_newcombe_as_published(left, right, low, high):
 
 
 def test_what_no_dataset_says_is_said():
-    (note,) = slice_notes({"sex": {"i": "female"}}, ("sex", "fitzpatrick"))
+    known = {"sex": {"i": "female"}, "fitzpatrick": {"i": "I-II"}}
+    (note,) = slice_notes({"sex": known["sex"]}, ("sex", "fitzpatrick"), {})
     assert note == "Fitzpatrick skin type: no dataset of this run says it of any image"
+    (note,) = slice_notes(known, ("sex", "fitzpatrick"), {"fitzpatrick": ["ham"]})
+    assert note == "Fitzpatrick skin type: not said of any image of ham"

@@ -47,6 +47,8 @@ class Facts:
     """Slice name to image id to subgroup; in the order of the result."""
     asked: tuple[str, ...] = ()
     """Names of the slices that were asked for, known or not."""
+    lacking: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Slice name to the datasets judged on that say it of no image."""
     lesions: Mapping[str, str] | None = None
     """Image id to lesion id; None takes the lesion groups of the predictions."""
     own: Mapping[str, str] = field(default_factory=dict)
@@ -90,7 +92,7 @@ def find_weak_spots(
         facts: subgroups, lesions and own test sets.
         settings: metrics, floor, replicates and level.
     """
-    found = _Found(notes=list(slice_notes(facts.slices, facts.asked)))
+    found = _Found(notes=list(slice_notes(facts.slices, facts.asked, facts.lacking)))
     plain = [row for row in rows if row.kind == "plain"]
     models: dict[tuple[str, str], list[tuple[str, str, Mapping[int, ScoredImages]]]] = {}
     whole: dict[str, Sets] = {}

@@ -253,11 +253,18 @@ def _worst(found: Sequence[_Judged], lines: Sequence[GroupScore], settings: Sett
     )
 
 
-def slice_notes(slices: Mapping[str, Mapping[str, str]], asked: Sequence[str]) -> Iterator[str]:
-    """Which of the slices asked for no image has a value for."""
+def slice_notes(
+    slices: Mapping[str, Mapping[str, str]],
+    asked: Sequence[str],
+    lacking: Mapping[str, Sequence[str]],
+) -> Iterator[str]:
+    """Which of the slices asked for no image, or no image of a dataset, has a value for."""
     for name in asked:
+        title = _TITLES.get(name, name)
         if not slices.get(name):
-            yield f"{_TITLES.get(name, name)}: no dataset of this run says it of any image"
+            yield f"{title}: no dataset of this run says it of any image"
+        elif lacking.get(name):
+            yield f"{title}: not said of any image of {', '.join(lacking[name])}"
 
 
 _TITLES = {
