@@ -29,3 +29,26 @@ def test_options_are_looked_at_before_a_run(tmp_path):
     error = fails(tmp_path, text("stacking", options={"penalty": -1}))
     assert "penalty is -1" in error.message
     assert error.key == "derived.d.options"
+
+
+@pytest.mark.parametrize("kind", ["temperature", "vector", "platt", "isotonic"])
+def test_a_calibration_is_of_one_row(tmp_path, kind):
+    one = text(kind)
+    one["derived"]["d"]["of"] = "a"
+    (item,) = plan(tmp_path, one).derived
+    assert item.members == ("a@0.0",)
+    with pytest.raises(SuiteError, match=f"'{kind}' is made of 1 row, not 2"):
+        plan(tmp_path, text(kind))
+    one["splits"]["by_lesion"]["val"] = 0.0
+    with pytest.raises(SuiteError, match="fitted on val"):
+        plan(tmp_path, one)
+
+
+@pytest.mark.parametrize(
+    ("key", "item"),
+    [("operating_points", {"recall": 0.9}), ("prevalence", {"at": 0.02})],
+)
+def test_classes_of_points_are_those_of_the_rows(tmp_path, key, item):
+    plan(tmp_path, with_changes(**{key: [{"class": "mel", **item}]}))
+    with pytest.raises(SuiteError, match="no class 'mell' in the suite's label spaces"):
+        plan(tmp_path, with_changes(**{key: [{"class": "mell", **item}]}))

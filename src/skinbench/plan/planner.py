@@ -380,11 +380,15 @@ def _technique(settings: RowSettings) -> str:
 def _check_classes(suite: Suite, plan: Plan) -> None:
     """Gate checks and claims name classes that the rows' label spaces have."""
     known = sorted({code for row in plan.rows for code in row.classes})
-    for index, check in enumerate(suite.file.gate):
-        if check.class_ is not None and check.class_ not in known:
-            hint = registry.suggest(check.class_, known)
-            message = f"no class '{check.class_}' in the suite's label spaces; {hint}"
-            raise suite.document.error(message, ("gate", index, "class"))
+    named: dict[str, list[str | None]] = {"gate": [check.class_ for check in suite.file.gate]}
+    named["operating_points"] = [point.class_ for point in suite.file.operating_points]
+    named["prevalence"] = [item.class_ for item in suite.file.prevalence]
+    for part, classes in named.items():
+        for index, asked in enumerate(classes):
+            if asked is not None and asked not in known:
+                hint = registry.suggest(asked, known)
+                message = f"no class '{asked}' in the suite's label spaces; {hint}"
+                raise suite.document.error(message, (part, index, "class"))
     decides, _, by = suite.file.gate_policy.decision.partition(":")
     if by and decides not in known:
         message = f"no class '{decides}' in the suite's label spaces; "

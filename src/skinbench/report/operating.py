@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from skinbench.records import Scorecard
+from skinbench.records import Score, Scorecard
 from skinbench.records.operating import (
     AtPrevalence,
     Calibrated,
@@ -13,7 +13,7 @@ from skinbench.records.operating import (
     Reliability,
 )
 from skinbench.report import numbers
-from skinbench.report.tables import Column, Entry, Table, words
+from skinbench.report.tables import FURTHER_METRICS, Column, Entry, Table, measure, words
 from skinbench.score.prevalence import ASSUMPTION
 
 AT_PREVALENCE = (
@@ -24,6 +24,24 @@ AT_PREVALENCE = (
     ("number_needed_to_biopsy", "needed to biopsy"),
     ("net_benefit", "net benefit"),
 )
+
+
+def decision_tables(card: Scorecard) -> tuple[Table, ...]:
+    """Points, prevalences, calibrations before and after, and calibration errors: what is there."""
+    made = (points_table, prevalence_table, calibrated_table, reliability_table)
+    return tuple(table for table in (make(card) for make in made) if table.rows)
+
+
+def focus_table(name: str, scores: Sequence[Score], focus: str) -> Table:
+    """Everything else about the class that matters most, a score a line."""
+    found = [s for s in scores if s.class_ == focus and s.slice is None]
+    found = [s for s in found if s.metric in FURTHER_METRICS - {"called_benign"}]
+    return Table(
+        name=name,
+        caption=f"More about {focus}",
+        columns=(Column(title="metric"), Column(title="score", numeric=True)),
+        rows=tuple((words(numbers.metric_title(s.metric)), measure(s)) for s in found),
+    )
 
 
 def points_table(card: Scorecard) -> Table:

@@ -17,6 +17,7 @@ from skinbench.report import (
     figures,
     gallery,
     numbers,
+    operating,
     segmentation,
     standings,
     tables,
@@ -26,8 +27,10 @@ from skinbench.report.content import Content, RunFacts, SplitFacts
 from skinbench.report.figures import Drawing
 from skinbench.report.gallery import Gallery
 from skinbench.report.leaderboard import Leaderboard
+from skinbench.report.reliability import reliability_figure
 from skinbench.report.tables import ClassFacts, Scores, Table
 from skinbench.report.weak_spots import WeakPart, weak_part
+from skinbench.score.calibration import focus_class
 from skinbench.store import file_name
 
 
@@ -51,8 +54,11 @@ class RowPart:
     opened: bool
     """Shown unfolded: the first row with a network, so that a reader sees what there is."""
     classes: Table | None
+    further: Table | None
+    """Of the focus class: what has no column in `classes`."""
     confusions: tuple[tuple[Drawing, Table], ...]
     curves: Drawing | None
+    reliability: Drawing | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +99,8 @@ class View:
     dataset_ranks: Table | None
     rank_diagrams: tuple[Drawing, ...]
     claims: tuple[PaperPart, ...]
+    decisions: tuple[Table, ...]
+    """Operating points, prevalence and calibration."""
     segmentation: Table | None
     explanations: Table | None
     weak: WeakPart | None
@@ -127,7 +135,7 @@ class View:
         """Every drawing of the page."""
         found = [part.forest for part in self.boards]
         for row in self.rows:
-            found += [*(drawing for drawing, _ in row.confusions), row.curves]
+            found += [*(drawing for drawing, _ in row.confusions), row.curves, row.reliability]
         found += self.rank_diagrams
         if self.weak is not None:
             found += self.weak.matrices
@@ -162,6 +170,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         dataset_ranks=_filled(dataset_ranks.dataset_ranks_table(scorecard.dataset_ranks)),
         rank_diagrams=_rank_diagrams(scorecard),
         claims=paper_parts(scorecard),
+        decisions=operating.decision_tables(scorecard),
         segmentation=_filled(segmentation.segmentation_table(scorecard)),
         explanations=_filled(explanations.explanations_table(scorecard)),
         weak=weak_part(content.scorecard),
@@ -206,6 +215,10 @@ def _without_smoke(scorecard: Scorecard) -> Scorecard:
             for item in scorecard.comparisons
             if item.row not in smoke and item.against not in smoke
         ),
+        operating=tuple(item for item in scorecard.operating if item.row not in smoke),
+        prevalence=tuple(item for item in scorecard.prevalence if item.row not in smoke),
+        reliability=tuple(item for item in scorecard.reliability if item.row not in smoke),
+        calibrated=tuple(item for item in scorecard.calibrated if item.row not in smoke),
     )
 
 
@@ -298,9 +311,27 @@ def _each_row_part(content: Content, scores: Scores) -> Iterable[RowPart]:
                 summary=_row_summary(scores, where),
                 opened=False,
                 classes=_filled(_renamed(classes, f"classes-{_safe_name(title)}")),
+                further=_further(scores, where, row, title),
                 confusions=_confusions(content, row, place),
+                reliability=_reliability(content, row, place),
                 curves=_curves(content, row) if index == 0 else None,
             )
+
+
+def _further(scores: Scores, where: tuple[str, str, str], row: Row, title: str) -> Table | None:
+    focus = focus_class(row.classes)
+    if focus is None:
+        return None
+    return _filled(operating.focus_table(f"further-{_safe_name(title)}", scores.of(where), focus))
+
+
+def _reliability(content: Content, row: Row, place: tuple[str, str]) -> Drawing | None:
+    items = [
+        item
+        for item in content.scorecard.reliability
+        if (item.row, item.dataset, item.condition) == (row.name, *place)
+    ]
+    return reliability_figure(_safe_name(f"reliability-{row.name}-{place[0]}"), row.name, items)
 
 
 def _renamed(table: Table, name: str) -> Table:
