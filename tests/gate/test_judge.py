@@ -48,6 +48,22 @@ def test_a_run_passes_against_itself():
     assert recall.n == recall.n_positive
 
 
+def test_the_same_predictions_to_the_bit_are_the_same_model():
+    item = plain_run(n=700)  # too few lesions to rule out a loss of 5 points
+    recall = of(against(item, item))
+    assert (recall.outcome, recall.low, recall.high) == ("passed", 0, 0)
+    assert "the predictions are the baseline's own, to the bit" in recall.reason
+    assert 30 <= recall.n_groups < 52
+    assert recall.passes_unchanged < 0.8, "of another model that is as good"
+    data = frame(700)
+    data["p_mel"] = data["p_mel"] * np.float32(0.9999)
+    near = of(against(run({"grid/a@0.0": data}), item))
+    assert near.difference == 0
+    assert near.outcome == "inconclusive", "equal decisions alone are a draw of luck"
+    hard = single(flags(40, 4), flags(50, 0))
+    assert of(against(hard, hard)).outcome == "inconclusive", "two values are no model"
+
+
 def test_damaged_melanoma_predictions_regress():
     verdict = against(run({"grid/a@0.0": damage(frame(1600))}), plain_run())
     assert (verdict.outcome, verdict.exit_code) == ("regressed", 3)
