@@ -6,7 +6,8 @@ from tests.report.fixture import make_run
 
 def cases(text):
     """The part of the Markdown that shows cases."""
-    return text[text.index("| image | heat for the decided class") :]
+    after = text[text.index("| image | heat for the decided class") :]
+    return after.partition("\n## ")[0]
 
 
 def test_private_images_leave_no_picture_and_no_id_among_the_cases(tmp_path, monkeypatch):

@@ -88,7 +88,7 @@ def measure(check: Check, asked: Request, pair: Pair, resampling: Resampling) ->
 
 _UNCHANGED = Bounds(difference=0.0, low=0.0, high=0.0, p_regressed=1.0)
 _FEWEST_VALUES = 30
-"""Different probabilities below which equal predictions may be chance, e.g. where all are 0 or 1."""
+"""Different probabilities below which equal predictions may be chance, as where all are 0 or 1."""
 
 
 def one_model(pair: Pair) -> bool:

@@ -135,6 +135,6 @@ def power_notes(results: Sequence[CheckResult]) -> Iterator[str]:
         what += f", {check.slice}" if check.slice else ""
         yield (
             f"warning: {check.row}: {counted(check.n_groups, 'lesion group')} for {what} with "
-            f"margin {check.margin:g}: an equally good model passes in {chance:.0%}; about {needed:,} "
-            f"are needed for {TARGET:.0%} (see `skinbench power`)"
+            f"margin {check.margin:g}: an equally good model passes in {chance:.0%}; about "
+            f"{needed:,} are needed for {TARGET:.0%} (see `skinbench power`)"
         )
