@@ -120,6 +120,8 @@ def loaded(place, *words):
         ["report", "reported"],
         ["gate", "judged", "--baseline", "b.json", "--update-baseline"],
         ["gate", "judged", "--baseline", "b.json", "--json"],
+        ["power", "judged", "--simulations", "200"],
+        ["compare", "judged", "judged", "--metric", "recall:mel"],
         ["schema"],
         ["data", "check", "--help"],
         ["data", "download", "--help"],
@@ -144,7 +146,9 @@ def test_help_loads_next_to_nothing(place, words):
     assert not loaded(place, *words)[1] & (HEAVY | TABLES)
 
 
-@pytest.mark.parametrize("command", ["run", "gate", "report", "plan", "audit", "init", "list"])
+@pytest.mark.parametrize(
+    "command", ["run", "gate", "power", "compare", "report", "plan", "audit", "init", "list"]
+)
 def test_the_help_of_a_command_loads_no_tables(place, command):
     names = loaded(place, command, "--help")[1]
     assert not names & (HEAVY | (TABLES - {"numpy", "pandas", "pyarrow", "pydantic", "yaml"}))

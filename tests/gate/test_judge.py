@@ -48,6 +48,25 @@ def test_a_run_passes_against_itself():
     assert recall.n == recall.n_positive
 
 
+def nudged(data):
+    """Another model that decides alike."""
+    return data.assign(p_mel=data["p_mel"] * np.float32(0.9999))
+
+
+def test_the_same_predictions_to_the_bit_are_the_same_model():
+    item = plain_run(n=700)  # too few lesions to rule out a loss of 5 points
+    recall = of(against(item, item))
+    assert (recall.outcome, recall.low, recall.high) == ("passed", 0, 0)
+    assert "the predictions are the baseline's own, to the bit" in recall.reason
+    assert 30 <= recall.n_groups < 52
+    assert recall.passes_unchanged < 0.8, "of another model that is as good"
+    near = of(against(run({"grid/a@0.0": nudged(frame(700))}), item))
+    assert near.difference == 0
+    assert near.outcome == "inconclusive", "equal decisions alone are a draw of luck"
+    hard = single(flags(40, 4), flags(50, 0))
+    assert of(against(hard, hard)).outcome == "inconclusive", "two values are no model"
+
+
 def test_damaged_melanoma_predictions_regress():
     verdict = against(run({"grid/a@0.0": damage(frame(1600))}), plain_run())
     assert (verdict.outcome, verdict.exit_code) == ("regressed", 3)
@@ -495,10 +514,10 @@ def test_slices():
 
 def test_three_seeds_add_their_variance():
     steady = {f"a@0.{seed}": frame(1000, seed=seed) for seed in range(3)}
-    item = run(steady)
-    same = against(item, item)
+    again = {name: nudged(data) for name, data in steady.items()}
+    same = against(run(again), run(steady))
     assert same.outcome in ("passed", "inconclusive")
-    one = against(run({"a@0.0": steady["a@0.0"]}), run({"a@0.0": steady["a@0.0"]}))
+    one = against(run({"a@0.0": again["a@0.0"]}), run({"a@0.0": steady["a@0.0"]}))
     assert of(same).high - of(same).low > of(one).high - of(one).low
     assert not any("retraining" in note for note in same.notes)
     assert any("retraining" in note for note in one.notes)

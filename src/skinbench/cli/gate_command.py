@@ -104,8 +104,8 @@ def command(
         write_baseline(baseline, made)
         click.echo(f"first baseline written: {baseline}", err=as_json)
         itself = judge_subject(subject, made, policy, salt=salt, uses=uses)
-        for reason in _undecidable(itself):
-            click.echo(f"warning: this test set cannot pass the gate: {reason}", err=True)
+        for line in _warnings(itself):
+            click.echo(line, err=True)
         return
     if manifest is not None and not _is_baseline(baseline):
         if update_baseline:
@@ -181,9 +181,11 @@ def _show(verdict: Verdict, *, as_json: bool, junit: Path | None, markdown: Path
         print_verdict(verdict)
 
 
-def _undecidable(itself: Verdict) -> list[str]:
-    """Why a run does not even pass against itself, each reason once."""
-    return list(dict.fromkeys(c.reason for c in itself.checks if c.outcome != "passed"))
+def _warnings(itself: Verdict) -> list[str]:
+    """Why a run does not even pass against itself, and what its test set cannot tell."""
+    reasons = dict.fromkeys(c.reason for c in itself.checks if c.outcome != "passed")
+    cannot = [f"warning: this test set cannot pass the gate: {reason}" for reason in reasons]
+    return [*cannot, *(note for note in itself.notes if note.startswith("warning: "))]
 
 
 def _given_check(given: dict[str, Any]) -> Check | None:

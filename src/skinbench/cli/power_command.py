@@ -36,7 +36,7 @@ _Share = click.FloatRange(0, 1)
 @click.option(
     "--discordant",
     type=_Share,
-    help="Share of images on which an unchanged model disagrees. [default: as between the row's "
+    help="Share of images on which an equally good one disagrees. [default: as between the row's "
     "seeds, else 0.15]",
 )
 @click.option(
@@ -54,7 +54,7 @@ def command(
 
     TEST is a run folder, with the policy of its suite, or a table of images (CSV or Parquet:
     image_id, label; lesion_id where known; split). Simulated with the gate's own clustered
-    test: how often an unchanged model passes, how often a loss is seen, and how many lesions it
+    test: how often an equally good model passes, how often a loss is seen, and how many lesions it
     takes for 80 %.
 
     JSON: list of PowerLine.
@@ -156,7 +156,7 @@ def print_power(lines: list[PowerLine]) -> None:
         for drop in (line.unchanged, *line.drops):
             needed = drop.groups_needed if drop.drop else line.groups_needed
             table.add_row(
-                f"  {drop.drop:g} worse" if drop.drop else "  unchanged",
+                f"  {drop.drop:g} worse" if drop.drop else "  as good",
                 f"{drop.passed:.0%}",
                 f"{drop.inconclusive:.0%}",
                 f"{drop.regressed:.0%}",
@@ -167,7 +167,7 @@ def print_power(lines: list[PowerLine]) -> None:
 
 def _assumed(line: PowerLine) -> str:
     text = (
-        f"value {line.value:.3f}, an unchanged model disagrees on {line.discordant:.1%} of the "
+        f"value {line.value:.3f}, an equally good one disagrees on {line.discordant:.1%} of the "
         f"images, correlation within a lesion {line.correlation:.2f}"
     )
     return text + (f" ({line.assumed})" if line.assumed else "")

@@ -14,13 +14,13 @@ import skinbench
 from skinbench.errors import BaselineError, StoreError
 from skinbench.gate.checks import Check, matching_rows, validate_checks
 from skinbench.gate.decisions import ARGMAX, DecidedRow, DecisionRule, decided_row
-from skinbench.gate.kept import OWN_CLASS_ONLY, salted, salted_images
+from skinbench.gate.kept import OWN_CLASS_ONLY, salted_images
 from skinbench.gate.uses import Uses, merged, set_use
 from skinbench.records import Row, Scorecard
 from skinbench.records.scoring import BASELINE_SCHEMA_VERSION
 from skinbench.score.images import ScoredImages
 from skinbench.score.predictions import Predictions
-from skinbench.store import content_digest, from_plain, read_json, to_plain, write_text
+from skinbench.store import content_digest, from_plain, read_json, salted, to_plain, write_text
 
 Plain = dict[str, Any]
 

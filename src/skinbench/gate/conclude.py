@@ -9,7 +9,7 @@ from typing import Literal
 from skinbench.errors import counted
 from skinbench.gate.checks import Check
 from skinbench.gate.measure import Measured, direction, oriented
-from skinbench.gate.needed import reach
+from skinbench.gate.needed import assumed_pairs, reach
 from skinbench.gate.paired import holm
 from skinbench.records import CheckResult
 
@@ -64,7 +64,10 @@ def conclude(check: Check, blank: CheckResult, place: str, found: Measured) -> J
     own = oriented(check.metric, found.own) if found.own is not None else None
     able = None
     if check.margin is not None and found.pairs is not None:
-        able = reach(found.pairs, found.n_groups, check.margin, check.alpha)
+        pairs = found.pairs
+        if found.same:
+            pairs = assumed_pairs(pairs, float(found.baseline or 0))
+        able = reach(pairs, found.n_groups, check.margin, check.alpha)
     result = replace(
         counted,
         outcome=_worst(outcomes),
@@ -117,6 +120,9 @@ def _margin_sentence(check: Check, found: Measured, outcome: Outcome) -> str:
     bounds = found.difference
     assert bounds is not None  # the caller has looked
     assert check.margin is not None
+    if found.same:
+        text = f"{check.title} {found.candidate:.3f}: the predictions are the baseline's own"
+        return f"{text}, to the bit"
     _, low, high = oriented(check.metric, bounds)
     text = (
         f"{check.title} {found.candidate:.3f} after {found.baseline:.3f}: difference between "

@@ -15,7 +15,6 @@ from skinbench.gate.kept import (
     BaselineRow,
     baseline_rows,
     needs_probabilities,
-    salted,
     salted_images,
 )
 from skinbench.gate.measure import Pair, Resampling, measure, mismatch
@@ -27,7 +26,7 @@ from skinbench.score.evaluate import request
 from skinbench.score.images import ScoredImages
 from skinbench.score.predictions import Predictions
 from skinbench.score.scorecard import Slices, in_slice
-from skinbench.store import from_plain
+from skinbench.store import from_plain, salted
 
 _EXIT = {"passed": 0, "regressed": 3}
 

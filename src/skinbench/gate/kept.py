@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +13,7 @@ from skinbench.errors import BaselineError
 from skinbench.gate.checks import Check
 from skinbench.records import Row
 from skinbench.score.images import ScoredImages
-from skinbench.store import from_plain
+from skinbench.store import from_plain, salted
 
 OWN_CLASS_ONLY = ("recall", "specificity", "precision", "f1", "auroc", "average_precision")
 """Metrics of a class that read no other class's probabilities."""
@@ -28,13 +27,6 @@ class BaselineRow:
     split_digest: str | None
     dataset: str
     by_seed: Mapping[int, ScoredImages]
-
-
-def salted(kind: str, name: str, salt: str | None) -> str:
-    """An image or group id, or the hash that stands for it where there is a salt."""
-    if salt is None:
-        return name
-    return hashlib.sha256(f"{salt}\0{kind}\0{name}".encode()).hexdigest()[:24]
 
 
 def salted_images(images: ScoredImages, salt: str | None) -> ScoredImages:

@@ -67,6 +67,8 @@ class Measured:
     """The candidate's own value against the floor, oriented likewise."""
     pairs: PairedShare | None = None
     """For a share of images of one seed or two: what the paired test read."""
+    same: bool = False
+    """Both sides are one model: the same decisions and probabilities, to the bit."""
     problem: str = ""
 
 
@@ -79,7 +81,30 @@ def measure(check: Check, asked: Request, pair: Pair, resampling: Resampling) ->
         values = _values(check, asked, pair, resampling)
     except UndefinedError as error:
         return Measured(**{**counted, "problem": str(error)})
+    if one_model(pair):
+        values = {**values, "difference": _UNCHANGED, "same": True}
     return Measured(**{**counted, **values})
+
+
+_UNCHANGED = Bounds(difference=0.0, low=0.0, high=0.0, p_regressed=1.0)
+_FEWEST_VALUES = 30
+"""Different probabilities below which equal predictions may be chance, as where all are 0 or 1."""
+
+
+def one_model(pair: Pair) -> bool:
+    """Whether both sides are the same predictions to the bit, and so the same model.
+
+    Nothing is then estimated: on whatever images, the difference is 0. Equal decisions alone say
+    less, and neither do probabilities of few values.
+    """
+    for ours, theirs in zip(pair.candidate, pair.baseline, strict=True):
+        kept = ~np.isnan(theirs.probabilities)
+        mine, other = (side.probabilities[kept].astype(np.float32) for side in (ours, theirs))
+        if not np.array_equal(ours.decisions, theirs.decisions) or not np.array_equal(mine, other):
+            return False
+        if len(np.unique(mine[(mine > 0) & (mine < 1)])) < _FEWEST_VALUES:
+            return False
+    return True
 
 
 class UndefinedError(Exception):

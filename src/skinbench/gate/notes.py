@@ -126,7 +126,7 @@ def _said(value: object) -> str:
 
 
 def power_notes(results: Sequence[CheckResult]) -> Iterator[str]:
-    """A warning for each test set on which an unchanged model would often not pass."""
+    """A warning for each test set on which an equally good model would often not pass."""
     for check in results:
         chance, needed = check.passes_unchanged, check.groups_needed
         if chance is None or needed is None or chance >= TARGET:
@@ -135,6 +135,6 @@ def power_notes(results: Sequence[CheckResult]) -> Iterator[str]:
         what += f", {check.slice}" if check.slice else ""
         yield (
             f"warning: {check.row}: {counted(check.n_groups, 'lesion group')} for {what} with "
-            f"margin {check.margin:g}: an unchanged model passes in {chance:.0%}; about {needed:,} "
-            f"are needed for {TARGET:.0%} (see `skinbench power`)"
+            f"margin {check.margin:g}: an equally good model passes in {chance:.0%}; about "
+            f"{needed:,} are needed for {TARGET:.0%} (see `skinbench power`)"
         )

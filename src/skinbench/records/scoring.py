@@ -332,7 +332,8 @@ class CheckResult:
     reason: str = ""
     """One sentence for a person."""
     passes_unchanged: float | None = later(None)
-    """Chance to pass of a model that is unchanged and disagrees with the baseline as often."""
+    """Chance to pass of a model that is as good and disagrees with the baseline as often; where
+    the two are one model, of one that disagrees on 15 % of the images."""
     groups_needed: int | None = later(None)
     """Lesion groups at which that chance is 0.8."""
 

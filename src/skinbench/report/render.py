@@ -10,6 +10,7 @@ from skinbench.report import leaderboard as boards
 from skinbench.report import pages
 from skinbench.report.content import read_content
 from skinbench.report.figures import Drawing
+from skinbench.report.private import salt_in_use, without_pictures
 from skinbench.report.view import build_view
 from skinbench.store import RunFolder, write_text
 
@@ -27,7 +28,9 @@ def render_run(folder: RunFolder) -> None:
         )
     view = build_view(read_content(folder), boards.leaderboard([folder]))
     html = pages.html_page("report.html.j2", view=view)
-    text = pages.markdown_page("report.md.j2", view=view, figures=folder.figures.name)
+    salt = salt_in_use()
+    shown = without_pictures(view, salt) if salt else view
+    text = pages.markdown_page("report.md.j2", view=shown, figures=folder.figures.name)
     _write_figures(folder, view.drawings)
     write_text(folder.markdown, text)
     write_text(folder.html, html)

@@ -17,7 +17,7 @@ from skinbench.store.objects import (
     StoredObject,
     default_store_path,
 )
-from skinbench.store.plain import canonical_json, content_digest, from_plain, to_plain
+from skinbench.store.plain import canonical_json, content_digest, from_plain, salted, to_plain
 from skinbench.store.run_folder import RunFolder, file_name
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "read_json",
     "read_record",
     "replacing",
+    "salted",
     "to_plain",
     "write_json",
     "write_text",

@@ -95,6 +95,13 @@ def canonical_json(value: object) -> str:
     return json.dumps(to_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def salted(kind: str, name: str, salt: str | None) -> str:
+    """An image or group id, or the hash that stands for it where there is a salt."""
+    if salt is None:
+        return name
+    return hashlib.sha256(f"{salt}\0{kind}\0{name}".encode()).hexdigest()[:24]
+
+
 def content_digest(value: object) -> str:
     """First 32 hex digits of the sha256 of a value's canonical JSON."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:32]
