@@ -79,7 +79,7 @@ def replicate_values(
         seed: of the resamples.
         universe: sorted group ids to draw from; None for those of `images`.
     """
-    known = np.unique(images.groups) if universe is None else universe
+    known = images.group_codes[0] if universe is None else universe
     counts = {item: _most(item[0], replicates) + 1 for item in asked}
 
     def made(part: ScoredImages) -> ReplicateSet:
@@ -98,7 +98,7 @@ def left_out_values(
 
     Metrics that do not get every resample have none.
     """
-    known = np.unique(images.groups) if universe is None else universe
+    known = images.group_codes[0] if universe is None else universe
     usual = [item for item in asked if registry.metrics.get(item[0]).most_replicates is None]
     counts = dict.fromkeys(usual, len(known))
 

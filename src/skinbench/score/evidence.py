@@ -136,7 +136,7 @@ def hit_sums(asked: Request, seeds: Sequence[ScoredImages], universe: Numbers) -
         share = hits(asked[0], images, asked[1])
         assert share is not None  # GIVEN_TRUTH metrics are shares
         chosen = share.selected
-        codes = np.searchsorted(universe, images.groups[chosen])
+        codes = images.places(universe)[chosen]
         weights = images.scored_weights()[chosen]
         weights = weights / weights.min() if len(weights) else weights
         total += np.bincount(codes, weights * share.hit[chosen], minlength=len(universe))
@@ -183,7 +183,7 @@ def gathered(
         sides: each row's seeds.
         values: each row's [S, R + 1].
     """
-    universe = np.unique(sides[0][0].groups)
+    universe = sides[0][0].group_codes[0]
     found = [
         _metric(asked, side, list(stacked), universe)
         for side, stacked in zip(sides, values, strict=True)

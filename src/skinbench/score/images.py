@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,13 +73,34 @@ class ScoredImages:
         share = totals.sum() / (totals > 0).sum()
         return np.asarray(self.weights * (share / totals[self.labels]))
 
+    @cached_property
+    def group_codes(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
+        """Sorted lesion group ids [G], and the place of each image's among them [N]."""
+        return np.unique(self.groups, return_inverse=True)
+
+    @cached_property
+    def _image_codes(self) -> npt.NDArray[np.intp]:
+        """[N] a number for each distinct image; equal ids stand beside each other."""
+        new = np.ones(len(self), dtype=bool)
+        new[1:] = self.image_ids[1:] != self.image_ids[:-1]
+        if len(self) and np.any(self.image_ids[1:] < self.image_ids[:-1]):
+            return np.unique(self.image_ids, return_inverse=True)[1]
+        return np.cumsum(new) - 1
+
+    def places(self, universe: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+        """Where each image's lesion group stands in sorted group ids that have them all [N]."""
+        ids, codes = self.group_codes
+        if universe is ids:
+            return codes
+        return np.asarray(np.searchsorted(universe, ids)[codes])
+
     def count(self, mask: npt.NDArray[np.bool_] | None = None) -> int:
         """Distinct images, of those where `mask` is true."""
-        return len(set(self.image_ids if mask is None else self.image_ids[mask]))
+        return _distinct(self._image_codes, mask)
 
     def count_groups(self, mask: npt.NDArray[np.bool_] | None = None) -> int:
         """Distinct lesion groups, of the images where `mask` is true."""
-        return len(set(self.groups if mask is None else self.groups[mask]))
+        return _distinct(self.group_codes[1], mask)
 
     def conditioned(self, on: str, class_index: int | None) -> npt.NDArray[np.bool_]:
         """Which images a metric is a mean over (MetricEntry.conditions_on) [N]."""
@@ -88,6 +110,10 @@ class ScoredImages:
             return np.asarray(self.decisions == class_index)
         positive = np.asarray(self.labels == class_index)
         return positive if on == "positives" else ~positive
+
+
+def _distinct(codes: npt.NDArray[np.intp], mask: npt.NDArray[np.bool_] | None) -> int:
+    return int(np.count_nonzero(np.bincount(codes if mask is None else codes[mask])))
 
 
 def pool(classes: Sequence[str], parts: Sequence[Predictions]) -> dict[Key, ScoredImages]:

@@ -144,7 +144,7 @@ def placements(seeds: Sequence[ScoredImages], class_index: int, universe: Number
             auc += share * value
             found += share * deviations
     truth = seeds[0].labels == class_index
-    codes = np.searchsorted(universe, seeds[0].groups)
+    codes = seeds[0].places(universe)
     counts = [np.bincount(codes[mask], minlength=size) for mask in (truth, ~truth)]
     return Placements(
         auc=auc,
@@ -160,7 +160,7 @@ def _fold_placements(
     images: ScoredImages, class_index: int, universe: Numbers
 ) -> tuple[float, Floats]:
     """AUROC of one fold, and what each group's positives and negatives deviate by [2, G]."""
-    codes = np.searchsorted(universe, images.groups)
+    codes = images.places(universe)
     scores, truth = images.probabilities[:, class_index], images.labels == class_index
     codes, truth, scores, weights = _merged(codes, truth, scores, images.scored_weights())
     size = len(universe)

@@ -98,7 +98,7 @@ class GroupSums:
 def group_sums(images: ScoredImages, share: Hits, universe: Numbers) -> GroupSums:
     """Sum a share by lesion group over the sorted ids of `universe` (zeros where none)."""
     chosen = share.selected
-    codes = np.searchsorted(universe, images.groups[chosen])
+    codes = images.places(universe)[chosen]
     weights = images.scored_weights()[chosen]
     if images.balanced and len(weights):
         weights = weights / weights.min()  # whole again where one class is chosen

@@ -26,6 +26,7 @@ from skinbench.score.intervals import FEW_RANKED, USUAL, Basis, Method, chosen_i
 from skinbench.score.paired_tests import placements
 from skinbench.score.predictions import Predictions
 from skinbench.score.proportions import class_recalls, group_sums, hits
+from skinbench.score.replicates import BINS, EXACT_ROWS
 
 Slices = Mapping[str, Mapping[str, str | None]]
 """Slice name, e.g. `sex`, to image id to value; images without a value are in no slice."""
@@ -263,7 +264,7 @@ def _score_key(row: Row, key: Key, found: RowImages, settings: _Settings) -> Ite
             whole[seed] = sets[key]
         else:
             problems[seed] = f"seed {seed} has no test predictions on {key[0]} under {key[1]}"
-    universes = {seed: np.unique(images.groups) for seed, images in whole.items()}
+    universes = {seed: images.group_codes[0] for seed, images in whole.items()}
     for name, part in _slices(whole, settings.slices):
         computed = {}
         for seed, images in part.items():
@@ -375,7 +376,7 @@ def _one_score(
     value = None if np.isnan(values[0]) else float(values[0])
     spread = float(np.std(stacked[:, 0], ddof=1)) if len(parts) > 1 and value is not None else None
     notes = [_undefined(entry, asked, parts) if value is None else reason]
-    notes += [_absent(entry, first), _unlabelled(first)]
+    notes += [_absent(entry, first), _unlabelled(first), _binned(entry, first)]
     return Score(
         **place,
         value=value,
@@ -446,6 +447,12 @@ def _absent(entry: MetricEntry, images: ScoredImages) -> str:
         code for index, code in enumerate(images.classes) if not (images.labels == index).any()
     ]
     return f"no image of {', '.join(absent)}" if absent else ""
+
+
+def _binned(entry: MetricEntry, images: ScoredImages) -> str:
+    if entry.folds != "averaged" or len(images) <= EXACT_ROWS:
+        return ""
+    return f"more than {EXACT_ROWS:,} images: ranked in {BINS:,} bins of scores"
 
 
 def _unlabelled(images: ScoredImages) -> str:
