@@ -88,6 +88,17 @@ def test_unlike_members_are_refused():
             derive_predictions([base, other], kind="mean_probability", names=["a", "b"])
 
 
+def test_members_are_combined_where_all_were_predicted():
+    """One member has a condition and a dataset more than the other."""
+    data = frame(30)
+    more = pd.concat([data, data.assign(condition="blur@1"), data.assign(dataset="elsewhere")])
+    found = derive_predictions([predictions(more), predictions(data)], kind="mean_probability")
+    assert set(found.frame["condition"]) == {"none"}
+    assert set(found.frame["dataset"]) == set(data["dataset"])
+    both = derive_predictions([predictions(more)] * 2, kind="mean_probability")
+    assert len(both.frame) == 3 * len(data)
+
+
 def test_null_labels_are_alike():
     data = frame(10)
     data.loc[2, "label"] = None

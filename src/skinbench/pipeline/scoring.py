@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from skinbench.data.audit import stamps
 from skinbench.data.manifest import import_manifest
 from skinbench.data.split_tables import import_split
+from skinbench.errors import PredictionsError
 from skinbench.pipeline.operating import further_scores
 from skinbench.pipeline.prepared import Prepared
 from skinbench.pipeline.ranking import dataset_ranks, families, ranking_metrics
@@ -18,6 +19,7 @@ from skinbench.records import (
     Cell,
     CellOutcome,
     Contrast,
+    DerivedCell,
     FitRecord,
     Manifest,
     Paper,
@@ -227,37 +229,50 @@ def _contrasts(suite: SuiteFile, plan: Plan) -> list[Contrast]:
 
 
 def derive(plan: Plan, folder: RunFolder, outcomes: Mapping[str, CellOutcome]) -> list[CellOutcome]:
-    """Make derived cells from the prediction files of their members."""
+    """Make derived cells from the prediction files of their members.
+
+    A cell whose members do not fit together fails by itself.
+    """
     found: dict[str, CellOutcome] = {}
     for item in plan.derived:
         cell = item.cell
         known = {**outcomes, **found}
         missing = [name for name in item.members if known[name].status != "done"]
-        status, reason, learnt = "done", "", ""
+        status: Literal["done", "failed", "blocked"] = "done"
+        reason, learnt = "", ""
         if missing:
             status, reason = "blocked", f"needs {', '.join(missing)}, which is not done"
         else:
-            members = [read_predictions(folder.prediction(name)) for name in item.members]
-            made = derive_predictions(
-                members, kind=item.kind, options=item.options, names=item.members
-            )
-            learnt = made.metadata.get("learnt", "")
-            facts = {**members[0].metadata, "cell": cell.name, "fit": "", "derived": item.kind}
-            facts = {**facts, "learnt": learnt}
-            write_predictions(
-                folder.prediction(cell.name), made.frame, classes=made.classes, metadata=facts
-            )
+            try:
+                learnt = _derive(item, folder)
+            except PredictionsError as error:
+                status, reason = "failed", str(error)
         found[cell.name] = CellOutcome(
             cell=cell.name,
             row=cell.row,
             fold=cell.fold,
             seed=cell.seed,
             fit=None,
-            status="done" if status == "done" else "blocked",
+            status=status,
             reason=reason,
             learnt=learnt,
         )
     return list(found.values())
+
+
+def _derive(item: DerivedCell, folder: RunFolder) -> str:
+    """Write a derived cell's predictions; what it was fitted to on val."""
+    members = [read_predictions(folder.prediction(name)) for name in item.members]
+    made = derive_predictions(members, kind=item.kind, options=item.options, names=item.members)
+    learnt = made.metadata.get("learnt", "")
+    facts = {**members[0].metadata, "cell": item.cell.name, "fit": "", "derived": item.kind}
+    write_predictions(
+        folder.prediction(item.cell.name),
+        made.frame,
+        classes=made.classes,
+        metadata={**facts, "learnt": learnt},
+    )
+    return learnt
 
 
 def _outcome(cell: Cell, records: Mapping[str, FitRecord]) -> CellOutcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -29,6 +30,8 @@ def derive_predictions(
 ) -> Predictions:
     """Combine members aligned by dataset, image, fold and condition.
 
+    Members are combined on the datasets and conditions that all of them were predicted for.
+
     Args:
         members: predictions of the member cells, at least one.
         kind: name in the registry `derived`.
@@ -51,7 +54,7 @@ def derive_predictions(
         raise PredictionsError(f"'{kind}' is made of {wanted}, and {len(members)} are given")
     labels = list(names) if names else [f"member {index}" for index in range(len(members))]
     first = members[0]
-    frames = [part.frame.sort_values(_KEY, kind="stable") for part in members]
+    frames = _shared_places(members)
     for name, part, frame in zip(labels[1:], members[1:], frames[1:], strict=True):
         if part.classes != first.classes:
             raise PredictionsError(
@@ -75,6 +78,13 @@ def derive_predictions(
     frame[columns] = np.asarray(combined, dtype=np.float32)
     made = check_frame(frame, first.classes, f"derived '{kind}'")
     return dataclasses.replace(made, metadata=facts)
+
+
+def _shared_places(members: Sequence[Predictions]) -> list[pd.DataFrame]:
+    """Each member's predictions of the datasets and conditions that all have, sorted alike."""
+    places = [part.frame[["dataset", "condition"]].drop_duplicates() for part in members]
+    shared = functools.reduce(lambda left, right: left.merge(right), places)
+    return [part.frame.merge(shared).sort_values(_KEY, kind="stable") for part in members]
 
 
 def _val_members(
