@@ -7,7 +7,7 @@ from skinbench.score.smoke import smoke_rows
 from tests.score.drawn import row
 
 
-def record(losses=(1.0, 0.9, 0.8), *, status="done", best=1):
+def record(losses=(1.0, 0.9, 0.8), *, status="done", best=1, images=700):
     history = tuple(
         EpochRecord(
             epoch=index + 1,
@@ -17,7 +17,7 @@ def record(losses=(1.0, 0.9, 0.8), *, status="done", best=1):
             val_balanced_accuracy=None,
             learning_rate=0.1,
             seconds=1.0,
-            images=10,
+            images=images,
         )
         for index, loss in enumerate(losses)
     )
@@ -51,6 +51,7 @@ def test_enough_is_no_smoke():
         ((record(),), 999, "999 images, fewer than 1,000"),
         ((record((1.0, 0.9)),), 1000, "2 epochs, fewer than 3"),
         ((record(), record((1.0,))), 1000, "1 epoch, fewer than 3"),
+        ((record(images=77),), 1400, "trained on 77 images an epoch, fewer than 500"),
         ((record((1.0, 0.9, 1.0)),), 1000, "its train loss did not fall"),
         ((record((1.0, 0.9, float("nan"))),), 1000, "its train loss did not fall"),
     ],
@@ -58,7 +59,7 @@ def test_enough_is_no_smoke():
 def test_too_little_is_smoke_and_so_is_what_is_made_of_it(records, images, why):
     found = smoke(*records, images=images)
     assert found["a"] == why
-    assert found["both"].endswith(why if images == 1000 else "fewer than 1,000")
+    assert found["both"].endswith(why if images >= 1000 else "fewer than 1,000")
 
 
 def test_rows_that_were_not_reduced_or_have_no_epochs_or_failed_are_none():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +25,10 @@ from skinbench.records import (
 )
 from skinbench.store import RunFolder, Store, write_json, write_text
 from skinbench.suite import Suite, suite_to_yaml
+from skinbench.suite.reduced import reduced_by_data
+
+LACKING = 0.01
+"""Share of a dataset's images that may be missing before its rows count as reduced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +114,9 @@ def prepare(
     clock = clock or Clock(listener=silent)
     look: Look = "asked" if enforce_leaks else "stored"
     known = survey(suite, options, clock, enforce_leaks=enforce_leaks, look=look)
+    lacking = _lacking(known.manifests.values())
+    reduced = reduced_by_data(suite.file, suite.rows, suite.reduced, lacking)
+    suite = replace(suite, reduced=reduced)
     with clock.stage("plan") as entry:
         planned = _plan(suite, known.joined, known.splits, options)
         entry["detail"] = (
@@ -124,6 +131,16 @@ def prepare(
         near=known.known.found if known.known.asked else None,
         planned=planned,
     )
+
+
+def _lacking(manifests: Iterable[Manifest]) -> dict[str, str]:
+    """Datasets of which more than a hundredth is not on this machine."""
+    found = {}
+    for manifest in manifests:
+        missing = sum(item.count for item in manifest.findings if item.kind == "missing_file")
+        if missing > LACKING * (missing + len(manifest.table)):
+            found[manifest.name] = f"{counted(missing, 'image')} of {manifest.name} not here"
+    return found
 
 
 def _plan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from skinbench.records import Comparison
 from skinbench.report import numbers
@@ -10,12 +10,15 @@ from skinbench.report.standings import probability
 from skinbench.report.tables import Column, Entry, Table, integer, words
 
 
-def comparisons_table(comparisons: Sequence[Comparison], level: float) -> Table:
+def comparisons_table(
+    comparisons: Sequence[Comparison], level: float, reduced: Mapping[str, str]
+) -> Table:
     """One line for each metric of each comparison.
 
     Args:
         comparisons: of one scorecard.
         level: coverage of the intervals, e.g. 0.95.
+        reduced: row to what it was reduced in.
     """
     rows = tuple(
         (
@@ -34,7 +37,7 @@ def comparisons_table(comparisons: Sequence[Comparison], level: float) -> Table:
             integer(item.n_positive),
             integer(item.seeds or None),
             Entry(text=numbers.number(item.sd_seeds), sort=item.sd_seeds),
-            words(_remark(item, level)),
+            words(_remark(item, level, reduced)),
         )
         for item in comparisons
     )
@@ -70,10 +73,13 @@ def _family(item: Comparison) -> str:
     return f"of {item.compared}" if item.p_holm is not None else ""
 
 
-def _remark(item: Comparison, level: float) -> str:
+def _remark(item: Comparison, level: float, reduced: Mapping[str, str]) -> str:
     """What test or interval says, and any reason why it is not there."""
     near = item.p_holm is not None and item.p_holm > 1 - level
     if item.p_holm is None and item.low is not None and item.high is not None:
         near = item.low <= 0 <= item.high
     said = ["not separable from 0"] if near else []
+    less = [name for name in (item.row, item.against) if name in reduced]
+    if less:
+        said.append("of reduced rows" if len(less) > 1 else f"{less[0]} was reduced")
     return "; ".join([*said, item.reason] if item.reason else said)

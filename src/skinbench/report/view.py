@@ -165,7 +165,9 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         outcome_tone=tables.OUTCOME_TONES.get(verdict.outcome, "warn") if verdict else "",
         decision_rule=numbers.one_line(verdict.decision_rule) if verdict else "",
         gate=tables.verdict_table(verdict) if verdict else None,
-        comparisons=_filled(comparisons.comparisons_table(scorecard.comparisons, scorecard.level)),
+        comparisons=_filled(
+            comparisons.comparisons_table(scorecard.comparisons, scorecard.level, run.reduced)
+        ),
         standings=_filled(standings.standings_table(scorecard)),
         dataset_ranks=_filled(dataset_ranks.dataset_ranks_table(scorecard.dataset_ranks)),
         rank_diagrams=_rank_diagrams(scorecard),

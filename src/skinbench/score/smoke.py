@@ -8,6 +8,8 @@ from skinbench.errors import counted
 from skinbench.records import Cell, FitRecord, Plan
 
 FEWEST_IMAGES = 1000
+FEWEST_TRAINED = 500
+"""Images of an epoch: a technique may train on a small part of the split."""
 FEWEST_EPOCHS = 3
 
 
@@ -19,8 +21,9 @@ def smoke_rows(
 ) -> dict[str, str]:
     """Row to why it is smoke; rows that were not reduced never are.
 
-    A reduced row needs 1,000 images in its split, and from each of its fits 3 epochs and a train
-    loss that is lower at the end than after the first. A derived row is smoke where a member is.
+    A reduced row needs 1,000 images in its split, and from each of its fits 3 epochs of 500 images
+    and a train loss that is lower at the end than after the first. A derived row is smoke where a
+    member is.
 
     Args:
         plan: rows and cells.
@@ -63,6 +66,9 @@ def _too_short(cells: Sequence[Cell], records: Mapping[str, FitRecord]) -> str:
         history = record.history
         if len(history) < FEWEST_EPOCHS:
             return f"{counted(len(history), 'epoch')}, fewer than {FEWEST_EPOCHS}"
+        if history[0].images < FEWEST_TRAINED:
+            trained = counted(history[0].images, "image")
+            return f"trained on {trained} an epoch, fewer than {FEWEST_TRAINED}"
         if not history[-1].train_loss < history[0].train_loss:
             return "its train loss did not fall"
     return ""

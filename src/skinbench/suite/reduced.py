@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from skinbench.suite.differences import less_than
 from skinbench.suite.document import Document
@@ -41,6 +41,32 @@ def reductions(
             found[row.name] = list(dict.fromkeys(reasons))
     _derived(file, rows, found)
     return {name: "; ".join(reasons) for name, reasons in found.items()}
+
+
+def reduced_by_data(
+    file: SuiteFile,
+    rows: Sequence[SuiteRow],
+    reduced: Mapping[str, str],
+    lacking: Mapping[str, str],
+) -> dict[str, str]:
+    """Rows reduced by the suite, and by datasets of which a part is not on this machine.
+
+    Args:
+        file: the suite as it is run.
+        rows: its rows.
+        reduced: as `reductions` gives it.
+        lacking: dataset to what it lacks, in words.
+    """
+    found = {name: [reason] for name, reason in reduced.items()}
+    for row in rows:
+        split = file.splits[str(row.settings.split)]
+        names = dict.fromkeys((split.data, split.train, split.test))
+        reasons = [lacking[name] for name in names if isinstance(name, str) and name in lacking]
+        if reasons:
+            found.setdefault(row.name, []).extend(reasons)
+    if lacking:
+        _derived(file, rows, found)
+    return {name: "; ".join(dict.fromkeys(reasons)) for name, reasons in found.items()}
 
 
 def _less_than_file(now: RowSettings, before: RowSettings) -> Iterator[str]:
