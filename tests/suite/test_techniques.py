@@ -87,3 +87,35 @@ def test_editors_know_the_form(tmp_path):
     assert not list(jsonschema.Draft202012Validator(suite_schema()).iter_errors(text))
     text["rows"]["a"]["technique"] = {"name": "none", "with": [3]}
     assert list(jsonschema.Draft202012Validator(suite_schema()).iter_errors(text))
+
+
+def technique(name, **options):
+    return {"technique": {"name": name, "options": options}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "words"),
+    [
+        ({"technique": {"name": "focal", "options": {"gamma": -1}}}, "technique", "gamma is -1"),
+        (
+            {"technique": {"name": "focal", "options": {"gamma": "a"}}},
+            "technique",
+            "cannot be used",
+        ),
+        (
+            {"technique": {"name": "class_balanced_focal", "options": {"beta": 1}}},
+            "technique",
+            "beta",
+        ),
+        ({"technique": {"name": "effective_number", "options": {"beta": 2}}}, "technique", "beta"),
+        ({"technique": {"name": "mixup", "options": {"alpha": 0}}}, "technique", "more than 0"),
+        ({"technique": {"name": "label_smoothing", "options": {"epsilon": 1}}}, "technique", "eps"),
+        ({"technique": {"name": "logit_adjustment", "options": {"tau": -1}}}, "technique", "tau"),
+        ({"augment": [{"name": "rotation", "options": {"p": 2}}]}, "augment", "p is 2"),
+        ({"model": {"name": "unet"}, "image_size": 50}, "image_size", "use 64"),
+    ],
+)
+def test_values_that_training_would_refuse_are_refused_by_line(tmp_path, settings, key, words):
+    error = fails(tmp_path, with_changes(rows={"a": {**MODEL, **settings}}))
+    assert error.key == f"rows.a.{key}"
+    assert words in error.message

@@ -108,6 +108,8 @@ class ModelEntry:
     build: Callable[..., torch.nn.Module] | None = None
     """(options, weights_path: Path | None, pretrained: bool, image_size: int) -> encoder that
     maps [B, 3, H, W] float32 to [B, F]. It has an attribute `num_features: int` (F)."""
+    check_size: Callable[[int], None] | None = None
+    """(image_size) -> None. Raises UsageError for one that `build` refuses; asked by the plan."""
     preprocessing: Callable[..., Preprocessing] | None = None
     """(options) -> the model's own normalisation."""
     target_layer: (
@@ -170,6 +172,9 @@ class TechniqueEntry:
     """(class_counts [C] int64, options) -> loss(logits [B, C], labels [B]) -> scalar mean; None:
     cross-entropy. Counts are of the training images before `copies`."""
     options: Options = field(default_factory=dict)
+    check: Callable[[Options], None] | None = None
+    """(options) -> None. Raises UsageError for values that `loss` refuses, before anything runs;
+    the other parts are tried as they are."""
     draw: (
         Callable[[npt.NDArray[np.int64], int, Options, np.random.Generator], npt.NDArray[np.int64]]
         | None

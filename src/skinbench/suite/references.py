@@ -16,6 +16,7 @@ from skinbench.suite.rows import SuiteRow, classifiers, evaluated_rows, matching
 from skinbench.suite.schema import SuiteFile
 from skinbench.suite.searched import search_problem, trial_rows
 from skinbench.suite.techniques import technique_problem
+from skinbench.suite.values import value_problems
 
 _BEST = re.compile(r"best [1-9]\d*")
 
@@ -148,6 +149,8 @@ def _check_techniques(row: SuiteRow, document: Document) -> None:
     problem = search_problem(row)
     if problem:
         raise document.error(problem, row.place(document, "search"))
+    for field, wrong in value_problems(row.settings):
+        raise document.error(wrong, row.place(document, field))
 
 
 Named = tuple[str, str, dict[str, Any], Key, str]

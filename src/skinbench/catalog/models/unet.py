@@ -17,6 +17,16 @@ STEP = 32
 """Five halvings of the image."""
 
 
+def check_size(image_size: int) -> None:
+    """Raise UsageError for a size that cannot be halved five times."""
+    if image_size % STEP:
+        near = max(STEP, round(image_size / STEP) * STEP)
+        raise UsageError(
+            f"model unet: image_size {image_size} is no multiple of {STEP}; use {near}, "
+            f"whatever the rows have that see its regions"
+        )
+
+
 def build(
     options: Mapping[str, object],
     weights_path: Path | None,
@@ -44,12 +54,7 @@ def build(
     encoder = str(options["encoder"])
     if weights_path is not None:
         raise UsageError("model unet: takes no weights file; leave `weights` out")
-    if image_size % STEP:
-        near = max(STEP, round(image_size / STEP) * STEP)
-        raise UsageError(
-            f"model unet: image_size {image_size} is no multiple of {STEP}; use {near}, "
-            f"whatever the rows have that see its regions"
-        )
+    check_size(image_size)
     try:
         network = smp.Unet(
             encoder_name=encoder,
@@ -78,6 +83,7 @@ ENTRY = ModelEntry(
     version=1,
     task="segmentation",
     build=build,
+    check_size=check_size,
     preprocessing=preprocessing,
     options={"encoder": "resnet18", "flips": True},
     has_weights=True,

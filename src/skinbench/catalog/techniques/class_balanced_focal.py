@@ -38,4 +38,10 @@ def loss(
     return focal_loss(gamma, torch.tensor(weights, dtype=torch.float32))
 
 
-ENTRY = TechniqueEntry(version=1, loss=loss, options={"gamma": 2.0, "beta": 0.999})
+def check(options: Mapping[str, object]) -> None:
+    """Raise UsageError for a gamma or beta that cannot be."""
+    effective_number(np.ones(2, dtype=np.int64), options, "class_balanced_focal")
+    gamma_of(options, "class_balanced_focal")
+
+
+ENTRY = TechniqueEntry(version=1, loss=loss, check=check, options={"gamma": 2.0, "beta": 0.999})

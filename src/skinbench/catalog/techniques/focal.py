@@ -40,4 +40,9 @@ def loss(
     return focal_loss(gamma, None if given is None else torch.tensor(given, dtype=torch.float32))
 
 
-ENTRY = TechniqueEntry(version=1, loss=loss, options={"gamma": 2.0, "alpha": None})
+def check(options: Mapping[str, object]) -> None:
+    """Raise UsageError for a gamma that cannot be."""
+    gamma_of(options, "focal")
+
+
+ENTRY = TechniqueEntry(version=1, loss=loss, check=check, options={"gamma": 2.0, "alpha": None})
