@@ -76,6 +76,17 @@ def test_warm_starts_take_the_same_fold_and_seed(tmp_path):
     assert (start.fold, start.train.seed) == (1, 1)
     assert len(made.fits) == 8
     assert len(made.cells) == 6
+    notes = {row.name: row.notes for row in made.rows}
+    assert "seed 1 starts from first trained for it alone" in notes["second"]
+
+
+def test_seeds_that_not_all_members_have_are_said_to_be_left_out(tmp_path):
+    rows = {"a": {**MODEL, "seeds": [0, 1, 2]}, "b": {**MODEL, "epochs": 3}}
+    derived = {"mean": {"kind": "mean_probability", "of": ["a", "b"]}}
+    made = plan(tmp_path, with_changes(rows=rows, derived=derived, baselines=False))
+    notes = {row.name: row.notes for row in made.rows}
+    assert "seeds 1, 2 of some members left out: not all have them" in notes["mean"]
+    assert notes["a"] == notes["b"] == ()
 
 
 def test_a_circle_of_warm_starts_is_named(tmp_path):

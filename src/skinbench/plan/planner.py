@@ -19,7 +19,7 @@ from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
 from skinbench.plan.networks import network_problem
-from skinbench.plan.remarks import protocol_notes
+from skinbench.plan.remarks import borrowed_notes, protocol_notes, unused_seeds
 from skinbench.plan.searching import search_note, search_task
 from skinbench.plan.segmenting import segmentation_row
 from skinbench.records import (
@@ -267,6 +267,7 @@ class _Planner:
                 *judged.notes,
                 *notes,
                 *protocol_notes(settings, first),
+                *borrowed_notes(settings, self.maker.rows),
                 *self._search_notes(row),
             ),
             settings=plain(settings),
@@ -340,6 +341,7 @@ class _Planner:
             message = f"'{item.kind}' is fitted on val, and split '{first.split}' has none"
             raise self.suite.document.error(message, ("derived", name, "kind"))
         inherited = [text for member in members for text in rows[member].differences]
+        fitted = {m: self._seeds(rows[m]) for m in members if rows[m].kind != "derived"}
         return Row(
             name=name,
             kind="derived",
@@ -349,7 +351,7 @@ class _Planner:
             split=first.split,
             label_space=first.label_space,
             classes=first.classes,
-            notes=first.notes,
+            notes=(*first.notes, *unused_seeds(fitted)),
             settings={"of": members, "kind": item.kind, "options": item.options},
             claims=tuple(plain(claim) for _, claim in each_claim(item.claims)),
             paper=paper_of(self.suite.file, name),
