@@ -100,3 +100,10 @@ def test_mistakes_are_one_line(shell, words, part):
 def test_without_torch_the_extra_is_named(shell, monkeypatch):
     monkeypatch.setattr("skinbench.cli.verify_command.missing", lambda _: ["torch"])
     assert "pip install 'skinbench[run]'" in shell.error("verify", "ft_multicnn", code=1)
+
+
+def test_an_encoder_that_does_not_say_its_width_is_told_how(shell, plugin):
+    done = shell("verify", "pooled", "--plugin", plugin("None"), "--image-size", 32)
+    assert done.code == 1
+    assert "set `num_features`" in " ".join(done.out.split())
+    assert "AttributeError" not in done.out

@@ -129,6 +129,18 @@ class AsItIs(nn.Module):
         return features
 
 
+def _width(encoder: nn.Module, model: str) -> int:
+    """How many features an encoder gives, which it says itself."""
+    width = getattr(encoder, "num_features", None)
+    if isinstance(width, bool) or not isinstance(width, int):
+        said = "does not say" if width is None else f"says {width!r}, no number, of"
+        raise UsageError(
+            f"model {model}: its encoder {said} how many features it gives; set `num_features` "
+            f"on what `build` returns, e.g. encoder.num_features = 512"
+        )
+    return width
+
+
 def build_network(
     spec: FitSpec,
     n_metadata: int,
@@ -157,7 +169,7 @@ def build_network(
     encoder = _encoder(spec, weights_path, encoders) if uses_image else None
     segmentation = registry.models.get(spec.model.name).task == "segmentation"
     torch.manual_seed(derive_seed(spec.train.seed, HEAD))
-    n_features = 0 if encoder is None else int(cast(int, encoder.num_features))
+    n_features = 0 if encoder is None else _width(encoder, spec.model.name)
     network = Network(
         encoder,
         AsItIs() if segmentation else build_head(spec, n_features, n_metadata),
