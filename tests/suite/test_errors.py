@@ -186,7 +186,7 @@ def test_the_text_itself_is_fine(tmp_path):
         ),
         # references
         ('of: "g/*"', 'of: "h/*"', 18, "derived.e.of", ["no row matches 'h/*'"]),
-        ('of: "g/*"', "of: e", 18, "derived.e.of", ["no row matches 'e'"]),
+        ('of: "g/*"', "of: e", 18, "derived.e.of", ["'e' is this row"]),
         ('of: "g/*"', "of: []", 18, "derived.e.of", ["at least 1"]),
         ('rows: "g/*", cond', 'rows: "h/*", cond', 20, "evaluate.0.rows", ["no row matches"]),
         ('rows: "g/*", cond', 'rows: "g/*", on: dran, cond', 20, "evaluate.0.on", ["'drawn'"]),
@@ -236,7 +236,7 @@ def test_the_text_itself_is_fine(tmp_path):
             "model: {name: baseline_cnn, weights: {row: a}}",
             11,
             "rows.a.model.weights.row",
-            ["no row 'a'"],
+            ["'a' is this row"],
         ),
         (
             "model: baseline_cnn\n    technique: focal",
@@ -311,3 +311,16 @@ def test_every_key_of_the_schema_is_checked_for_near_misses(tmp_path):
 def test_what_a_stranger_wrote_stays_on_one_line(tmp_path):
     error = fails(tmp_path, with_changes(**{"a\n\x1b[2J": 1}))
     assert "unknown key 'a\\n\\x1b[2J'" in str(error)
+
+
+def test_a_row_that_needs_itself_or_what_is_made_below_it(tmp_path):
+    start = {"name": "baseline_cnn", "weights": {"row": "a"}}
+    error = fails(tmp_path, with_changes(rows={"a": {"model": start}}))
+    assert "'a' is this row" in error.message
+    derived = {
+        "first": {"kind": "mean_probability", "of": ["second"]},
+        "second": {"kind": "mean_probability", "of": ["a"]},
+    }
+    error = fails(tmp_path, with_changes(derived=derived))
+    assert error.key == "derived.first.of"
+    assert "move it above 'first'" in error.message

@@ -43,20 +43,26 @@ def check_references(file: SuiteFile, rows: Sequence[SuiteRow], document: Docume
         weights = row.settings.model.weights if row.settings.model else None
         if weights is not None and weights.row is not None:
             key = row.place(document, "model", "weights", "row")
-            _known(weights.row, [n for n in names if n != row.name], "row", key, document)
+            _check_need(row, weights.row, names, key, document)
         if row.settings.pixels is not None:
             key = row.place(document, "pixels", "row")
-            others = [name for name in names if name != row.name]
-            _known(row.settings.pixels.row, others, "row", key, document)
+            _check_need(row, row.settings.pixels.row, names, key, document)
     _check_patterns(file, classifiers(rows), document)
 
 
+def _check_need(
+    row: SuiteRow, need: str, names: Sequence[str], key: Key, document: Document
+) -> None:
+    """What a row takes from another row is there, and is not the row's own."""
+    if need == row.name:
+        raise document.error(f"'{need}' is this row; name the row that it needs", key)
+    _known(need, names, "row", key, document)
+
+
 def _check_patterns(file: SuiteFile, names: Sequence[str], document: Document) -> None:
-    above = list(names)
-    for name, derived in file.derived.items():
-        for pattern in derived.of:
-            _matched(pattern, above, ("derived", name, "of"), document)
-        above.append(name)
+    above = [*names, *file.derived]
+    for position, name in enumerate(file.derived):
+        _check_members(file, name, above[: len(names) + position], document)
     if file.explain is not None and not _BEST.fullmatch(file.explain.rows):
         _matched(file.explain.rows, names, ("explain", "rows"), document)
     for index, item in enumerate(file.evaluate):
@@ -71,6 +77,18 @@ def _check_patterns(file: SuiteFile, names: Sequence[str], document: Document) -
     reference = file.ranking.reference
     if reference not in (BEST, BEST_ON_VAL) and not reference.startswith("baseline/"):
         _known(reference, [BEST_ON_VAL, BEST, *above], "row", ("ranking", "reference"), document)
+
+
+def _check_members(file: SuiteFile, name: str, above: Sequence[str], document: Document) -> None:
+    """What a derived row is made of is there, and stands above it."""
+    key = ("derived", name, "of")
+    for pattern in file.derived[name].of:
+        if pattern == name:
+            raise document.error(f"'{name}' is this row; name the rows that it is made of", key)
+        if pattern in file.derived and pattern not in above:
+            message = f"'{pattern}' is made further down; move it above '{name}'"
+            raise document.error(message, key)
+        _matched(pattern, above, key, document)
 
 
 def _known(name: str | None, among: Iterable[str], what: str, key: Key, document: Document) -> None:
