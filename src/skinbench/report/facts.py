@@ -281,4 +281,4 @@ def data_notes(content: Content) -> list[str]:
                 f"{name}: {numbers.counted(facts.images, 'image')} of the "
                 f"{expected:,} that the whole dataset has."
             )
-    return [numbers.one_line(note) for note in notes]
+    return [numbers.one_line(note) for note in dict.fromkeys(notes)]
