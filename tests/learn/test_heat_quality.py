@@ -134,6 +134,22 @@ def test_every_image_is_measured_and_a_sample_passes_again(world, trained):
     assert set(found.columns) == {"image_id", "method", "lesion", *HEAT_MEASURES}
 
 
+def test_slow_explainers_alone_see_only_the_sample(world, trained, monkeypatch):
+    """Also where whole batches have none of it, or nothing is sampled at all."""
+    from skinbench.learn import heat_quality
+
+    monkeypatch.setattr(heat_quality, "BATCH", 2)
+    ids = world.ids("test")
+    few = frozenset(sorted(ids)[-3:])
+    found = judge_heat(request(world, trained, ("occlusion",), sample=few), world.store, weights={})
+    assert set(found["image_id"]) == few
+    mixed = request(world, trained, ("gradcam", "occlusion"), sample=few)
+    sizes = judge_heat(mixed, world.store, weights={}).groupby("method").size().to_dict()
+    assert sizes == {"gradcam": len(ids), "occlusion": 3}
+    none = request(world, trained, ("occlusion",), sample=())
+    assert judge_heat(none, world.store, weights={}).empty
+
+
 def test_nothing_depends_on_the_order_of_the_ids(world, trained):
     ids, sample = list(world.ids("test")), world.ids("test")[:6]
     one, other = (

@@ -88,12 +88,13 @@ def judge_heat(
     fit = load_fit(request.fit_id, store, weights)
     with torch_session(fit.spec.train) as device:
         judge = _Judge(fit, request, store, device)
-        frames = []
+        empty = pd.DataFrame(columns=["image_id", "method", "lesion", *HEAT_MEASURES])
+        frames = [empty.astype(dict.fromkeys(empty.columns[2:], np.float64))]
         for done, frame in judge.batches():
             frames.append(frame)
             if progress is not None:
-                progress("heatmaps", done, len(request.image_ids))
-    found = pd.concat(frames, ignore_index=True)
+                progress("heatmaps", done, judge.count)
+    found = pd.concat(frames[1:] or frames, ignore_index=True)
     return found.sort_values(["image_id", "method"], kind="stable", ignore_index=True)
 
 
@@ -146,8 +147,18 @@ class _Judge:
         self.pixels = self.sources.seen(request.dataset, size, fit.spec.pixels).images
         self.masks = _masks(fit.spec, request, store)
 
+        # Where only slow explainers are asked for, no other image needs to be seen.
+        slow = all(_slow(method) for method in request.methods)
+        ids = set(request.image_ids) & request.sample if slow else set(request.image_ids)
+        self._ids = sorted(ids)
+
+    @property
+    def count(self) -> int:
+        """Images that are seen."""
+        return len(self._ids)
+
     def batches(self) -> Iterator[tuple[int, pd.DataFrame]]:
-        ids = np.array(sorted(self.request.image_ids), dtype=object)
+        ids = np.array(self._ids, dtype=object)
         rows = self.sources.rows(self.request.dataset, ids)
         for start in range(0, len(ids), BATCH):
             part = slice(start, start + BATCH)
@@ -175,8 +186,7 @@ class _Judge:
 
     def _measured(self, seen: _Seen) -> Iterator[pd.DataFrame]:
         for method in self.request.methods:
-            slow = method not in CONTROLS and registry.explainers.get(method).slow
-            part = seen.some(seen.sampled) if slow else seen
+            part = seen.some(seen.sampled) if _slow(method) else seen
             if len(part.ids):
                 columns = self._columns(method, part)
                 yield pd.DataFrame({"image_id": part.ids, "method": method, **columns})
@@ -220,6 +230,10 @@ class _Judge:
         return lambda batch, about, classes: entry.explain(
             network, layer, reshape, batch, about, classes
         )
+
+
+def _slow(method: str) -> bool:
+    return method not in CONTROLS and registry.explainers.get(method).slow
 
 
 def _masks(spec: FitSpec, request: HeatRequest, store: Store) -> Masks | None:
