@@ -177,9 +177,8 @@ def test_derived_rows_are_made_of_rows_of_the_suite_above_them(tmp_path):
     assert found["one"].settings["of"] == ["a", "b"]
     assert found["two"].settings["of"] == ["a", "b", "one"]
     below = {"one": {"kind": "mean_probability", "of": "two"}, "two": derived["two"]}
-    assert (
-        "no row matches 'two'" in refused(tmp_path, with_changes(rows=rows, derived=below)).message
-    )
+    error = refused(tmp_path, with_changes(rows=rows, derived=below))
+    assert "'two' is made further down; move it above 'one'" in error.message
 
 
 def test_derived_cells_are_those_that_all_members_have(tmp_path):
