@@ -204,3 +204,24 @@ def test_places_of_a_plan():
     assert balanced_places(plan) == {(row, "d", "none") for row in ("a", "b", "ab")}
     assert balanced_name("none") == "class-balanced"
     assert balanced_name("blur@3") == "blur@3, class-balanced"
+
+
+def test_what_is_undefined_stays_so_under_fractional_weights():
+    """All images decided for one class: nothing of 1e-17 stands where nothing is."""
+    n = 90
+    labels = np.arange(n) % 3
+    one = dataclasses.replace(
+        BY_HAND,
+        image_ids=np.array([f"i{k}" for k in range(n)], dtype=object),
+        groups=np.array([f"g{k}" for k in range(n)], dtype=object),
+        folds=np.zeros(n, dtype=np.int64),
+        labels=labels,
+        decisions=np.full(n, 2),
+        probabilities=np.tile([0.1, 0.2, 0.7], (n, 1)),
+        weights=np.where(labels == 0, 0.1, 0.3) * (1 + labels / 7),
+    )
+    found = values(balanced_images(one))
+    undefined = [("negative_predictive_value", 2), ("matthews", None), ("precision", 0)]
+    assert all(np.isnan(found[item][0]) for item in undefined)
+    assert found["cohen_kappa", None][0] == pytest.approx(0, abs=1e-9)
+    assert found["specificity", 2][0] == 0

@@ -30,3 +30,24 @@ def weighted_mean(weights: npt.NDArray[Any], values: Values) -> Values:
     """
     totals = weights.sum(axis=1)
     return ratio(np.einsum("rn,n->r", weights.astype(np.float64), values), totals)
+
+
+def one_against_rest(confusion: npt.NDArray[Any], index: int) -> tuple[Values, ...]:
+    """Hits, misses, false alarms and what is rightly not decided for a class, each [R].
+
+    Added up, never taken off a total: of fractional weights a difference may leave 1e-17 where
+    nothing is, and a quotient of that is no number.
+    """
+    others = [i for i in range(confusion.shape[1]) if i != index]
+    row, column = confusion[:, index], confusion[:, :, index]
+    return (
+        row[:, index],
+        row[:, others].sum(axis=1),
+        column[:, others].sum(axis=1),
+        confusion[:, others][:, :, others].sum(axis=(1, 2)),
+    )
+
+
+def none_if_tiny(differences: Values, totals: Values) -> Values:
+    """Differences of sums as 0 where they are only what rounding leaves of `totals`."""
+    return np.where(np.abs(differences) <= 1e-12 * totals, 0.0, differences)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinbench.catalog.metrics._ratios import Values, ratio
+from skinbench.catalog.metrics._ratios import Values, none_if_tiny, ratio
 from skinbench.records import MetricEntry
 from skinbench.records.entries import Replicates
 
@@ -15,7 +15,7 @@ def compute(replicates: Replicates, _class_index: int | None = None) -> Values:
     true, decided = confusion.sum(axis=2), confusion.sum(axis=1)
     total, hits = true.sum(axis=1), np.trace(confusion, axis1=1, axis2=2)
     chance = (true * decided).sum(axis=1)
-    return ratio(hits * total - chance, total**2 - chance)
+    return ratio(hits * total - chance, none_if_tiny(total**2 - chance, total**2))
 
 
 ENTRY = MetricEntry(

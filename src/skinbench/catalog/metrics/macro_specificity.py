@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinbench.catalog.metrics._ratios import Values, mean_defined, ratio
+from skinbench.catalog.metrics._ratios import Values, mean_defined, none_if_tiny, ratio
 from skinbench.records import MetricEntry
 from skinbench.records.entries import Replicates
 
@@ -13,7 +13,8 @@ def compute(replicates: Replicates, _class_index: int | None = None) -> Values:
     """Values [R]."""
     confusion = replicates.confusion
     true = confusion.sum(axis=2)
-    negatives = true.sum(axis=1, keepdims=True) - true
+    total = true.sum(axis=1, keepdims=True)
+    negatives = none_if_tiny(total - true, total)
     wrong = confusion.sum(axis=1) - np.diagonal(confusion, axis1=1, axis2=2)
     return mean_defined(np.where(true > 0, ratio(negatives - wrong, negatives), np.nan))
 

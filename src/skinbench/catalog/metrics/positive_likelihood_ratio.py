@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinbench.catalog.metrics._ratios import Values, ratio
+from skinbench.catalog.metrics._ratios import Values, one_against_rest, ratio
 from skinbench.records import MetricEntry
 from skinbench.records.entries import Replicates
 
@@ -12,11 +12,8 @@ from skinbench.records.entries import Replicates
 def compute(replicates: Replicates, class_index: int) -> Values:
     """Values [R], 0 or more."""
     confusion = replicates.confusion.astype(np.float64)
-    positives = confusion[:, class_index].sum(axis=1)
-    negatives = confusion.sum(axis=(1, 2)) - positives
-    hits = confusion[:, class_index, class_index]
-    wrong = confusion[:, :, class_index].sum(axis=1) - hits
-    return ratio(hits * negatives, wrong * positives)
+    hits, missed, wrong, right = one_against_rest(confusion, class_index)
+    return ratio(hits * (right + wrong), wrong * (hits + missed))
 
 
 ENTRY = MetricEntry(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from skinbench.catalog.metrics._ratios import Values, ratio
+from skinbench.catalog.metrics._ratios import Values, one_against_rest, ratio
 from skinbench.records import MetricEntry
 from skinbench.records.entries import Replicates
 
 
 def compute(replicates: Replicates, class_index: int) -> Values:
     """Values [R]."""
-    confusion = replicates.confusion
-    negatives = confusion.sum(axis=(1, 2)) - confusion[:, class_index].sum(axis=1)
-    decided = confusion[:, :, class_index].sum(axis=1) - confusion[:, class_index, class_index]
-    return ratio(negatives - decided, negatives)
+    _, _, wrong, right = one_against_rest(replicates.confusion, class_index)
+    return ratio(right, right + wrong)
 
 
 ENTRY = MetricEntry(
