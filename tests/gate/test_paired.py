@@ -8,7 +8,6 @@ from skinbench.gate.paired import (
     SeedVariance,
     bootstrap_bounds,
     clustered_bounds,
-    holm,
     seed_variance,
 )
 from tests.gate.paired_data import drawn, pairs_of, tango
@@ -178,6 +177,8 @@ def test_bootstrap_bounds_with_seeds_by_hand(difference):
 
 
 def test_holm_by_hand():
+    from skinbench.score.paired_tests import holm
+
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
     assert holm([]) == []

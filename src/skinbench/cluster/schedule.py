@@ -97,11 +97,13 @@ class Schedule:
             for digest in spec.datasets.values():
                 for size in sizes_read(spec):
                     wanted[pixel_digest(digest, size)] = (digests[digest], size)
+        # A split across datasets has its val in the one and its test in the other.
+        judged = {
+            name: tuple(split.table.loc[split.table["split"] != "train", "dataset"].unique())
+            for name, split in self.splits.items()
+        }
         for evaluation in self.plan.evaluations:
-            # A split across datasets has its val in the one and its test in the other.
-            split = self.splits[evaluation.split].table
-            judged = split.loc[split["split"] != "train", "dataset"].unique()
-            for name in (evaluation.dataset, *judged):
+            for name in (evaluation.dataset, *judged[evaluation.split]):
                 for size in self._sizes_of(evaluation.cell):
                     wanted[pixel_digest(self.manifests[name].digest, size)] = (name, size)
         made = 0

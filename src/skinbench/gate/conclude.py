@@ -10,8 +10,8 @@ from skinbench.errors import counted
 from skinbench.gate.checks import Check
 from skinbench.gate.measure import Measured, direction, oriented
 from skinbench.gate.needed import assumed_pairs, reach
-from skinbench.gate.paired import holm
 from skinbench.records import CheckResult
+from skinbench.score.paired_tests import holm
 
 Outcome = Literal["passed", "regressed", "inconclusive", "missing"]
 
@@ -163,6 +163,6 @@ def _regressed(counted: Sequence[Judged]) -> bool:
     flat = [(item, p) for item in counted for p in item.p_values]
     adjusted = holm([p for _, p in flat])
     return any(
-        item.result.outcome == "regressed" and p <= item.result.alpha
+        item.result.outcome == "regressed" and p is not None and p <= item.result.alpha
         for (item, _), p in zip(flat, adjusted, strict=True)
     )

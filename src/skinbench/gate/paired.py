@@ -228,13 +228,3 @@ def bootstrap_bounds(
         high = difference + math.hypot(factor * max(0.0, high - difference), reach)
         p_regressed = _below(difference / math.sqrt(within + seeds.total), freedom)
     return Bounds(difference=difference, low=low, high=high, p_regressed=p_regressed)
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Adjusted p-values (Holm 1979) in the order given."""
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    adjusted, running = [1.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        running = max(running, min(1.0, p_values[index] * (len(p_values) - rank)))
-        adjusted[index] = running
-    return adjusted

@@ -10,6 +10,7 @@ from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records import Score, Scorecard
 from skinbench.records.official import ForeignScores
 from skinbench.records.operating import PointRequest, PrevalenceRequest
+from skinbench.records.scoring import SLICES
 from skinbench.score.calibration import reliabilities
 from skinbench.score.foreign import Foreign, Group, read_foreign
 from skinbench.score.official import Target, official_scores
@@ -47,7 +48,7 @@ def score_foreign(predictions: Path, manifest: Path, asked: ScoreRequest) -> For
     official = None
     if asked.official is not None:
         official = official_scores(predictions, manifest, target=asked.official)
-    further = [name for name in asked.slices if name not in KNOWN_SLICES]
+    further = [name for name in asked.slices if name not in SLICES]
     found = read_foreign(predictions, manifest, group=asked.group, slices=further)
     _check_classes(found, asked)
     card = _card(found, asked)
@@ -66,12 +67,6 @@ def score_foreign(predictions: Path, manifest: Path, asked: ScoreRequest) -> For
         official=official,
         notes=found.notes,
     )
-
-
-KNOWN_SLICES = frozenset(
-    {"age", "dx_type", "fitzpatrick", "lesion_size", "sex", "site", "site_general", "source"}
-)
-"""Subgroups that a manifest's own columns give."""
 
 
 def _check_classes(found: Foreign, asked: ScoreRequest) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from skinbench.data.lesion_masks import MaskDigests, build_masks
 from skinbench.errors import SkinbenchError, counted
 from skinbench.pipeline.explaining import rows_to_explain
 from skinbench.pipeline.prepared import Clock, Options, Prepared
-from skinbench.records import STAGE_VERSIONS, Cell, FitRecord, Row
+from skinbench.records import STAGE_VERSIONS, Cell, FitRecord, Manifest, Row
 from skinbench.records.explaining import CONTROLS
 from skinbench.score.explanations import HeatMeasures, write_heat
 from skinbench.score.predictions import read_predictions
@@ -43,16 +44,27 @@ def judge_heatmaps(
     methods = [*dict.fromkeys(explained.quality.methods), *CONTROLS]
     frames: list[pd.DataFrame] = []
     problems: dict[str, dict[str, str]] = {}
+    masks = MaskDigests(options.store.digests_of)
     for row in rows:
         images = _images(prepared, row, folder)
         sample = stratified(images, explained.quality.images)
+        parts = [
+            _Part(
+                fit=str(fit),
+                manifest=prepared.manifests[str(dataset)],
+                images=part,
+                sample=sample & set(part["image_id"]),
+                masks=_masks(prepared, str(fit), str(dataset), masks, options, clock),
+            )
+            for (fit, dataset), part in images.groupby(["fit", "dataset"], sort=True)
+        ]
         for method in methods:
             try:
-                parts = _measured(prepared, images, sample, method, options, clock)
+                found = [_measured(part, method, prepared, options, clock) for part in parts]
             except SkinbenchError as error:
                 problems.setdefault(row.name, {})[method] = str(error)
             else:
-                frames += [part.assign(row=row.name) for part in parts]
+                frames += [table.assign(row=row.name) for table in found]
     empty = pd.DataFrame(columns=["row", "dataset", "method", "image_id"])
     table = pd.concat(frames, ignore_index=True) if frames else empty
     write_heat(folder.explanations, HeatMeasures(table=table, problems=problems))
@@ -95,52 +107,40 @@ def _tested(cell: Cell, folder: RunFolder) -> pd.DataFrame:
     return kept.assign(fit=str(cell.fit))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """Test images of one dataset that one fit judged; the same for every explainer."""
+
+    fit: str
+    manifest: Manifest
+    images: pd.DataFrame
+    sample: frozenset[str]
+    masks: str | None
+    """Digest of the dataset's mask files."""
+
+
 def _measured(
-    prepared: Prepared,
-    images: pd.DataFrame,
-    sample: frozenset[str],
-    method: str,
-    options: Options,
-    clock: Clock,
-) -> list[pd.DataFrame]:
-    found = []
-    for (fit, dataset), part in images.groupby(["fit", "dataset"], sort=True):
-        known = sample & set(part["image_id"])
-        table = _of_fit(prepared, str(fit), str(dataset), (part, known), method, options, clock)
-        beside = part[["dataset", "image_id", "group_id", "weight"]]
-        found.append(table.merge(beside, on="image_id", how="left", validate="many_to_one"))
-    return found
-
-
-def _of_fit(
-    prepared: Prepared,
-    fit: str,
-    dataset: str,
-    images: tuple[pd.DataFrame, frozenset[str] | set[str]],
-    method: str,
-    options: Options,
-    clock: Clock,
+    part: _Part, method: str, prepared: Prepared, options: Options, clock: Clock
 ) -> pd.DataFrame:
-    """Measures of one explainer on images of one dataset; what the store has is not repeated."""
-    store, manifest = options.store, prepared.manifests[dataset]
-    ids, sample = tuple(sorted(images[0]["image_id"])), frozenset(images[1])
-    masks = _masks(prepared, fit, dataset, options, clock)
+    """Measures of one explainer on a part; what the store has is not repeated."""
+    store, digest = options.store, part.manifest.digest
+    ids = tuple(sorted(part.images["image_id"]))
     entry = 0 if method in CONTROLS else registry.explainers.get(method).version
     source = None if method in CONTROLS else registry.explainers.source_digest(method)
     versions = [_VERSION, STAGE_VERSIONS["inference"], entry, source]
     name = content_digest(
-        ["heat", versions, fit, manifest.digest, masks, method, list(ids), sorted(sample)]
+        ["heat", versions, part.fit, digest, part.masks, method, list(ids), sorted(part.sample)]
     )
     if not store.has("predictions", name):
         from skinbench.learn.heat_quality import HeatRequest, judge_heat
 
         request = HeatRequest(
-            fit_id=fit,
-            dataset=manifest.digest,
+            fit_id=part.fit,
+            dataset=digest,
             image_ids=ids,
-            sample=sample,
+            sample=part.sample,
             methods=(method,),
-            masks=masks,
+            masks=part.masks,
         )
         made = judge_heat(request, store, weights=prepared.planned.weights, progress=clock.progress)
 
@@ -148,17 +148,24 @@ def _of_fit(
             made.to_parquet(place / _FILE, index=False)
 
         store.publish("predictions", name, write)
-    return pd.read_parquet(store.open("predictions", name) / _FILE)
+    table = pd.read_parquet(store.open("predictions", name) / _FILE)
+    beside = part.images[["dataset", "image_id", "group_id", "weight"]]
+    return table.merge(beside, on="image_id", how="left", validate="many_to_one")
 
 
 def _masks(
-    prepared: Prepared, fit: str, dataset: str, options: Options, clock: Clock
+    prepared: Prepared,
+    fit: str,
+    dataset: str,
+    digests: MaskDigests,
+    options: Options,
+    clock: Clock,
 ) -> str | None:
     """Digest of a dataset's mask files, decoded for a fit's image size; None where it has none."""
     manifest = prepared.manifests[dataset]
     if not manifest.table["mask_path"].notna().any():
         return None
-    digest = MaskDigests(options.store.digests_of).of([manifest])[manifest.digest]
+    digest = digests.of([manifest])[manifest.digest]
     size = prepared.plan.fits[fit].train.image_size
     build_masks(
         manifest, digest, size, options.store, workers=options.workers or 1, progress=clock.progress
