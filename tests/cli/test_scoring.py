@@ -46,6 +46,7 @@ def test_the_numbers_are_those_of_a_run(shell, tables):
     found = shell("score", "model.csv", "--manifest", "images.csv", "--replicates", 200, "--json")
     assert found.code == 0
     card = found.json["scorecard"]
+    assert card["weak_spots"]["groups"], "subgroups of the table are looked at"
     own, _ = score_rows(
         [row()], {"grid/a@0.0": predictions(tables)}, [cell()], replicates=200,
         metrics=["recall", "balanced_accuracy", "auroc"],

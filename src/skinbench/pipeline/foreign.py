@@ -17,6 +17,8 @@ from skinbench.score.official import Target, official_scores
 from skinbench.score.operating import Resamples, operating_points
 from skinbench.score.prevalence import at_prevalence
 from skinbench.score.scorecard import score_rows
+from skinbench.score.weak_spots.estimates import Settings
+from skinbench.score.weak_spots.given import weak_spots_of
 from skinbench.store import to_plain
 
 NO_DISTRIBUTION = "rows of the predictions do not sum to 1: they are scores, not probabilities"
@@ -108,6 +110,9 @@ def _card(found: Foreign, asked: ScoreRequest) -> Scorecard:
         operating=points,
         prevalence=at_prevalence([found.row], parts, [found.cell], asked.prevalences, points, how),
         reliability=reliabilities([found.row], parts, [found.cell]),
+        weak_spots=weak_spots_of(
+            [found], Settings(replicates=how.replicates, level=how.level, seed=how.seed)
+        ),
     )
 
 
