@@ -6,8 +6,6 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 from skinbench.data.candidates import Candidate
 from skinbench.records import ImageName, Pair
@@ -104,8 +102,6 @@ def pairs_page(page: PairsPage, picture: Callable[[str, str], bytes]) -> str:
         synthetic=[numbers.one_line(item.title) for item in page.sources if item.synthetic],
         attributions=[_attribution(item) for item in page.sources],
         notes=[numbers.one_line(note) for note in page.notes],
-        script=_script(),
-        script_digest=base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode(),
     )
 
 
@@ -148,9 +144,3 @@ def _side(end: ImageName, label: str | None, picture: Callable[[str, str], bytes
 def _attribution(source: Source) -> str:
     text = (source.attribution or "no citation known").rstrip(". ")
     return numbers.one_line(f"{source.title}: {text}. Licence: {source.licence or 'unknown'}.")
-
-
-@cache
-def _script() -> str:
-    """The page's own script; its digest is the only one that the page may run."""
-    return (resources.files("skinbench.report") / "templates" / "pairs.js").read_text("utf-8")

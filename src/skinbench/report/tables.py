@@ -96,6 +96,11 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
+def filled(table: Table) -> Table | None:
+    """The table, or None where it has no rows."""
+    return table if table.rows else None
+
+
 def words(value: object) -> Entry:
     """A field of text."""
     return Entry(text=numbers.one_line(value))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from skinbench.records import DatasetInfo, EpochRecord, LabelSpace, Row, Scorecard
+from skinbench.records import Scorecard
 from skinbench.report import (
-    audit_tables,
     board,
     comparisons,
     dataset_ranks,
@@ -22,16 +19,15 @@ from skinbench.report import (
     standings,
     tables,
 )
+from skinbench.report.cell_part import CellPart, cell_parts
 from skinbench.report.claims import PaperPart, paper_parts
 from skinbench.report.content import Content, RunFacts, SplitFacts
 from skinbench.report.figures import Drawing
 from skinbench.report.gallery import Gallery
 from skinbench.report.leaderboard import Leaderboard
-from skinbench.report.reliability import reliability_figure
-from skinbench.report.tables import ClassFacts, Scores, Table
+from skinbench.report.provenance import DataPart, MadePart, data_part, made_part
+from skinbench.report.tables import Scores, Table, filled
 from skinbench.report.weak_spots import WeakPart, weak_part
-from skinbench.score.calibration import focus_class
-from skinbench.store import file_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,33 +39,6 @@ class BoardPart:
     folded: Table
     """For the HTML page."""
     forest: Drawing | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowPart:
-    """One row on one test set: per-class scores, confusion matrices, curves."""
-
-    title: str
-    summary: str
-    opened: bool
-    """Shown unfolded: the first row with a network, so that a reader sees what there is."""
-    classes: Table | None
-    further: Table | None
-    """Of the focus class: what has no column in `classes`."""
-    confusions: tuple[tuple[Drawing, Table], ...]
-    curves: Drawing | None
-    reliability: Drawing | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetPart:
-    """One dataset: what it is and whose it is."""
-
-    name: str
-    info: DatasetInfo
-    homepage: str
-    """Empty unless it is a web address."""
-    facts: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,36 +75,23 @@ class View:
     weak: WeakPart | None
     failed: Table | None
     tracebacks: tuple[tuple[str, str], ...]
-    rows: tuple[RowPart, ...]
+    cells: tuple[CellPart, ...]
     overall: Table
     seen: Table | None
     seeds: Table | None
     slices: Table | None
-    data: tuple[DatasetPart, ...]
-    data_notes: tuple[str, ...]
-    splits: Table | None
-    cleaning: Table | None
-    audit: Table | None
-    recognition: Table | None
-    looked_for: tuple[str, ...]
-    not_looked_for: tuple[str, ...]
-    audited: bool
+    data: DataPart
+    made: MadePart
     gallery: Gallery
     exclusions: Table | None
-    fits: Table | None
-    stages: Table | None
-    environment: Table
     run: RunFacts
-    run_notes: tuple[str, ...]
-    digests: tuple[tuple[str, str], ...]
-    suite_text: str
 
     @property
     def drawings(self) -> tuple[Drawing, ...]:
         """Every drawing of the page."""
         found = [part.forest for part in self.boards]
-        for row in self.rows:
-            found += [*(drawing for drawing, _ in row.confusions), row.curves, row.reliability]
+        for cell in self.cells:
+            found += cell.drawings
         found += self.rank_diagrams
         if self.weak is not None:
             found += self.weak.matrices
@@ -147,7 +103,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
     scorecard, run = _without_smoke(content.scorecard), content.run
     scores = Scores(scorecard)
     places = [(r.name, *place) for r in content.rows for place in scores.places(r.name)]
-    verdict, audit = content.verdict, content.audit
+    verdict = content.verdict
     exclusions = content.plan.exclusions if content.plan else ()
     return View(
         title=numbers.one_line(content.title),
@@ -165,44 +121,29 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         outcome_tone=tables.OUTCOME_TONES.get(verdict.outcome, "warn") if verdict else "",
         decision_rule=numbers.one_line(verdict.decision_rule) if verdict else "",
         gate=tables.verdict_table(verdict) if verdict else None,
-        comparisons=_filled(
+        comparisons=filled(
             comparisons.comparisons_table(scorecard.comparisons, scorecard.level, run.reduced)
         ),
-        standings=_filled(standings.standings_table(scorecard)),
-        dataset_ranks=_filled(dataset_ranks.dataset_ranks_table(scorecard.dataset_ranks)),
+        standings=filled(standings.standings_table(scorecard)),
+        dataset_ranks=filled(dataset_ranks.dataset_ranks_table(scorecard.dataset_ranks)),
         rank_diagrams=_rank_diagrams(scorecard),
         claims=paper_parts(scorecard),
         decisions=operating.decision_tables(scorecard),
-        segmentation=_filled(segmentation.segmentation_table(scorecard)),
-        explanations=_filled(explanations.explanations_table(scorecard)),
+        segmentation=filled(segmentation.segmentation_table(scorecard)),
+        explanations=filled(explanations.explanations_table(scorecard)),
         weak=weak_part(content.scorecard),
-        failed=_filled(facts.cells_table(scorecard.every_cell, _row_splits(content))),
+        failed=filled(facts.cells_table(scorecard.every_cell, _row_splits(content))),
         tracebacks=_tracebacks(content),
-        rows=tuple(_row_parts(content, scores)),
+        cells=tuple(cell_parts(content, scores)),
         overall=tables.overall_table(scores, places),
-        seen=_filled(facts.seen_table(content.seen)),
-        seeds=_filled(tables.seed_table(scorecard, _columns(leaderboard))),
-        slices=_filled(tables.slice_table(scorecard)),
-        data=_datasets(content),
-        data_notes=tuple(facts.data_notes(content)),
-        splits=_filled(facts.split_table(content.splits, _all_classes(content.rows))),
-        cleaning=_filled(facts.cleaning_table(content.datasets)),
-        audit=_filled(audit_tables.audit_table(audit, content.splits)) if audit else None,
-        recognition=_filled(audit_tables.recognition_table(audit, content.splits))
-        if audit
-        else None,
-        looked_for=_one_lines(audit.looked_for if audit else ()),
-        not_looked_for=_one_lines(audit.not_looked_for if audit else ()),
-        audited=audit is not None,
+        seen=filled(facts.seen_table(content.seen)),
+        seeds=filled(tables.seed_table(scorecard, _columns(leaderboard))),
+        slices=filled(tables.slice_table(scorecard)),
+        data=data_part(content),
+        made=made_part(content),
         gallery=gallery.build_gallery(content),
-        exclusions=_filled(facts.exclusions_table(exclusions, run.reduced, scorecard.smoke)),
-        fits=_filled(facts.fits_table(content)),
-        stages=_filled(facts.stages_table(run)),
-        environment=facts.environment_table(run),
+        exclusions=filled(facts.exclusions_table(exclusions, run.reduced, scorecard.smoke)),
         run=run,
-        run_notes=_one_lines(run.notes),
-        digests=_digests(content),
-        suite_text=numbers.lines(content.suite_text),
     )
 
 
@@ -226,18 +167,6 @@ def _without_smoke(scorecard: Scorecard) -> Scorecard:
 
 def _row_splits(content: Content) -> dict[str, SplitFacts]:
     return {r.name: content.splits[r.split] for r in content.rows if r.split in content.splits}
-
-
-def _filled(table: Table) -> Table | None:
-    return table if table.rows else None
-
-
-def _one_lines(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(numbers.one_line(value) for value in values)
-
-
-def _all_classes(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(code for row in rows for code in row.classes))
 
 
 def _lead(content: Content) -> str:
@@ -287,142 +216,9 @@ def _rank_diagrams(scorecard: Scorecard) -> tuple[Drawing, ...]:
     return tuple(drawing for drawing in found if drawing is not None)
 
 
-# --- one row ---------------------------------------------------------------------------------
-
-
-def _row_parts(content: Content, scores: Scores) -> list[RowPart]:
-    parts = list(_each_row_part(content, scores))
-    first = next((part for part in parts if part.curves is not None), parts[0] if parts else None)
-    return [replace(part, opened=part is first) for part in parts]
-
-
-def _each_row_part(content: Content, scores: Scores) -> Iterable[RowPart]:
-    spaces = {name: facts.label_space for name, facts in content.datasets.items()}
-    several = {row.name: len(scores.places(row.name)) > 1 for row in content.rows}
-    for row in content.rows:
-        for index, place in enumerate(scores.places(row.name)):
-            where = (row.name, *place)
-            if all(score.n == 0 for score in scores.of(where)):
-                continue  # the leaderboard and the list of failed cells say why
-            detail = f" on {place[0]}" if several[row.name] else ""
-            detail += f", {place[1]}" if place[1] != "none" else ""
-            title = numbers.one_line(row.name + detail)
-            classes = tables.class_table(scores, where, _class_facts(row, spaces, place[0]))
-            yield RowPart(
-                title=title,
-                summary=_row_summary(scores, where),
-                opened=False,
-                classes=_filled(_renamed(classes, f"classes-{_safe_name(title)}")),
-                further=_further(scores, where, row, title),
-                confusions=_confusions(content, row, place),
-                reliability=_reliability(content, row, place),
-                curves=_curves(content, row) if index == 0 else None,
-            )
-
-
-def _further(scores: Scores, where: tuple[str, str, str], row: Row, title: str) -> Table | None:
-    focus = focus_class(row.classes)
-    if focus is None:
-        return None
-    return _filled(operating.focus_table(f"further-{_safe_name(title)}", scores.of(where), focus))
-
-
-def _reliability(content: Content, row: Row, place: tuple[str, str]) -> Drawing | None:
-    items = [
-        item
-        for item in content.scorecard.reliability
-        if (item.row, item.dataset, item.condition) == (row.name, *place)
-    ]
-    return reliability_figure(_safe_name(f"reliability-{row.name}-{place[0]}"), row.name, items)
-
-
-def _renamed(table: Table, name: str) -> Table:
-    return replace(table, name=name)
-
-
-def _row_summary(scores: Scores, where: tuple[str, str, str]) -> str:
-    score = scores.find(where, "balanced_accuracy")
-    if score is None or score.value is None:
-        return ""
-    text = numbers.estimate(score.value, score.low, score.high)
-    return f"balanced accuracy {text}"
-
-
-def _class_facts(row: Row, spaces: dict[str, LabelSpace], dataset: str) -> ClassFacts:
-    space = spaces.get(dataset)
-    return ClassFacts(classes=row.classes, titles=space.titles if space else {})
-
-
-def _confusions(
-    content: Content, row: Row, place: tuple[str, str]
-) -> tuple[tuple[Drawing, Table], ...]:
-    found = [
-        confusion
-        for confusion in content.scorecard.confusions
-        if (confusion.row, confusion.dataset, confusion.condition) == (row.name, *place)
-    ]
-    parts = []
-    for confusion in found:
-        name = _safe_name(f"confusion-{row.name}-{place[0]}-{place[1]}-{confusion.seed}")
-        drawing = figures.confusion_figure(name, confusion, row.classes)
-        parts.append((drawing, _renamed(tables.confusion_table(confusion, row.classes), name)))
-    return tuple(parts)
-
-
-def _curves(content: Content, row: Row) -> Drawing | None:
-    histories: dict[str, tuple[EpochRecord, ...]] = {}
-    best = {}
-    for cell in content.scorecard.cells:
-        record = content.fits.get(cell.fit or "")
-        if cell.row == row.name and record is not None and record.history:
-            histories[cell.cell] = record.history
-            if record.best_epoch is not None:
-                best[cell.cell] = record.best_epoch
-    if not histories:
-        return None
-    return figures.curves_figure(_safe_name(f"curves-{row.name}"), row.name, histories, best)
-
-
-def _safe_name(name: str) -> str:
-    """A file name and HTML id that no other name gives, in letters, digits and hyphens."""
-    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in file_name(name))
-    digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:6]
-    return f"{'-'.join(filter(None, plain.split('-')))[:80]}-{digest}"
-
-
-# --- data ------------------------------------------------------------------------------------
-
-
-def _datasets(content: Content) -> tuple[DatasetPart, ...]:
-    parts = []
-    for name, item in content.datasets.items():
-        counted = [f"adapter {item.adapter}"]
-        if item.images is not None:
-            counted.append(numbers.counted(item.images, "image"))
-        if item.groups is not None:
-            counted.append(numbers.counted(item.groups, "lesion group"))
-        counted.append(f"{len(item.label_space.classes)} classes ({item.label_space.name})")
-        homepage = numbers.one_line(item.info.homepage)
-        parts.append(
-            DatasetPart(
-                name=numbers.one_line(name),
-                info=item.info,
-                homepage=homepage if homepage.startswith(("https://", "http://")) else "",
-                facts=numbers.one_line(", ".join(counted)),
-            )
-        )
-    return tuple(parts)
-
-
 def _tracebacks(content: Content) -> tuple[tuple[str, str], ...]:
     return tuple(
         (numbers.one_line(record.error or fit_id), numbers.lines(record.traceback))
         for fit_id, record in content.fits.items()
         if record.status == "failed" and record.traceback
     )
-
-
-def _digests(content: Content) -> tuple[tuple[str, str], ...]:
-    found = [(f"data {name}", digest) for name, digest in content.scorecard.datasets.items()]
-    found += [(f"split {name}", digest) for name, digest in content.scorecard.splits.items()]
-    return tuple((numbers.one_line(name), numbers.one_line(digest)) for name, digest in found)
