@@ -104,9 +104,10 @@ def test_isics_files_with_the_official_scores(shell, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--point", "mel"], "expected CLASS:recall=0.95"),
-        (["--point", "mel:recall=2"], "expected CLASS:recall=0.95"),
-        (["--point", "mel:cost=1/0"], "expected CLASS:recall=0.95"),
+        (["--point", "mel"], "expected CLASS:recall=0.9"),
+        (["--point", "mel:recall=2"], "expected CLASS:recall=0.9"),
+        (["--point", "mel:cost=1/0"], "expected CLASS:recall=0.9"),
+        (["--point", "mel:threshold=0.3"], "expected CLASS:recall=0.9"),
         (["--point", "mal:youden"], "unknown class 'mal'; did you mean"),
         (["--prevalence", "mel=2"], "expected CLASS=SHARE"),
         (["--prevalence", "xyz=0.1"], "unknown class 'xyz'"),

@@ -1,11 +1,23 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from skinbench.errors import BaselineError, UsageError
-from skinbench.gate import Check, judge, make_baseline, parse_decision
-from tests.gate.runs import run
-from tests.score.drawn import table
+from skinbench.errors import BaselineError, UnknownNameError, UsageError
+from skinbench.gate import (
+    Check,
+    judge,
+    make_baseline,
+    may_update,
+    parse_decision,
+    read_baseline,
+    verdict_to_markdown,
+    write_baseline,
+)
+from skinbench.store import to_plain
+from tests.gate.runs import Run, run
+from tests.score.drawn import row, table
 
 TWO = ("mel", "nv")
 
@@ -120,6 +132,98 @@ def test_without_val_nothing_is_chosen():
 
 def test_a_rule_about_a_class_that_the_row_lacks_is_missing():
     item = cells()
-    verdict, _ = judged(item, item, parse_decision("bcc:youden"))
+    verdict, _ = judged(two_spaces(), item, parse_decision("bcc:youden"))
     assert verdict.outcome == "missing"
     assert "has no class bcc to decide by" in verdict.checks[0].reason
+
+
+def test_a_rule_about_a_class_that_no_row_knows_is_a_mistake():
+    item = cells()
+    with pytest.raises(UnknownNameError, match="decision rule: unknown class 'mle'; did you mean"):
+        judged(item, item, parse_decision("mle:youden"))
+
+
+def two_spaces():
+    """The same run with a row that knows more classes."""
+    item = cells()
+    other = row("b", classes=(*TWO, "bcc"))
+    card = replace(item.scorecard, rows=(*item.scorecard.rows, to_plain(other)))
+    return Run(scorecard=card, predictions=item.predictions)
+
+
+def by_rules(recall=None, specificity=None):
+    return [
+        replace(check, decision=rule)
+        for check, rule in zip(CHECKS, (recall, specificity), strict=True)
+    ]
+
+
+def verdict_on(new, old, checks, rule=None, kept_with=None):
+    kept = make_baseline(old.scorecard, old.predictions, kept_with or checks, decision=rule)
+    return judge(new.scorecard, new.predictions, kept, checks, decision=rule)
+
+
+def test_a_check_may_have_a_decision_rule_of_its_own():
+    item = cells()
+    checks = by_rules(specificity="mel:threshold=0.9")
+    recall, specificity = verdict_on(item, item, checks, RULE).checks
+    alone = verdict_on(item, item, CHECKS, RULE).checks
+    assert (recall.candidate, recall.decision) == (alone[0].candidate, "")
+    assert specificity.decision == "mel from 0.9 on, as given"
+    given = verdict_on(item, item, CHECKS, parse_decision("mel:threshold=0.9")).checks[1]
+    assert specificity.candidate == given.candidate == specificity.baseline
+    assert specificity.candidate > alone[1].candidate
+
+
+def test_what_decides_which_check_is_printed():
+    item = cells()
+    verdict = verdict_on(item, item, by_rules(recall="mel:recall=0.9"))
+    assert verdict.decision_rule == "mel at recall 0.9 on val; argmax"
+    assert "decision rule: argmax" in verdict.notes
+    assert "decision rule of recall of mel (*): mel at recall 0.9 on val" in verdict.notes
+    (threshold,) = [note for note in verdict.notes if note.startswith("row a: threshold")]
+    assert "(mel at recall 0.9 on val), the baseline's 0." in threshold
+    assert "recall of mel, by mel at recall 0.9 on val" in verdict_to_markdown(verdict)
+
+
+def test_each_sides_threshold_comes_from_its_own_val_for_one_check_too():
+    new, old = cells(shift=2), cells()
+    recall, specificity = verdict_on(new, old, by_rules(recall="mel:recall=0.9")).checks
+    assert recall.difference == 0, "the shift moves the threshold with it"
+    assert specificity.difference != 0, "by argmax it does not"
+
+
+def test_a_rule_that_the_baseline_does_not_keep_is_missing_until_it_is_renewed():
+    item = cells()
+    checks = by_rules(recall="mel:youden")
+    verdict = verdict_on(item, item, checks, kept_with=CHECKS)
+    recall, specificity = verdict.checks
+    assert (verdict.outcome, specificity.outcome) == ("missing", "passed")
+    assert "the baseline does not keep decisions by mel at Youden's J on val" in recall.reason
+    assert may_update(verdict)
+    kept = make_baseline(item.scorecard, item.predictions, CHECKS)
+    renewed = make_baseline(item.scorecard, item.predictions, checks, previous=kept)
+    again = judge(item.scorecard, item.predictions, renewed, checks)
+    assert again.outcome == "passed"
+    assert len(again.checks) == 3, "the anchor serves the check that it knows"
+
+
+def test_the_rule_of_the_whole_baseline_serves_a_check_that_names_it():
+    item = cells()
+    kept = make_baseline(item.scorecard, item.predictions, CHECKS, decision=RULE)
+    renewed = make_baseline(item.scorecard, item.predictions, CHECKS, decision=RULE, previous=kept)
+    checks = by_rules("mel:recall=0.9", "mel:recall=0.9")
+    verdict = judge(item.scorecard, item.predictions, renewed, checks)
+    assert [check.outcome for check in verdict.checks] == ["passed"] * 4
+
+
+@pytest.mark.parametrize("salt", [None, "secret"])
+def test_a_baseline_with_several_rules_can_be_written_and_read(tmp_path, salt):
+    item = cells()
+    checks = by_rules(recall="mel:youden")
+    kept = make_baseline(item.scorecard, item.predictions, checks, salt=salt)
+    write_baseline(tmp_path / "b.json", kept)
+    back = read_baseline(tmp_path / "b.json")
+    verdict = judge(item.scorecard, item.predictions, back, salt=salt)
+    assert verdict.outcome == "passed"
+    assert verdict.checks[0].difference == 0

@@ -1,10 +1,14 @@
+import functools
 import json
+import subprocess
+import sys
 
 import pytest
 
 from skinbench.errors import StoreError
-from skinbench.gate import count_in_ledger, judge, make_baseline, read_ledger
+from skinbench.gate import count_in_ledger, judge, make_baseline, read_ledger, uses
 from skinbench.gate.uses import counted_uses
+from skinbench.store import alone_in
 from tests.gate.runs import plain_run, run
 from tests.score.drawn import frame
 
@@ -74,6 +78,52 @@ def test_a_ledger_that_cannot_be_written_costs_a_note(tmp_path):
     found = count_in_ledger(verdict_on(item, kept), kept["uses"], tmp_path / "file" / "uses.json")
     assert found.outcome == "passed"
     assert any("could not be remembered" in note for note in found.notes)
+
+
+COUNTS = """
+import sys
+from pathlib import Path
+from skinbench.gate import count_in_ledger
+from skinbench.records import SetUse, Verdict
+
+for number in range(20):
+    use = SetUse(dataset="ham", set="s", images=1, models=(f"{sys.argv[2]}-{number}",))
+    verdict = Verdict(outcome="passed", checks=(), exit_code=0, decision_rule="argmax", uses=(use,))
+    found = count_in_ledger(verdict, {}, Path(sys.argv[1]))
+    assert not any("could not" in note for note in found.notes), found.notes
+"""
+
+
+def test_gates_at_once_lose_no_count(tmp_path):
+    path = tmp_path / "new" / "uses.json"
+    started = [
+        subprocess.Popen([sys.executable, "-c", COUNTS, str(path), str(n)]) for n in range(4)
+    ]
+    assert [process.wait(timeout=60) for process in started] == [0] * 4
+    (models,) = read_ledger(path).values()
+    assert len(models) == 4 * 20
+    assert [item.name for item in path.parent.iterdir()] == ["uses.json"]
+
+
+def test_a_lock_that_is_held_costs_a_note_and_goes_with_its_process(tmp_path, monkeypatch):
+    path = tmp_path / "uses.json"
+    item = plain_run()
+    kept = baseline(item)
+    holds = "import sys, time; from pathlib import Path; from skinbench.store import alone_in\n"
+    holds += "with alone_in(Path(sys.argv[1])): print(1, flush=True); time.sleep(60)"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", holds, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    with holder:
+        assert holder.stdout.readline() == "1\n"
+        impatient = functools.partial(alone_in, patience=0.05)
+        monkeypatch.setattr(uses, "alone_in", impatient)
+        found = count_in_ledger(verdict_on(item, kept), kept["uses"], path)
+        assert any("another process is at work in" in note for note in found.notes)
+        assert not path.exists()
+        holder.kill()
+    assert count(item, kept, path) == (1, 1)
+    assert path.exists()
 
 
 @pytest.mark.parametrize("content", [[], {"a": 1}, {"a": [1]}])

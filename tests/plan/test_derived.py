@@ -52,3 +52,14 @@ def test_classes_of_points_are_those_of_the_rows(tmp_path, key, item):
     plan(tmp_path, with_changes(**{key: [{"class": "mel", **item}]}))
     with pytest.raises(SuiteError, match="no class 'mell' in the suite's label spaces"):
         plan(tmp_path, with_changes(**{key: [{"class": "mell", **item}]}))
+
+
+def test_decision_rules_are_about_classes_of_the_rows(tmp_path):
+    check = {"metric": "recall", "class": "mel", "margin": 0.05}
+    with pytest.raises(SuiteError, match="no class 'mell' in the suite's label spaces") as caught:
+        plan(tmp_path, with_changes(gate=[{**check, "decision": "mell:youden"}]))
+    assert caught.value.key == "gate.0.decision"
+    with pytest.raises(SuiteError, match="no class 'mell'") as caught:
+        plan(tmp_path, with_changes(gate_policy={"decision": "mell:youden"}))
+    assert caught.value.key == "gate_policy.decision"
+    plan(tmp_path, with_changes(gate=[{**check, "decision": "mel:youden"}]))

@@ -25,11 +25,20 @@ def test_a_stated_policy_reaches_the_gate(tmp_path):
     assert policy.decision.title == "mel at recall 0.9 on val"
 
 
+def test_a_check_may_name_its_own_rule(tmp_path):
+    check = {"metric": "recall", "class": "mel", "margin": 0.05, "decision": "mel:youden"}
+    load(tmp_path, gate=[check])
+    (found,) = policy_of(RunFolder(tmp_path)).checks
+    assert found.rule(None).title == "mel at Youden's J on val"
+    with pytest.raises(SuiteError, match=r"gate\.0\.decision.*expected argmax"):
+        load(tmp_path, gate=[{**check, "decision": "youden"}])
+
+
 @pytest.mark.parametrize(
     ("stated", "words"),
     [
         ({"on_inconclusive": "wrn"}, "gate_policy.on_inconclusive"),
-        ({"decision": "mel:recal=0.9"}, "expected argmax, or a class and what fixes its threshold"),
+        ({"decision": "mel:recal=0.9"}, "expected argmax, CLASS:recall=0.9"),
         ({"decision": "mel:youden=0.9"}, "gate_policy.decision"),
         ({"decision": {"class": "mel"}}, "gate_policy.decision"),
         ({"decisions": "argmax"}, "unknown key 'decisions'; did you mean 'decision'"),

@@ -48,7 +48,7 @@ def test_they_become_records(tmp_path):
     [
         ("operating_points: [{class: mel}]", "needs one of `recall: 0.95`"),
         ("operating_points: [{class: mel, recall: 0.9, youden: true}]", "needs one of"),
-        ("operating_points: [{class: mel, recall: 1.5}]", "less than 1"),
+        ("operating_points: [{class: mel, recall: 1.5}]", "less than or equal to 1"),
         ("operating_points: [{class: mel, cost: {miss: 0, false_alarm: 1}}]", "greater than 0"),
         ("operating_points: [{recall: 0.9}]", "class"),
         ("prevalence: [{class: mel, at: []}]", "at least 1"),

@@ -53,7 +53,7 @@ _File = click.Path(path_type=Path, dir_okay=False)
     "--decision",
     metavar="RULE",
     help="How the models decide: argmax, mel:recall=0.9, mel:youden or mel:cost=20/1 (each on "
-    "the model's own val), or mel:threshold=0.31.",
+    "the model's own val), or mel:threshold=0.31; checks with a rule of their own keep it.",
 )
 @click.option(
     "--on-inconclusive",

@@ -115,26 +115,11 @@ def command(
 
 def _point(text: str) -> PointRequest:
     """`mel:recall=0.95`, `mel:youden`, `mel:cost=20/1`."""
-    from skinbench.records.operating import PointRequest, Policy
+    from skinbench.records.deciding import parse_point
+    from skinbench.records.operating import PointRequest
 
-    class_, _, policy = text.partition(":")
-    name, _, value = policy.partition("=")
-    try:
-        if name == "recall" and 0 < float(value) < 1:
-            chosen = Policy(kind="recall", recall=float(value))
-        elif policy == "youden":
-            chosen = Policy(kind="youden")
-        elif name == "cost" and all(float(part) > 0 for part in value.split("/")):
-            miss, alarm = map(float, value.split("/"))
-            chosen = Policy(kind="cost", miss=miss, false_alarm=alarm)
-        else:
-            raise ValueError
-    except ValueError:
-        raise click.BadParameter(
-            f"'{text}': expected CLASS:recall=0.95, CLASS:youden or CLASS:cost=MISS/FALSE_ALARM",
-            param_hint="--point",
-        ) from None
-    return PointRequest(class_=class_, policy=chosen)
+    class_, policy = parse_point(text)
+    return PointRequest(class_=class_, policy=policy)
 
 
 def _prevalence(text: str, risk: float | None) -> PrevalenceRequest:

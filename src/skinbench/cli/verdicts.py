@@ -42,7 +42,8 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
         out.print(table)
     compared = (check for check in verdict.checks if check.margin is not None)
     if any(check.difference is not None for check in compared):
-        alpha = f"{verdict.checks[0].alpha:.0%}"
+        levels = sorted({check.alpha for check in verdict.checks if check.margin is not None})
+        alpha = " or ".join(f"{100 * level:g} %" for level in levels)
         out.print(Text(f"now - baseline, with bounds one-sided at {alpha} each", style="dim"))
     if any(check.own_low is not None and check.margin is None for check in verdict.checks):
         text = "floor: the run alone, with its bounds; passed where all of them are beyond it"

@@ -10,11 +10,11 @@ from skinbench.gate.baseline import (
     write_baseline,
 )
 from skinbench.gate.checks import DEFAULT_CHECKS, Check, matching_rows, validate_checks
-from skinbench.gate.decisions import DecisionRule, parse_decision
 from skinbench.gate.judge import judge, may_update
 from skinbench.gate.output import verdict_to_junit, verdict_to_markdown
 from skinbench.gate.policy import Policy
 from skinbench.gate.uses import count_in_ledger, ledger_path, read_ledger
+from skinbench.records.deciding import DecisionRule, parse_decision
 
 __all__ = [
     "DEFAULT_CHECKS",

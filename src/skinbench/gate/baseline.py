@@ -13,10 +13,11 @@ import numpy as np
 import skinbench
 from skinbench.errors import BaselineError, StoreError
 from skinbench.gate.checks import Check, matching_rows, validate_checks
-from skinbench.gate.decisions import ARGMAX, DecidedRow, DecisionRule, decided_row
+from skinbench.gate.decisions import DecidedRow, decided_row
 from skinbench.gate.kept import OWN_CLASS_ONLY, salted_images
 from skinbench.gate.uses import Uses, merged, set_use
 from skinbench.records import Row, Scorecard
+from skinbench.records.deciding import DecisionRule, rule_title
 from skinbench.records.scoring import BASELINE_SCHEMA_VERSION
 from skinbench.score.images import ScoredImages
 from skinbench.score.predictions import Predictions
@@ -63,7 +64,7 @@ def make_baseline(
         UnknownNameError: a check names an unknown metric, class or slice.
     """
     rows = scorecard_rows(scorecard)
-    validate_checks(checks, rows, slices)
+    validate_checks(checks, rows, slices, decision)
     names = sorted({row.name for check in checks for row in matching_rows(check, rows)})
     if not names:
         raise BaselineError(
@@ -76,15 +77,19 @@ def make_baseline(
     for row in rows:
         if row.name in names:
             own = [check for check in checks if row in matching_rows(check, rows)]
-            found = decided_row(row, predictions, scorecard.cells, decision)
+            rules = {rule_title(rule): rule for rule in [decision, *_own_rules(own)]}
+            found = {
+                title: decided_row(row, predictions, scorecard.cells, rule)
+                for title, rule in rules.items()
+            }
             kept.extend(_row_values(row, found, own, sets, salt))
-            counted.extend(_row_uses(found, salt))
+            counted.extend(_row_uses(found[rule_title(decision)], salt))
     body: Plain = {
         "schema": BASELINE_SCHEMA_VERSION,
         "suite": scorecard.suite,
         "versions": {"skinbench": skinbench.__version__},
         "environment": to_plain(dict(environment or {})),
-        "decision_rule": decision.title if decision else ARGMAX,
+        "decision_rule": rule_title(decision),
         "datasets": to_plain(scorecard.datasets),
         "splits": to_plain(scorecard.splits),
         "policy": to_plain(list(checks)),
@@ -98,15 +103,34 @@ def make_baseline(
     return {**body, "digest": content_digest(body)}
 
 
+def _own_rules(checks: Sequence[Check]) -> list[DecisionRule | None]:
+    """Decision rules that checks name themselves."""
+    return [check.rule(None) for check in checks if check.decision is not None]
+
+
 def _row_values(
-    row: Row, found: DecidedRow, checks: Sequence[Check], sets: list[Plain], salt: str | None
+    row: Row,
+    found: Mapping[str, DecidedRow],
+    checks: Sequence[Check],
+    sets: list[Plain],
+    salt: str | None,
 ) -> Iterable[Plain]:
-    """One entry for each seed and dataset of a row; image sets are shared."""
-    if found.problem:
-        then = "; finish the run first" if found.unfinished else ""
-        raise BaselineError(f"row {row.name} cannot be a baseline: {found.problem}{then}")
+    """One entry for each seed and dataset of a row; image sets are shared.
+
+    Args:
+        row: whose values.
+        found: by title of the rule, the policy's own first.
+        checks: about the row.
+        sets: image sets so far; new ones are added.
+        salt: of the ids.
+    """
+    for decided in found.values():
+        if decided.problem:
+            then = "; finish the run first" if decided.unfinished else ""
+            raise BaselineError(f"row {row.name} cannot be a baseline: {decided.problem}{then}")
     classes = _kept_classes(row, checks)
-    for seed, by_key in found.by_seed.items():
+    first, *others = found
+    for seed, by_key in found[first].by_seed.items():
         for (dataset, condition), images in by_key.items():
             if condition != "none":
                 continue
@@ -123,8 +147,27 @@ def _row_values(
                     if code in classes
                 },
             }
-            limits = found.thresholds.get(seed)
-            yield {**entry, "threshold": to_plain(limits)} if limits else entry
+            entry.update(_threshold(found[first], seed))
+            apart = {
+                title: {
+                    "decision": _decisions(
+                        row, found[title].by_seed[seed][dataset, condition], salt
+                    ),
+                    **_threshold(found[title], seed),
+                }
+                for title in others
+            }
+            yield {**entry, "decided": apart} if apart else entry
+
+
+def _decisions(row: Row, images: ScoredImages, salt: str | None) -> list[str]:
+    return [row.classes[index] for index in salted_images(images, salt).decisions]
+
+
+def _threshold(found: DecidedRow, seed: int) -> Plain:
+    """What is kept of the thresholds of a seed, by fold."""
+    limits = found.thresholds.get(seed)
+    return {"threshold": to_plain(limits)} if limits else {}
 
 
 def _row_uses(found: DecidedRow, salt: str | None) -> Iterable[Uses]:
@@ -201,7 +244,10 @@ def _anchor(previous: Mapping[str, Any] | None, scorecard: Scorecard) -> Plain |
             if stored not in found["sets"]:
                 found["sets"].append(stored)
             found["splits"][split] = digest
-            found["rows"].append({**entry, "set": found["sets"].index(stored)})
+            kept = {**entry, "set": found["sets"].index(stored)}
+            if "rule" not in kept and "decision_rule" in part:
+                kept["rule"] = part["decision_rule"]
+            found["rows"].append(kept)
     return found if found["rows"] else None
 
 

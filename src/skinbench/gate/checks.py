@@ -10,6 +10,8 @@ from fnmatch import fnmatchcase
 from skinbench import registry
 from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records import Row
+from skinbench.records.deciding import DecisionRule, parse_decision
+from skinbench.records.learning import later
 from skinbench.records.scoring import SLICES
 from skinbench.score.evaluate import request
 
@@ -35,12 +37,18 @@ class Check:
     """Whether it counts: a check that is not required is shown and changes no outcome."""
     alpha: float = 0.05
     """One-sided; both printed bounds have this much outside."""
+    decision: str | None = later(None)
+    """How models decide for this check, as `parse_decision` reads it; None for the policy's."""
 
     @property
     def title(self) -> str:
         """E.g. `recall of mel, sex=female`."""
         name = self.metric + (f" of {self.class_}" if self.class_ else "")
         return name + (f", {self.slice}" if self.slice else "")
+
+    def rule(self, default: DecisionRule | None) -> DecisionRule | None:
+        """What decides for this check: its own rule, or else the policy's; None for the argmax."""
+        return default if self.decision is None else parse_decision(self.decision)
 
 
 DEFAULT_CHECKS = (
@@ -50,7 +58,10 @@ DEFAULT_CHECKS = (
 
 
 def validate_checks(
-    checks: Sequence[Check], rows: Sequence[Row], slices: Iterable[str] = ()
+    checks: Sequence[Check],
+    rows: Sequence[Row],
+    slices: Iterable[str] = (),
+    decision: DecisionRule | None = None,
 ) -> None:
     """Refuse a policy that cannot mean anything, before any of it is judged.
 
@@ -58,6 +69,7 @@ def validate_checks(
         checks: the policy.
         rows: rows that it may be about.
         slices: names of subgroups beside those that every manifest may tell of.
+        decision: of checks that name none.
 
     Raises:
         UnknownNameError: a metric or slice that does not exist, or a class that no row knows.
@@ -79,6 +91,15 @@ def validate_checks(
             )
         _validate_slice(check, slices)
         _validate_names(check, rows)
+        _validate_rule(check.rule(decision), rows)
+
+
+def _validate_rule(rule: DecisionRule | None, rows: Sequence[Row]) -> None:
+    known = sorted({code for row in rows for code in row.classes})
+    if rule is not None and known and rule.class_ not in known:
+        raise UnknownNameError(
+            f"decision rule: unknown class '{rule.class_}'; {registry.suggest(rule.class_, known)}"
+        )
 
 
 def _validate_slice(check: Check, slices: Iterable[str]) -> None:

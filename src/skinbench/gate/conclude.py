@@ -11,6 +11,7 @@ from skinbench.gate.checks import Check
 from skinbench.gate.measure import Measured, direction, oriented
 from skinbench.gate.needed import assumed_pairs, reach
 from skinbench.records import CheckResult
+from skinbench.records.deciding import rule_title
 from skinbench.score.paired_tests import holm
 
 Outcome = Literal["passed", "regressed", "inconclusive", "missing"]
@@ -38,6 +39,7 @@ def missing(check: Check, row: str, reason: str) -> CheckResult:
         floor=check.floor,
         alpha=check.alpha,
         required=check.required,
+        decision=rule_title(check.rule(None)) if check.decision else "",
         reason=reason,
     )
 

@@ -10,7 +10,7 @@ from skinbench.errors import BaselineError
 from skinbench.gate.baseline import scorecard_rows, verify_baseline
 from skinbench.gate.checks import Check, matching_rows, validate_checks
 from skinbench.gate.conclude import Judged, conclude, missing, together
-from skinbench.gate.decisions import ARGMAX, DecidedRow, DecisionRule, decided_row
+from skinbench.gate.decisions import DecidedRow, decided_row
 from skinbench.gate.kept import (
     BaselineRow,
     baseline_rows,
@@ -21,6 +21,7 @@ from skinbench.gate.measure import Pair, Resampling, measure, mismatch
 from skinbench.gate.notes import Facts, notes_on, power_notes
 from skinbench.gate.uses import joined_uses, set_use
 from skinbench.records import Row, Scorecard, SetUse, Verdict
+from skinbench.records.deciding import DecisionRule, rule_title
 from skinbench.registry import suggest
 from skinbench.score.evaluate import request
 from skinbench.score.images import ScoredImages
@@ -42,17 +43,17 @@ class _Candidate:
     salt: str | None
     resampling: Resampling
     decision: DecisionRule | None
-    decided: dict[str, DecidedRow] = field(default_factory=dict)
-    """Filled as rows are asked for."""
+    decided: dict[tuple[str, str], DecidedRow] = field(default_factory=dict)
+    """By row and title of the rule; filled as rows are asked for."""
     uses: list[SetUse] = field(default_factory=list)
 
-    def row_images(self, row: Row) -> DecidedRow:
-        """A row's test images, decided once for all its checks."""
-        if row.name not in self.decided:
-            self.decided[row.name] = decided_row(
-                row, self.predictions, self.scorecard.cells, self.decision
-            )
-        return self.decided[row.name]
+    def row_images(self, row: Row, check: Check) -> DecidedRow:
+        """A row's test images, decided once for all its checks by one rule."""
+        rule = check.rule(self.decision)
+        key = row.name, rule_title(rule)
+        if key not in self.decided:
+            self.decided[key] = decided_row(row, self.predictions, self.scorecard.cells, rule)
+        return self.decided[key]
 
 
 def judge(
@@ -85,8 +86,8 @@ def judge(
         salt: the secret text that the baseline's ids were salted with.
         resampling: bootstrap of metrics that are no share of images.
         on_inconclusive: `warn` lets an inconclusive verdict, and no other, exit with 0.
-        decision: how the candidate decides; None for the argmax. The baseline keeps the
-            decisions of its own rule.
+        decision: how the candidate decides where a check names no rule of its own; None for the
+            argmax. The baseline keeps the decisions of its own rule.
         environment: hardware and versions that made the predictions; others than the baseline's
             are printed, and change nothing.
 
@@ -102,7 +103,7 @@ def judge(
     kept = baseline_rows(baseline)
     rows = {row.name: row for row in scorecard_rows(scorecard)}
     known = {**{item.row.name: item.row for item in kept}, **rows}
-    validate_checks(asked, list(known.values()), slices or ())
+    validate_checks(asked, list(known.values()), slices or (), decision)
     candidate = _Candidate(
         scorecard=scorecard,
         predictions=predictions,
@@ -120,8 +121,8 @@ def judge(
     outcome = together(judged)
     warned = outcome == "inconclusive" and on_inconclusive == "warn"
     facts = Facts(
-        rule=decision.title if decision else ARGMAX,
-        thresholds={name: found.thresholds for name, found in candidate.decided.items()},
+        rule=rule_title(decision),
+        thresholds={key: found.thresholds for key, found in candidate.decided.items()},
         environment=environment or {},
     )
     notes = notes_on(candidate.scorecard, baseline, asked, kept, facts)
@@ -134,7 +135,7 @@ def judge(
         outcome=outcome,
         checks=tuple(item.result for item in judged),
         exit_code=0 if warned else _EXIT.get(outcome, 4),
-        decision_rule=facts.rule,
+        decision_rule="; ".join(dict.fromkeys(rule_title(c.rule(decision)) for c in asked)),
         notes=tuple(notes),
         uses=joined_uses(candidate.uses),
     )
@@ -234,7 +235,7 @@ def _judge_row(check: Check, candidate: _Candidate, item: BaselineRow, *, severa
     if check.class_ is not None and check.class_ not in row.classes:
         reason = f"{place}the label space has no class {check.class_}"
         return Judged(result=missing(check, name, reason))
-    found = candidate.row_images(row)
+    found = candidate.row_images(row, check)
     if found.problem:
         return Judged(result=missing(check, name, place + found.problem))
     key = (item.dataset, "none")
@@ -250,7 +251,12 @@ def _judge_row(check: Check, candidate: _Candidate, item: BaselineRow, *, severa
     if refusal:
         return Judged(result=missing(check, name, f"{place}refused: {refusal}"), refused=True)
     candidate.uses.append(set_use([ours[seed] for seed in sorted(ours)]))
-    return _judge_pair(check, candidate, row, place, (ours, item.by_seed))
+    theirs = item.decided(rule_title(check.rule(None)) if check.decision else None)
+    if theirs is None:
+        reason = f"{place}the baseline does not keep decisions by {rule_title(check.rule(None))}; "
+        result = missing(check, name, reason + RENEW)
+        return Judged(result=replace(result, unknown_to_baseline=True))
+    return _judge_pair(check, candidate, row, place, (ours, theirs))
 
 
 def _refusal(

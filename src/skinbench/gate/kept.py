@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from skinbench import registry
 from skinbench.errors import BaselineError
@@ -27,6 +28,19 @@ class BaselineRow:
     split_digest: str | None
     dataset: str
     by_seed: Mapping[int, ScoredImages]
+    """Decided by the baseline's own rule."""
+    rule: str | None = None
+    """Its title; None where an anchor of an earlier version does not tell."""
+    apart: Mapping[str, Mapping[int, ScoredImages]] = field(default_factory=dict)
+    """By title of a rule that a check names itself, the same images decided by it."""
+
+    def decided(self, title: str | None) -> Mapping[int, ScoredImages] | None:
+        """The images by seed as a rule decides them; None where those were not kept.
+
+        Args:
+            title: of the rule; None for the baseline's own.
+        """
+        return self.by_seed if title in (None, self.rule) else self.apart.get(str(title))
 
 
 def salted_images(images: ScoredImages, salt: str | None) -> ScoredImages:
@@ -46,13 +60,21 @@ def baseline_rows(part: Mapping[str, Any]) -> list[BaselineRow]:
         BaselineError: it lacks a part or a column.
     """
     grouped: dict[tuple[str, str], dict[int, ScoredImages]] = {}
+    apart: dict[tuple[str, str], dict[str, dict[int, ScoredImages]]] = {}
     rows: dict[str, Row] = {}
+    rules: dict[str, str | None] = {}
     try:
         for entry in part["rows"]:
             row = from_plain(Row, entry["row"])
             rows[row.name] = row
+            rules[row.name] = entry.get("rule", part.get("decision_rule"))
+            key, seed = (row.name, entry["dataset"]), int(entry["seed"])
             images = _images(row, entry, part["sets"][entry["set"]])
-            grouped.setdefault((row.name, entry["dataset"]), {})[int(entry["seed"])] = images
+            grouped.setdefault(key, {})[seed] = images
+            for title, found in entry.get("decided", {}).items():
+                decisions = _decided(row, found["decision"], len(images))
+                own = apart.setdefault(key, {}).setdefault(str(title), {})
+                own[seed] = replace(images, decisions=decisions)
         splits = dict(part["splits"])
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise BaselineError(f"the baseline lacks a part or holds a wrong one: {error}") from error
@@ -62,6 +84,8 @@ def baseline_rows(part: Mapping[str, Any]) -> list[BaselineRow]:
             split_digest=splits.get(rows[name].split),
             dataset=dataset,
             by_seed=seeds,
+            rule=rules[name],
+            apart=apart.get((name, dataset), {}),
         )
         for (name, dataset), seeds in sorted(grouped.items())
     ]
@@ -73,7 +97,7 @@ def _images(row: Row, entry: Mapping[str, Any], stored: Mapping[str, Any]) -> Sc
     probabilities = np.full((n, len(row.classes)), np.nan)
     for code, values in entry["score"].items():
         probabilities[:, index[code]] = np.asarray(values, dtype=np.float32)
-    columns = (stored["group"], stored["label"], stored["fold"], entry["decision"])
+    columns = (stored["group"], stored["label"], stored["fold"])
     if any(len(column) != n for column in columns):
         raise ValueError(f"columns of {row.name} differ in length")
     return ScoredImages(
@@ -83,11 +107,18 @@ def _images(row: Row, entry: Mapping[str, Any], stored: Mapping[str, Any]) -> Sc
         image_ids=np.array(stored["image_id"], dtype=object),
         groups=np.array(stored["group"], dtype=object),
         labels=np.array([index[code] for code in stored["label"]], dtype=np.int64),
-        decisions=np.array([index[code] for code in entry["decision"]], dtype=np.int64),
+        decisions=_decided(row, entry["decision"], n),
         probabilities=probabilities,
         weights=np.array(stored["weight"], dtype=np.float64),
         folds=np.array(stored["fold"], dtype=np.int64),
     )
+
+
+def _decided(row: Row, codes: Sequence[str], n: int) -> npt.NDArray[np.int64]:
+    """Class index of each decision [N]."""
+    if len(codes) != n:
+        raise ValueError(f"columns of {row.name} differ in length")
+    return np.array([row.classes.index(code) for code in codes], dtype=np.int64)
 
 
 def needs_probabilities(check: Check, images: ScoredImages) -> bool:

@@ -10,10 +10,11 @@ import skinbench
 from skinbench.errors import counted
 from skinbench.gate.baseline import scorecard_rows
 from skinbench.gate.checks import Check, matching_rows
-from skinbench.gate.decisions import ARGMAX, Thresholds
+from skinbench.gate.decisions import Thresholds
 from skinbench.gate.kept import BaselineRow
 from skinbench.gate.needed import TARGET
 from skinbench.records import CheckResult, Scorecard
+from skinbench.records.deciding import ARGMAX, rule_title
 from skinbench.store import to_plain
 
 
@@ -22,8 +23,8 @@ class Facts:
     """How the candidate decides and what made it."""
 
     rule: str
-    thresholds: Mapping[str, Thresholds]
-    """By row; empty under the argmax."""
+    thresholds: Mapping[tuple[str, str], Thresholds]
+    """By row and title of the rule; empty under the argmax."""
     environment: Mapping[str, Any]
 
 
@@ -35,7 +36,7 @@ def notes_on(
     facts: Facts,
 ) -> list[str]:
     """Facts and warnings to print with a verdict."""
-    notes = [f"decision rule: {facts.rule}", *_decision_notes(baseline, facts)]
+    notes = [*_rule_notes(asked, facts), *_decision_notes(baseline, asked, facts)]
     notes.extend(_environment_notes(baseline.get("environment") or {}, facts.environment))
     recalls = {(c.rows, c.class_, c.slice) for c in asked if c.metric == "recall"}
     beside = {(c.rows, c.class_, c.slice) for c in asked if c.metric == "specificity"}
@@ -87,20 +88,37 @@ def _scope(kept: Sequence[BaselineRow]) -> Iterator[str]:
         yield said if len(rows) == len(kept) else f"row {', '.join(rows)}: {said}"
 
 
-def _decision_notes(baseline: Mapping[str, Any], facts: Facts) -> Iterator[str]:
+def _rule_notes(asked: Sequence[Check], facts: Facts) -> Iterator[str]:
+    """What decides: one rule for all checks, or which check goes by which."""
+    rules = {check: rule_title(check.rule(None)) for check in asked if check.decision}
+    if len(rules) < len(asked):
+        yield f"decision rule: {facts.rule}"
+    for check, title in rules.items():
+        yield f"decision rule of {check.title} ({check.rows}): {title}"
+
+
+def _decision_notes(
+    baseline: Mapping[str, Any], asked: Sequence[Check], facts: Facts
+) -> Iterator[str]:
     """Thresholds of both sides, and that they decide by different rules."""
     before = baseline.get("decision_rule", ARGMAX)
-    if before != facts.rule:
+    if before != facts.rule and any(check.decision is None for check in asked):
         yield f"the baseline decides by another rule: {before}"
-    theirs: dict[str, set[float]] = {}
+    theirs: dict[tuple[str, str], set[float]] = {}
     for entry in baseline["rows"]:
-        limits = (entry.get("threshold") or {}).values()
-        theirs.setdefault(entry["row"]["name"], set()).update(limits)
-    for row, by_seed in facts.thresholds.items():
+        parts = {before: entry, **entry.get("decided", {})}
+        for title, part in parts.items():
+            own = theirs.setdefault((entry["row"]["name"], title), set())
+            own.update((part.get("threshold") or {}).values())
+    several = len({title for _, title in facts.thresholds}) > 1
+    for (row, title), by_seed in facts.thresholds.items():
         ours = {limit for by_fold in by_seed.values() for limit in by_fold.values()}
         if ours:
-            then = f", the baseline's {_range(theirs[row])}" if theirs.get(row) else ""
-            yield f"row {row}: threshold {_range(ours)}{then}"
+            # A baseline that decides by another rule has a threshold of that rule's.
+            known = theirs.get((row, title)) or (not several and theirs.get((row, before)))
+            then = f", the baseline's {_range(known)}" if known else ""
+            by = f" ({title})" if several else ""
+            yield f"row {row}: threshold {_range(ours)}{by}{then}"
 
 
 def _range(limits: set[float]) -> str:

@@ -18,9 +18,10 @@ _WORDS = {
 
 
 def check_title(check: CheckResult) -> str:
-    """E.g. `recall of mel, sex=female`."""
+    """E.g. `recall of mel, sex=female`, and what decides where that is the check's own."""
     name = check.metric + (f" of {check.class_}" if check.class_ else "")
-    return name + (f", {check.slice}" if check.slice else "")
+    name += f", {check.slice}" if check.slice else ""
+    return name + (f", by {check.decision}" if check.decision else "")
 
 
 def verdict_to_junit(verdict: Verdict) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skinbench.gate.checks import Check
-from skinbench.gate.decisions import DecisionRule
+from skinbench.records.deciding import DecisionRule
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 from skinbench.errors import StoreError, counted
 from skinbench.records import SetUse, Verdict
 from skinbench.score.images import ScoredImages
-from skinbench.store import content_digest, default_store_path, read_json, write_json
+from skinbench.store import alone_in, content_digest, default_store_path, read_json, write_json
 
 Uses = Mapping[str, Sequence[str]]
 """Digest of a test set to digests of the models that it has judged."""
@@ -93,7 +93,7 @@ def read_ledger(path: Path) -> dict[str, list[str]]:
 
 
 def count_in_ledger(verdict: Verdict, kept: Uses, path: Path) -> Verdict:
-    """Count a verdict's uses, and remember them.
+    """Count a verdict's uses, and remember them; gates at work beside this one lose none.
 
     Args:
         verdict: from `judge`.
@@ -101,13 +101,14 @@ def count_in_ledger(verdict: Verdict, kept: Uses, path: Path) -> Verdict:
         path: the ledger; one that cannot be written costs a note, never the verdict.
     """
     ledger = read_ledger(path)
+    own = {use.set: use.models for use in verdict.uses}
+    problem = ""
+    if merged(ledger, own) != ledger:
+        try:
+            with alone_in(path.parent):
+                ledger = read_ledger(path)  # again: others may have counted since
+                write_json(path, merged(ledger, own))
+        except (StoreError, OSError) as error:
+            problem = f"the use of the test set could not be remembered: {error}"
     found = counted_uses(verdict, merged(kept, ledger))
-    after = merged(ledger, {use.set: use.models for use in verdict.uses})
-    if after == ledger:
-        return found
-    try:
-        write_json(path, after)
-    except (StoreError, OSError) as error:
-        note = f"the use of the test set could not be remembered: {error}"
-        return replace(found, notes=(*found.notes, note))
-    return found
+    return replace(found, notes=(*found.notes, problem)) if problem else found

@@ -74,7 +74,7 @@ def run_power(subject: Subject, policy: Policy, options: PowerOptions) -> list[P
 
     rows = scorecard_rows(subject.card)
     checks = policy.checks or ()
-    validate_checks(checks, rows, subject.slices)
+    validate_checks(checks, rows, subject.slices, policy.decision)
     if options.row is not None and options.row not in {row.name for row in rows}:
         hint = suggest(options.row, [row.name for row in rows])
         raise UnknownNameError(f"--row: no row '{options.row}' in this run; {hint}")
@@ -94,7 +94,8 @@ def _run_lines(
     """A line for each test set, by the row in the middle."""
     by_set: dict[tuple[str, str], list[tuple[float, Row, list[ScoredImages]]]] = {}
     for row in rows:
-        found = decided_row(row, subject.predictions, subject.card.cells, policy.decision)
+        rule = check.rule(policy.decision)
+        found = decided_row(row, subject.predictions, subject.card.cells, rule)
         for key in sorted({key for sets in found.by_seed.values() for key in sets}):
             if key[1] != "none" or (check.class_ is not None and check.class_ not in row.classes):
                 continue

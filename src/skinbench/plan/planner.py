@@ -14,6 +14,7 @@ from skinbench import registry
 from skinbench.data.fields import check_fields_of
 from skinbench.data.lesion_masks import Digests
 from skinbench.errors import UsageError, counted
+from skinbench.plan.classes import check_classes
 from skinbench.plan.elsewhere import elsewhere_note, with_judged_pixels
 from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
 from skinbench.plan.graph import make_nodes
@@ -111,7 +112,7 @@ def make_plan(
         segmentation_cells=tuple(segmentation_cells),
         exclusions=tuple(Exclusion(row=item.name, reason=item.reason) for item in suite.excluded),
     )
-    _check_classes(suite, plan)
+    check_classes(suite, plan)
     return Planned(plan=plan, weights=maker.weights, searches=tuple(searches))
 
 
@@ -377,30 +378,3 @@ def _technique(settings: RowSettings) -> str:
     if settings.model is not None and settings.model.trained is not None:
         return "-"
     return chosen.label or " + ".join(item.label or item.name for item in chosen.all)
-
-
-def _check_classes(suite: Suite, plan: Plan) -> None:
-    """Gate checks and claims name classes that the rows' label spaces have."""
-    known = sorted({code for row in plan.rows for code in row.classes})
-    named: dict[str, list[str | None]] = {"gate": [check.class_ for check in suite.file.gate]}
-    named["operating_points"] = [point.class_ for point in suite.file.operating_points]
-    named["prevalence"] = [item.class_ for item in suite.file.prevalence]
-    for part, classes in named.items():
-        for index, asked in enumerate(classes):
-            if asked is not None and asked not in known:
-                hint = registry.suggest(asked, known)
-                message = f"no class '{asked}' in the suite's label spaces; {hint}"
-                raise suite.document.error(message, (part, index, "class"))
-    decides, _, by = suite.file.gate_policy.decision.partition(":")
-    if by and decides not in known:
-        message = f"no class '{decides}' in the suite's label spaces; "
-        message += registry.suggest(decides, known)
-        raise suite.document.error(message, ("gate_policy", "decision"))
-    keys = {row.name: row.key for row in suite.rows}
-    for row in plan.rows:
-        for claim in row.claims:
-            code = claim.get("class")
-            if code is not None and code not in row.classes:
-                hint = registry.suggest(str(code), row.classes)
-                key = (*keys.get(row.name, ("derived", row.name)), "claims")
-                raise suite.document.error(f"claim for unknown class '{code}'; {hint}", key)

@@ -336,6 +336,8 @@ class CheckResult:
     the two are one model, of one that disagrees on 15 % of the images."""
     groups_needed: int | None = later(None)
     """Lesion groups at which that chance is 0.8."""
+    decision: str = later("")
+    """Rule that decides for this check, where it names one of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -346,7 +348,7 @@ class Verdict:
     checks: tuple[CheckResult, ...]
     exit_code: int
     decision_rule: str
-    """e.g. `argmax`."""
+    """e.g. `argmax`; several, where checks differ."""
     notes: tuple[str, ...] = ()
     """Warnings and facts to print with it."""
     uses: tuple[SetUse, ...] = later(())

@@ -9,6 +9,7 @@ from skinbench.store.files import (
     write_json,
     write_text,
 )
+from skinbench.store.locks import alone_in
 from skinbench.store.objects import (
     KINDS,
     MARKER,
@@ -28,6 +29,7 @@ __all__ = [
     "RunFolder",
     "Store",
     "StoredObject",
+    "alone_in",
     "canonical_json",
     "content_digest",
     "default_store_path",

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
+from skinbench.errors import UsageError
+from skinbench.records.deciding import parse_decision
 from skinbench.suite.strict import Strict
 
-_RULE = re.compile(r"argmax|[a-z0-9_]+:(youden|(recall|threshold)=[0-9.]+|cost=[0-9.]+/[0-9.]+)")
+
+def _is_a_rule(value: str) -> str:
+    try:
+        parse_decision(value)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+Decision = Annotated[str, AfterValidator(_is_a_rule)]
+"""A decision rule as it is typed."""
 
 
 class GatePolicy(Strict):
@@ -18,19 +29,9 @@ class GatePolicy(Strict):
     on_inconclusive: Literal["fail", "warn"] = Field(
         "fail", description="`warn` exits with 0 where the data cannot tell; never where missing"
     )
-    decision: str = Field(
+    decision: Decision = Field(
         "argmax",
         description="how a model decides: `argmax`, or by a threshold fixed on its own val, "
         "`mel:recall=0.9`, `mel:youden`, `mel:cost=20/1` (a miss, a false alarm), or given, "
-        "`mel:threshold=0.31`",
+        "`mel:threshold=0.31`; a check may have one of its own",
     )
-
-    @field_validator("decision")
-    @classmethod
-    def _is_a_rule(cls, value: str) -> str:
-        if not _RULE.fullmatch(value):
-            raise ValueError(
-                f"'{value}': expected argmax, or a class and what fixes its threshold on val, "
-                f"e.g. mel:recall=0.9, mel:youden, mel:cost=20/1, mel:threshold=0.31"
-            )
-        return value

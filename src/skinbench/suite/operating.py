@@ -24,7 +24,9 @@ class OperatingPoint(Strict):
 
     rows: str = "*"
     class_: str = Field(alias="class")
-    recall: Share | None = Field(None, description="the highest threshold with this recall on val")
+    recall: float | None = Field(
+        None, gt=0, le=1, description="the highest threshold with this recall on val"
+    )
     youden: bool = Field(False, description="the largest recall + specificity on val")
     cost: Cost | None = Field(None, description="{miss: 20, false_alarm: 1}: the least cost on val")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from skinbench.suite.claims import ClaimItem, ClaimTolerances
-from skinbench.suite.gate_policy import GatePolicy
+from skinbench.suite.gate_policy import Decision, GatePolicy
 from skinbench.suite.operating import OperatingPoint, Prevalence
 from skinbench.suite.papers import Paper
 from skinbench.suite.ranking import Ranking
@@ -95,6 +95,9 @@ class Check(Strict):
     floor: float | None = Field(None, ge=0, le=1)
     required: bool = True
     alpha: float = Field(0.05, gt=0, lt=0.5)
+    decision: Decision | None = Field(
+        None, description="how models decide for this check; by default gate_policy's"
+    )
 
 
 class Audit(Strict):
