@@ -15,7 +15,7 @@ from PIL import Image
 from skinbench.data.candidates import Candidate
 from skinbench.records import ImageName, Pair
 from skinbench.report.pairs_page import PairsPage, Source, pairs_page
-from tests.report.test_browser import ARGUMENTS, CHROMIUM, CONTRAST
+from tests.report.test_browser import CONTRAST
 
 HOSTILE = '"><img src=x onerror=alert(1)>,=1+1'
 
@@ -98,17 +98,7 @@ def test_a_page_without_pairs_and_one_with_too_many() -> None:
 browser_test = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
