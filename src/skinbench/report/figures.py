@@ -61,6 +61,9 @@ STYLE = {
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 
 
+_JOINS = 'stroke-linejoin="round" stroke-linecap="butt"'
+
+
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
     """One figure."""
@@ -88,6 +91,10 @@ class Drawing:
         head, _, rest = body.partition(">")
         box = re.search(r'viewBox="[^"]*"', head)
         rest = re.sub(r"<title>.*?</title>", "", rest, count=1, flags=re.DOTALL)
+        # A rule for every element of the page, once for each drawing, would slow the page down.
+        rest = re.sub(
+            r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", rest, count=1, flags=re.DOTALL
+        )
         rest = re.sub(r"\bxlink:href=", "href=", rest)
         rest = re.sub(r'\bid="', f'id="{prefix}-', rest)
         rest = re.sub(r'href="#', f'href="#{prefix}-', rest)
@@ -95,11 +102,11 @@ class Drawing:
         for colour, variable in _VARIABLES.items():
             rest = rest.replace(colour, variable)
         label = escape(self.alt, {'"': "&quot;"})
-        return f'<svg {box[0] if box else ""} role="img" aria-label="{label}">{rest}'
+        return f'<svg {box[0] if box else ""} role="img" aria-label="{label}" {_JOINS}>{rest}'
 
 
 def confusion_figure(name: str, confusion: Confusion, classes: Sequence[str]) -> Drawing:
-    """Counts as numbers, the share of each true class as the strength of the colour."""
+    """Counts and shares of each true class; the share is the strength of the colour, too."""
     size = max(2.6, 0.46 * len(classes) + 0.9)
     with rc_context(STYLE):
         figure = Figure(figsize=(size, size))
@@ -174,9 +181,13 @@ def _confusion_field(axes: Axes, place: tuple[int, int], count: int, share: floa
     field.set(facecolor=BLUE, alpha=round(0.04 + 0.96 * share, 3))
     axes.add_patch(field)
     colour = MUTED if count == 0 else (ON_COLOUR if share > 0.5 else INK)
+    middle = 0.42 if count else 0.5
     axes.text(
-        left + 0.5, top + 0.5, f"{count:,}", color=colour, size=8, ha="center", va="center"
+        left + 0.5, top + middle, f"{count:,}", color=colour, size=8, ha="center", va="center"
     )  # fmt: skip
+    if count:
+        text = f"{100 * share:.0f} %"
+        axes.text(left + 0.5, top + 0.74, text, color=colour, size=6, ha="center", va="center")
 
 
 def curves_figure(
@@ -321,7 +332,20 @@ def _cleaned(svg: str, title: str) -> str:
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
     svg = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in used else "", svg)
-    svg = svg.replace("'DejaVu Sans'", _FONTS).replace(f"{_FONTS}, sans-serif", _FONTS)
-    svg = re.sub(r"[ \t]*\n[ \t]*", "\n", svg)
+    svg = re.sub(r"<[^<>]*>", lambda match: _short_tag(match[0]), svg)
+    svg = re.sub(r"<g/>", "", svg)
+    svg = re.sub(r"\s*\n\s*", "\n", svg)
     head, _, rest = svg.partition(">")
-    return f"{head}>\n<title>{escape(title)}</title>{rest}".rstrip() + "\n"
+    # One font for the whole drawing; within a page it takes the page's.
+    return f'{head} font-family="{_FONTS}">\n<title>{escape(title)}</title>{rest}'.rstrip() + "\n"
+
+
+def _short_tag(tag: str) -> str:
+    """An element with hundredths of a point, one line, and without a font of its own."""
+    tag = re.sub(
+        r"\d+\.\d{3,}", lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), tag
+    )
+    tag = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", tag)
+    tag = re.sub(r"font-family: [^;\"]*; ?", "", tag)
+    tag = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", tag)
+    return re.sub(r"\s*\n\s*", " ", tag).replace(' "', '"')

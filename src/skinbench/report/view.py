@@ -19,7 +19,7 @@ from skinbench.report import (
     standings,
     tables,
 )
-from skinbench.report.cell_part import CellPart, cell_parts
+from skinbench.report.cell_pages import CellPage, cell_pages
 from skinbench.report.claims import PaperPart, paper_parts
 from skinbench.report.content import Content, RunFacts, SplitFacts
 from skinbench.report.figures import Drawing
@@ -75,7 +75,7 @@ class View:
     weak: WeakPart | None
     failed: Table | None
     tracebacks: tuple[tuple[str, str], ...]
-    cells: tuple[CellPart, ...]
+    cells: tuple[CellPage, ...]
     overall: Table
     seen: Table | None
     seeds: Table | None
@@ -134,7 +134,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         weak=weak_part(content.scorecard),
         failed=filled(facts.cells_table(scorecard.every_cell, _row_splits(content))),
         tracebacks=_tracebacks(content),
-        cells=tuple(cell_parts(content, scores)),
+        cells=cell_pages(content, scores),
         overall=tables.overall_table(scores, places),
         seen=filled(facts.seen_table(content.seen)),
         seeds=filled(tables.seed_table(scorecard, _columns(leaderboard))),
