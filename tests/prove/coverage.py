@@ -20,11 +20,12 @@ import numpy as np
 from scipy import special, stats
 
 from skinbench.catalog.metrics import auroc
+from skinbench.score.draws import STRATUM, draws
 from skinbench.score.images import ScoredImages
 from skinbench.score.intervals import FEW_RANKED, Basis, chosen_interval, percentile
 from skinbench.score.paired_tests import placements
 from skinbench.score.proportions import GroupSums
-from skinbench.score.replicates import STRATUM, ReplicateSet, draws
+from skinbench.score.replicates import ReplicateSet
 
 LEVEL = 0.95
 LIMITS = (0.93, 0.97)

@@ -208,16 +208,21 @@ def test_auroc_of_few_lesions_is_on_the_logit_scale():
     images = pool(classes, [predictions(data)])["ham", "none"]
     ranked = placements([images], 4, np.unique(images.groups))
     lesions = images.count_groups(images.labels == 4)
-    error = np.sqrt(ranked.variance) / (ranked.auc * (1 - ranked.auc))
+    # half a lesion at 0.5 beside the others
+    centre = (lesions * ranked.auc + 0.25) / (lesions + 0.5)
+    spread = (lesions**2 * ranked.variance + 0.5 * (0.5 - centre) ** 2) / (lesions + 0.5) ** 2
+    error = np.sqrt(spread) / (centre * (1 - centre))
     reach = stats.t.ppf(0.975, lesions - 1) * error
-    middle = np.log(ranked.auc / (1 - ranked.auc))
+    middle = np.log(centre / (1 - centre))
     expected = 1 / (1 + np.exp(-(middle + np.array([-reach, reach]))))
     assert (found.low, found.high) == pytest.approx(tuple(expected))
     assert found.interval == "logit"
     assert found.n_groups == lesions
     perfect = placements([replace(images, probabilities=np.eye(7)[images.labels])], 4,
                          np.unique(images.groups))  # fmt: skip
-    assert logit_auc(perfect, 0.95) is None
+    low, high = logit_auc(perfect, 0.95)
+    assert high == 1  # of the data itself, never left out
+    assert 0.05 ** (1 / lesions) - 0.1 < low < 0.05 ** (1 / lesions)  # beside the rule of three
 
 
 def test_a_lost_class_is_no_resample_of_a_mean_over_classes():

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from skinbench.score import replicates as module
-from skinbench.score.replicates import STREAM, ReplicateSet, draws, windows
+from skinbench.score import draws as module
+from skinbench.score.draws import STREAM, draws, windows
+from skinbench.score.replicates import ReplicateSet
 from tests.score.test_metrics import drawn
 
 
@@ -13,8 +14,8 @@ def test_replicate_zero_is_the_data_and_others_draw_whole_lesions():
     assert weights.shape == (101, len(labels))
     assert weights.dtype.kind == "i"
     np.testing.assert_array_equal(weights[0], 1)
-    for lesion in np.unique(made._rows.groups):
-        own = weights[:, made._rows.groups == lesion]
+    for lesion in np.unique(made._images.groups):
+        own = weights[:, made._images.groups == lesion]
         assert (own == own[:, :1]).all()
     counts = draws(len(np.unique(lesions)), 0, 101, 0)
     np.testing.assert_array_equal(counts.sum(axis=0), len(np.unique(lesions)))

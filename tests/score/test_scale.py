@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skinbench import registry
-from skinbench.score import replicates
+from skinbench.score import distinct
 from skinbench.score.replicates import ReplicateSet
 from skinbench.score.scorecard import score_rows
 from tests.score.drawn import cell, frame, predictions, row
@@ -17,7 +17,7 @@ def ranked(monkeypatch, name, exact_rows, *, ties=False):
     labels = (generator.random(N) < 0.1).astype(int)
     scores = 1 / (1 + np.exp(-(generator.normal(size=N) + 1.5 * labels)))
     scores = np.round(scores, 2) if ties else scores
-    monkeypatch.setattr(replicates, "EXACT_ROWS", exact_rows)
+    monkeypatch.setattr(distinct, "EXACT_ROWS", exact_rows)
     made = ReplicateSet(
         labels, np.column_stack([1 - scores, scores]), np.arange(N) // 2, replicates=20, seed=0
     )
@@ -26,7 +26,7 @@ def ranked(monkeypatch, name, exact_rows, *, ties=False):
 
 @pytest.mark.parametrize("name", ["auroc", "average_precision", "pauc_80"])
 def test_bins_are_all_but_the_exact_one(monkeypatch, name):
-    monkeypatch.setattr(replicates, "BINS", 512)  # so that bins hold several positives
+    monkeypatch.setattr(distinct, "BINS", 512)  # so that bins hold several positives
     exact, whole = ranked(monkeypatch, name, N)
     binned, made = ranked(monkeypatch, name, N - 1)
     assert made.ranking(1)[0].shape[1] <= 512 + 2 < whole.ranking(1)[0].shape[1]
@@ -48,7 +48,7 @@ def test_a_binned_score_says_so(monkeypatch):
         return {s.metric: s.reason for s in scores if s.class_ in (None, "nv")}
 
     assert reasons()["auroc"] == ""
-    monkeypatch.setattr("skinbench.score.scorecard.EXACT_ROWS", 299)
+    monkeypatch.setattr("skinbench.score.seeds.EXACT_ROWS", 299)
     assert "ranked in 4,096 bins" in reasons()["auroc"]
     assert reasons()["accuracy"] == ""
 

@@ -11,7 +11,7 @@ from skinbench.records.deciding import DecisionRule
 from skinbench.score.images import Key, ScoredImages
 from skinbench.score.operating import decided_at, val_thresholds
 from skinbench.score.predictions import Predictions
-from skinbench.score.scorecard import row_images
+from skinbench.score.row_images import row_images
 
 Thresholds = Mapping[int, Mapping[int, float]]
 """Seed to fold to threshold."""

@@ -25,7 +25,7 @@ from skinbench.registry import suggest
 from skinbench.score.compare import compare_rows
 from skinbench.score.images import ScoredImages
 from skinbench.score.predictions import Predictions
-from skinbench.score.scorecard import row_images
+from skinbench.score.row_images import row_images
 from skinbench.store import RunFolder, read_json, read_record, to_plain
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_auroc")

@@ -279,12 +279,27 @@ class Replicates(Protocol):
         """[N], of the data itself, whichever replicates this window holds."""
         ...
 
-    def sums(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Weighted sums of K values an image [K, N] under each replicate [R, K]."""
+    @property
+    def totals(self) -> npt.NDArray[np.int64]:
+        """[R] weight of all images."""
+        ...
+
+    def sums(
+        self, key: tuple[object, ...], make: Callable[[], npt.NDArray[np.float64]]
+    ) -> npt.NDArray[np.float64]:
+        """Weighted sums under each replicate [R, K] of K values an image.
+
+        `make` gives them [K, N] and is called once for all replicates; `key` is theirs among all
+        metrics'.
+        """
         ...
 
     def once(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
         """What `make` gives, made once for all metrics that ask by the same key."""
+        ...
+
+    def of_images(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
+        """The same for what does not depend on the replicate: made once for all of them."""
         ...
 
 

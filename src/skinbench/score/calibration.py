@@ -20,7 +20,8 @@ from skinbench.score.intervals import FEWEST_GROUPS, wilson
 from skinbench.score.operating import Resamples, estimates, paired_changes
 from skinbench.score.predictions import Predictions
 from skinbench.score.proportions import Hits, effective_n, group_sums
-from skinbench.score.scorecard import RowImages, row_images, score_sets
+from skinbench.score.row_images import RowImages, row_images
+from skinbench.score.seeds import score_sets
 
 DRAWS = 400
 """Test sets drawn from a calibrated model's own probabilities."""

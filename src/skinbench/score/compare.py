@@ -17,7 +17,7 @@ from skinbench.score.images import Key, ScoredImages
 from skinbench.score.intervals import FEWEST_GROUPS, percentile
 from skinbench.score.paired_tests import TestResult, bootstrap_test, holm
 from skinbench.score.predictions import Predictions
-from skinbench.score.scorecard import RowImages, row_images
+from skinbench.score.row_images import RowImages, row_images
 
 _UNPAIRED = "unpaired: other test images, whose resamples are drawn apart"
 
@@ -138,10 +138,7 @@ def _comparison(
     if paired and len(left) > 1 and left.keys() == right.keys():
         spread = float(np.std(stacked[0][:, 0] - stacked[1][:, 0], ddof=1))
     conditions = registry.metrics.get(metric).conditions_on
-    groups = min(
-        side[min(side)].count_groups(side[min(side)].conditioned(conditions, class_index))
-        for side in images
-    )
+    groups = min(side[min(side)].count_given(conditions, class_index) for side in images)
     value = None if np.isnan(difference[0]) else float(difference[0])
     bounds = percentile(difference, settings.level)
     notes = ["" if paired else _UNPAIRED]

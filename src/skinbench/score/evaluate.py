@@ -11,8 +11,9 @@ import numpy.typing as npt
 from skinbench import registry
 from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records import MetricEntry
+from skinbench.score.draws import left_out_windows, windows
 from skinbench.score.images import ScoredImages
-from skinbench.score.replicates import ReplicateSet, left_out_windows, windows
+from skinbench.score.replicates import ReplicateSet
 
 Request = tuple[str, int | None]
 """(metric name, class index; None for a metric over all classes)."""

@@ -78,28 +78,25 @@ class Evidence:
 
     metrics: tuple[str, ...]
     rows: dict[tuple[str, Key], RowEvidence] = field(default_factory=dict)
-    """By row name and (dataset, condition); filled by `add`."""
+    """By row name and (dataset, condition)."""
 
-    def add(
+    def of_row(
         self,
         row: Row,
-        key: Key,
         seeds: Sequence[ScoredImages],
         values: Sequence[Values],
         universe: Numbers,
-    ) -> None:
-        """Gather one row: its seeds on the same images, and their replicate values."""
+    ) -> RowEvidence | None:
+        """One row: its seeds and their replicate values; None where their images differ."""
         if not seeds or any(not _same(seeds[0], other) for other in seeds[1:]):
-            return
+            return None
         asked = [item for name in self.metrics if (item := known_request(name, row)) is not None]
         found = {
             item: _metric(item, seeds, [part[item] for part in values], universe)
             for item in asked
             if all(item in part for part in values)
         }
-        self.rows[row.name, key] = RowEvidence(
-            row=row.name, images=_digest(seeds[0]), metrics=found
-        )
+        return RowEvidence(row=row.name, images=_digest(seeds[0]), metrics=found)
 
 
 def known_request(name: str, row: Row) -> Request | None:
@@ -118,10 +115,7 @@ def _metric(
     entry = registry.metrics.get(metric)
     return MetricEvidence(
         values=np.mean(values, axis=0),
-        groups=min(
-            images.count_groups(images.conditioned(entry.conditions_on, class_index))
-            for images in seeds
-        ),
+        groups=min(images.count_given(entry.conditions_on, class_index) for images in seeds),
         hits=hit_sums(asked, seeds, universe) if metric in GIVEN_TRUTH else None,
         placements=placements(seeds, class_index, universe)
         if metric == RANKED and class_index is not None

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from skinbench.score.replicates import draws, windows
+from skinbench.score.draws import draws, windows
 
 Floats = npt.NDArray[np.float64]
 

@@ -102,6 +102,24 @@ class ScoredImages:
         """Distinct lesion groups, of the images where `mask` is true."""
         return _distinct(self.group_codes[1], mask)
 
+    def count_given(self, on: str, class_index: int | None) -> int:
+        """Distinct lesion groups that a metric is a mean over, see `conditioned`."""
+        key = (on, class_index if on != "all" else None)
+        if key not in self._counted:
+            self._counted[key] = self.count_groups(self.conditioned(on, class_index))
+        return self._counted[key]
+
+    def count_positive(self, class_index: int) -> int:
+        """Distinct images of a class."""
+        key = ("images", class_index)
+        if key not in self._counted:
+            self._counted[key] = self.count(self.labels == class_index)
+        return self._counted[key]
+
+    @cached_property
+    def _counted(self) -> dict[tuple[str, int | None], int]:
+        return {}
+
     def conditioned(self, on: str, class_index: int | None) -> npt.NDArray[np.bool_]:
         """Which images a metric is a mean over (MetricEntry.conditions_on) [N]."""
         if class_index is None or on == "all":

@@ -26,6 +26,8 @@ FEW_OUTCOMES = 20
 """Lesion groups with the rarer outcome (wrong, as a rule) below which it does too."""
 FEW_RANKED = 200
 """Lesion groups of either label below which AUROC gets an interval on the logit scale."""
+ADDED = 0.5
+"""Lesions added at an AUROC of 0.5 before such an interval."""
 MOST_UNDEFINED = 0.05
 """Share of resamples in which a metric may be undefined before its interval is withheld."""
 
@@ -132,16 +134,21 @@ def logit_auc(ranked: Placements, level: float) -> tuple[float, float] | None:
     """Interval of an AUROC from Obuchowski's variance on the logit scale, with Student's t.
 
     The logit keeps bounds within [0, 1] (Qin and Hotilovac 2008, Stat Methods Med Res 17:207).
-    None where the variance is 0.
+    Half a lesion at 0.5 is added to the rarer label first, as half a hit and half a miss are to a
+    share: where few lesions stand low, those drawn tell too little of them, and without it 25
+    lesions cover 85 % at an AUROC of 0.98 (tests/prove/coverage.py). None where it is undefined.
     """
     auc, variance = ranked.auc, ranked.variance
-    if not 0 < auc < 1 or not variance > 0:
+    if math.isnan(auc) or math.isnan(variance):
         return None
-    freedom = _ranked_groups(ranked) - 1
-    error = math.sqrt(variance) / (auc * (1 - auc))
-    reach = student_quantile((1 + level) / 2, freedom) * error
-    middle = special.logit(auc)
-    return float(special.expit(middle - reach)), float(special.expit(middle + reach))
+    groups = _ranked_groups(ranked)
+    share = ADDED / (groups + ADDED)
+    centre = (1 - share) * auc + share * 0.5
+    spread = (1 - share) ** 2 * variance + share**2 / ADDED * (0.5 - centre) ** 2
+    error = math.sqrt(spread) / (centre * (1 - centre))
+    reach = student_quantile((1 + level) / 2, max(1, groups - 1)) * error
+    low, high = special.expit([special.logit(centre) - reach, special.logit(centre) + reach])
+    return min(auc, float(low)), max(auc, float(high))
 
 
 def bca(

@@ -11,7 +11,7 @@ from skinbench.records import Cell, CellOutcome, Row
 from skinbench.score.evaluate import replicate_values
 from skinbench.score.evidence import known_request
 from skinbench.score.predictions import Predictions
-from skinbench.score.scorecard import row_images
+from skinbench.score.row_images import row_images
 
 
 def val_values(

@@ -22,7 +22,8 @@ from skinbench.score.evaluate import Request, replicate_values
 from skinbench.score.images import Key, ScoredImages
 from skinbench.score.intervals import interval
 from skinbench.score.predictions import Predictions
-from skinbench.score.scorecard import RowImages, cell_name, row_images, score_sets
+from skinbench.score.row_images import RowImages, cell_name, row_images
+from skinbench.score.seeds import score_sets
 
 NEVER = 2.0
 """A threshold that no probability reaches."""

@@ -22,7 +22,8 @@ from skinbench.score.images import Key, ScoredImages
 from skinbench.score.intervals import interval
 from skinbench.score.operating import NEVER, Resamples, decided_at, estimates
 from skinbench.score.predictions import Predictions
-from skinbench.score.scorecard import RowImages, cell_name, row_images, score_sets
+from skinbench.score.row_images import RowImages, cell_name, row_images
+from skinbench.score.seeds import score_sets
 
 ASSUMPTION = (
     "By prior shift alone: the images of a class are taken to stay alike, and only its share to "

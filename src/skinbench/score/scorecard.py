@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from skinbench import registry
-from skinbench.errors import counted
-from skinbench.records import Cell, CellOutcome, Confusion, MetricEntry, Row, Score
+from skinbench.records import Cell, CellOutcome, Confusion, Row, Score
 from skinbench.score.balance import Place, balanced_images, balanced_name
 from skinbench.score.evaluate import (
-    Request,
-    Values,
     left_out_values,
     replicate_values,
     requests,
 )
-from skinbench.score.evidence import RANKED, Evidence
-from skinbench.score.images import Key, ScoredImages, pool
-from skinbench.score.intervals import FEW_RANKED, USUAL, Basis, Method, chosen_interval
-from skinbench.score.paired_tests import placements
+from skinbench.score.evidence import Evidence, RowEvidence
+from skinbench.score.images import Key, ScoredImages
+from skinbench.score.intervals import USUAL, Method
 from skinbench.score.predictions import Predictions
-from skinbench.score.proportions import class_recalls, group_sums, hits
-from skinbench.score.replicates import BINS, EXACT_ROWS
+from skinbench.score.row_images import RowImages, borrowed_keys, row_images, row_keys
+from skinbench.score.seeds import SeedValues, score_of_seeds
 
+MOST_THREADS = 8
+"""Rows scored at once; each holds up to a gigabyte."""
 Slices = Mapping[str, Mapping[str, str | None]]
 """Slice name, e.g. `sex`, to image id to value; images without a value are in no slice."""
 
@@ -39,27 +40,9 @@ class _Settings:
     seed: int
     metrics: tuple[str, ...] | None
     slices: Slices
+    balanced: Collection[Place] = ()
     evidence: Evidence | None = None
     method: Method = USUAL
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowImages:
-    """A row's scored images by seed, and what is wrong with seeds that cannot be scored."""
-
-    by_seed: Mapping[int, Mapping[Key, ScoredImages]]
-    problems: Mapping[int, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _SeedScores:
-    """One seed on one dataset, condition and slice."""
-
-    images: ScoredImages
-    values: Values
-    universe: npt.NDArray[Any]
-    left_out: Values
-    """Without one lesion group at a time, where BCa is asked for."""
 
 
 def score_rows(
@@ -106,80 +89,55 @@ def score_rows(
         seed=seed,
         metrics=None if metrics is None else tuple(metrics),
         slices=slices or {},
+        balanced=balanced,
         evidence=evidence,
         method=method,
     )
-    collected = {row.name: row_images(row, predictions, cells) for row in rows}
+    keys = {row.name: row_keys(row, predictions, cells) for row in rows}
+    places = [keys[row.name] or borrowed_keys(row, rows, keys) for row in rows]
     scores: list[Score] = []
     confusions: list[Confusion] = []
     for row in rows:
-        found = collected[row.name]
-        keys = _keys(row, found, rows, collected)
-        for key in keys:
-            scores.extend(_score_key(row, key, found, settings))
-            confusions.extend(_confusions(row, key, found))
-            if (row.name, *key) in balanced:
-                scores.extend(_score_key(row, *_balanced(key, found), settings))
+        requests(row.classes, settings.metrics)  # what it imports is no work for threads
+    threads = min(os.cpu_count() or 1, MOST_THREADS, max(1, len(rows)))
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+        work = pool.map(
+            lambda row, at: _score_row(row, row_images(row, predictions, cells), at, settings),
+            rows,
+            places,
+        )
+        for row, found in zip(rows, work, strict=True):
+            scores += found.scores
+            confusions += found.confusions
+            if evidence is not None:
+                evidence.rows.update({(row.name, key): own for key, own in found.evidence.items()})
     return tuple(scores), tuple(confusions)
 
 
-class HowResampled(Protocol):
-    """What `score_sets` needs to know of a bootstrap."""
+@dataclass(frozen=True, kw_only=True)
+class _RowScores:
+    """What scoring a row gives."""
 
-    @property
-    def replicates(self) -> int:
-        """Resamples."""
-        ...
-
-    @property
-    def level(self) -> float:
-        """Coverage of intervals."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Of the resamples."""
-        ...
+    scores: list[Score] = field(default_factory=list)
+    confusions: list[Confusion] = field(default_factory=list)
+    evidence: dict[Key, RowEvidence] = field(default_factory=dict)
 
 
-def score_sets(
-    place: Mapping[str, Any],
-    sets: Mapping[int, ScoredImages],
-    asked: Sequence[Request],
-    *,
-    classes: Sequence[str],
-    resamples: HowResampled,
-) -> list[Score]:
-    """Scores of images at hand, means over seeds: for decisions that no cell made itself.
-
-    Args:
-        place: `row`, `dataset` and `condition` of the scores.
-        sets: seed to its images, at least one.
-        asked: metrics and classes.
-        classes: codes of the class indices.
-        resamples: how intervals are made.
-    """
-    settings = _Settings(
-        replicates=resamples.replicates,
-        level=resamples.level,
-        seed=resamples.seed,
-        metrics=None,
-        slices={},
-    )
-    parts = []
-    for images in sets.values():
-        universe = np.unique(images.groups)
-        values = replicate_values(
-            images, asked, replicates=settings.replicates, seed=settings.seed, universe=universe
-        )
-        part = _SeedScores(images=images, values=values, universe=universe, left_out={})
-        parts.append(part)
-    scores = []
-    for item in asked:
-        code = None if item[1] is None else classes[item[1]]
-        where = {**place, "metric": item[0], "class_": code, "slice": None, "seed": None}
-        scores.append(_one_score(where, item, registry.metrics.get(item[0]), parts, settings))
-    return scores
+def _score_row(row: Row, images: RowImages, keys: Sequence[Key], settings: _Settings) -> _RowScores:
+    """A row on each of its test sets, and where asked for on balanced classes too."""
+    made = _RowScores()
+    for key in keys:
+        scores, evidence = _score_key(row, key, images, settings)
+        made.scores.extend(scores)
+        made.confusions.extend(_confusions(row, key, images))
+        if evidence is not None:
+            made.evidence[key] = evidence
+        if (row.name, *key) in settings.balanced:
+            scores, evidence = _score_key(row, *_balanced(key, images), settings)
+            made.scores.extend(scores)
+            if evidence is not None:
+                made.evidence[key[0], balanced_name(key[1])] = evidence
+    return made
 
 
 def _balanced(key: Key, found: RowImages) -> tuple[Key, RowImages]:
@@ -190,55 +148,6 @@ def _balanced(key: Key, found: RowImages) -> tuple[Key, RowImages]:
         for seed, sets in found.by_seed.items()
     }
     return name, RowImages(by_seed=by_seed, problems=found.problems)
-
-
-def cell_name(cell: Cell | CellOutcome) -> str:
-    """`row@fold.seed` of either record."""
-    return cell.name if isinstance(cell, Cell) else cell.cell
-
-
-def row_images(
-    row: Row,
-    predictions: Mapping[str, Predictions],
-    cells: Sequence[Cell | CellOutcome],
-) -> RowImages:
-    """Pool a row's cells by seed; a seed with any cell missing is a problem, never a part."""
-    by_seed: dict[int, dict[Key, ScoredImages]] = {}
-    problems: dict[int, str] = {}
-    for seed in sorted({cell.seed for cell in cells if cell.row == row.name}):
-        parts, missing = [], ""
-        own = [cell for cell in cells if cell.row == row.name and cell.seed == seed]
-        for cell in sorted(own, key=lambda item: item.fold):
-            name = cell_name(cell)
-            if isinstance(cell, CellOutcome) and cell.status != "done":
-                missing = (
-                    missing or f"cell {name} {cell.status}: {cell.reason or 'no reason given'}"
-                )
-            elif name not in predictions:
-                missing = missing or f"cell {name} has no predictions"
-            else:
-                parts.append(predictions[name])
-        if missing:
-            problems[seed] = missing
-        else:
-            by_seed[seed] = pool(row.classes, parts)
-    return RowImages(by_seed=by_seed, problems=problems)
-
-
-def _keys(
-    row: Row, found: RowImages, rows: Sequence[Row], collected: Mapping[str, RowImages]
-) -> list[Key]:
-    """Datasets and conditions of a row, `none` first; a wholly failed row borrows its split's."""
-    keys = {key for sets in found.by_seed.values() for key in sets}
-    if not keys:
-        keys = {
-            (key[0], "none")
-            for other in rows
-            if other.split == row.split
-            for sets in collected[other.name].by_seed.values()
-            for key in sets
-        } or {("", "none")}
-    return sorted(keys, key=lambda key: (key[0], key[1] != "none", key[1]))
 
 
 def _confusions(row: Row, key: Key, found: RowImages) -> Iterator[Confusion]:
@@ -255,7 +164,9 @@ def _confusions(row: Row, key: Key, found: RowImages) -> Iterator[Confusion]:
         yield Confusion(row=row.name, dataset=key[0], condition=key[1], seed=seed, counts=counts)
 
 
-def _score_key(row: Row, key: Key, found: RowImages, settings: _Settings) -> Iterator[Score]:
+def _score_key(
+    row: Row, key: Key, found: RowImages, settings: _Settings
+) -> tuple[list[Score], RowEvidence | None]:
     """All scores of one row on one dataset under one condition."""
     problems = dict(found.problems)
     whole: dict[int, ScoredImages] = {}
@@ -265,38 +176,41 @@ def _score_key(row: Row, key: Key, found: RowImages, settings: _Settings) -> Ite
         else:
             problems[seed] = f"seed {seed} has no test predictions on {key[0]} under {key[1]}"
     universes = {seed: images.group_codes[0] for seed, images in whole.items()}
+    scores: list[Score] = []
+    evidence = None
     for name, part in _slices(whole, settings.slices):
-        computed = {}
-        for seed, images in part.items():
-            asked = requests(row.classes, settings.metrics)
-            values = replicate_values(
-                images,
-                asked,
-                replicates=settings.replicates,
-                seed=settings.seed,
-                universe=universes[seed],
-            )
-            left_out = {}
-            if settings.method.bootstrap == "bca":
-                left_out = left_out_values(images, asked, universe=universes[seed])
-            computed[seed] = _SeedScores(
-                images=images, values=values, universe=universes[seed], left_out=left_out
-            )
+        computed = {
+            seed: _replicated(row, images, universes[seed], settings)
+            for seed, images in part.items()
+        }
         if settings.evidence is not None and name is None and computed and not problems:
             parts = list(computed.values())
-            settings.evidence.add(
+            evidence = settings.evidence.of_row(
                 row,
-                key,
                 [item.images for item in parts],
                 [item.values for item in parts],
                 parts[0].universe,
             )
         for seed in sorted({*computed, *problems}):
             own = {seed: computed[seed]} if seed in computed else {}
-            yield from _scores(row, key, name, seed, own, problems.get(seed, ""), settings)
+            scores.extend(_scores(row, key, name, seed, own, problems.get(seed, ""), settings))
         reason = "; ".join(problems[seed] for seed in sorted(problems))
         reason = reason or ("" if computed else f"row {row.name} has no cells")
-        yield from _scores(row, key, name, None, computed, reason, settings)
+        scores.extend(_scores(row, key, name, None, computed, reason, settings))
+    return scores, evidence
+
+
+def _replicated(
+    row: Row, images: ScoredImages, universe: npt.NDArray[Any], settings: _Settings
+) -> SeedValues:
+    asked = requests(row.classes, settings.metrics)
+    values = replicate_values(
+        images, asked, replicates=settings.replicates, seed=settings.seed, universe=universe
+    )
+    left_out = {}
+    if settings.method.bootstrap == "bca":
+        left_out = left_out_values(images, asked, universe=universe)
+    return SeedValues(images=images, values=values, universe=universe, left_out=left_out)
 
 
 def _slices(
@@ -324,7 +238,7 @@ def _scores(
     key: Key,
     slice_: str | None,
     seed: int | None,
-    parts: Mapping[int, _SeedScores],
+    parts: Mapping[int, SeedValues],
     problem: str,
     settings: _Settings,
 ) -> Iterator[Score]:
@@ -344,117 +258,11 @@ def _scores(
         if problem or not parts:
             yield Score(**place, value=None, n=0, reason=problem)
             continue
-        yield _one_score(place, (metric, class_index), entry, list(parts.values()), settings)
-
-
-def _one_score(
-    place: Mapping[str, Any],
-    asked: Request,
-    entry: MetricEntry,
-    parts: Sequence[_SeedScores],
-    settings: _Settings,
-) -> Score:
-    class_index = asked[1]
-    first = parts[0].images
-    stacked = np.stack([part.values[asked] for part in parts])
-    values = stacked.mean(axis=0)
-    groups = min(
-        part.images.count_groups(part.images.conditioned(entry.conditions_on, class_index))
-        for part in parts
-    )
-    paired = all(np.array_equal(part.universe, parts[0].universe) for part in parts)
-    name = ""
-    if entry.most_replicates == 0:
-        bound_low, bound_high, reason = None, None, f"no interval: {entry.few}"
-    elif paired:
-        basis = _basis(asked, parts, groups)
-        bounds = chosen_interval(values, settings.level, basis, settings.method)
-        bound_low, bound_high, reason = bounds.low, bounds.high, bounds.reason
-        name = bounds.name
-    else:
-        bound_low, bound_high, reason = None, None, "no interval: seeds differ in their images"
-    value = None if np.isnan(values[0]) else float(values[0])
-    spread = float(np.std(stacked[:, 0], ddof=1)) if len(parts) > 1 and value is not None else None
-    notes = [_undefined(entry, asked, parts) if value is None else reason]
-    notes += [_absent(entry, first), _unlabelled(first), _binned(entry, first)]
-    return Score(
-        **place,
-        value=value,
-        low=bound_low if value is not None else None,
-        high=bound_high if value is not None else None,
-        n=first.count(),
-        n_positive=None if class_index is None else first.count(first.labels == class_index),
-        n_groups=groups,
-        sd_seeds=spread,
-        reason="; ".join(note for note in notes if note),
-        interval=name if bound_low is not None and value is not None else "",
-    )
-
-
-def _basis(asked: Request, parts: Sequence[_SeedScores], groups: int) -> Basis:
-    """What an interval needs of a metric beside its bootstrap values."""
-    metric, class_index = asked
-    first = parts[0]
-    recalls = [class_recalls(metric, part.images) for part in parts]
-    left_out = [part.left_out[asked] for part in parts if asked in part.left_out]
-    ranked = None
-    if metric == RANKED and class_index is not None:
-        truth = first.images.labels == class_index
-        few = min(first.images.count_groups(mask) for mask in (truth, ~truth)) < FEW_RANKED
-        if few and truth.any() and not truth.all():
-            ranked = placements([part.images for part in parts], class_index, first.universe)
-    return Basis(
-        n_groups=groups,
-        share=[
-            group_sums(part.images, share, part.universe)
-            for part in parts
-            if (share := hits(metric, part.images, class_index)) is not None
-        ],
-        classes=[
-            [
-                group_sums(part.images, own[place], part.universe)
-                for part, own in zip(parts, recalls, strict=True)
-            ]
-            for place in range(len(recalls[0]))
-        ],
-        ranked=ranked,
-        left_out=np.mean(left_out, axis=0) if left_out else np.zeros(0),
-    )
-
-
-def _undefined(entry: MetricEntry, asked: Request, parts: Sequence[_SeedScores]) -> str:
-    """Why a score is None: the metric's own reason, and in which fold."""
-    metric, class_index = asked
-    reason = entry.undefined or f"{metric} is undefined here"
-    images = parts[0].images
-    folds = np.unique(images.folds)
-    if entry.folds == "averaged" and class_index is not None and len(folds) > 1:
-        without = [
-            str(fold)
-            for fold in folds
-            if len(set((images.labels[images.folds == fold] == class_index).tolist())) < 2
-        ]
-        if without and len(without) < len(folds):
-            reason += f" in fold {', '.join(without)}"
-    return reason
-
-
-def _absent(entry: MetricEntry, images: ScoredImages) -> str:
-    """Which classes a metric over all classes had to do without."""
-    if entry.per_class or not len(images):
-        return ""
-    absent = [
-        code for index, code in enumerate(images.classes) if not (images.labels == index).any()
-    ]
-    return f"no image of {', '.join(absent)}" if absent else ""
-
-
-def _binned(entry: MetricEntry, images: ScoredImages) -> str:
-    if entry.folds != "averaged" or len(images) <= EXACT_ROWS:
-        return ""
-    return f"more than {EXACT_ROWS:,} images: ranked in {BINS:,} bins of scores"
-
-
-def _unlabelled(images: ScoredImages) -> str:
-    count = images.unlabelled
-    return f"{counted(count, 'image')} without a label left out" if count else ""
+        yield score_of_seeds(
+            place,
+            (metric, class_index),
+            entry,
+            list(parts.values()),
+            level=settings.level,
+            method=settings.method,
+        )

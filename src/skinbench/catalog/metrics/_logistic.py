@@ -24,13 +24,19 @@ MOST_REPLICATES = 500
 
 def slope_of(replicates: Replicates, class_index: int) -> Values:
     """Slope [R] of the regression with an intercept of its own; 1 is calibrated."""
-    x, y = _data(replicates, class_index)
     weights = replicates.data_weights
-    beta = _maximum(x, y, weights)
+    beta = replicates.of_images(
+        ("logistic", class_index), lambda: _maximum(*_data(replicates, class_index), weights)
+    )
     if beta is None:
-        return np.full(len(replicates.confusion), np.nan)
-    mean = _sigmoid(beta[0] + beta[1] * x)
-    sums = replicates.sums(np.vstack([_terms(x, y, mean), _curves(x, mean)])).T
+        return np.full(len(replicates.totals), np.nan)
+
+    def step() -> Values:
+        x, y = _data(replicates, class_index)
+        mean = _sigmoid(beta[0] + beta[1] * x)
+        return np.vstack([_terms(x, y, mean), _curves(x, mean)])
+
+    sums = replicates.sums(("logistic slope", class_index), step).T
     return np.asarray(beta[1] + _solve(sums[:2], sums[2:], weights.sum())[1])
 
 
@@ -63,11 +69,27 @@ def _loss(beta: Values, x: Values, y: Values, weights: Values) -> float:
 
 def intercept_of(replicates: Replicates, class_index: int) -> Values:
     """Intercept [R] with the slope held at 1; 0 is calibrated in the large."""
-    x, y = _data(replicates, class_index)
-    weights = replicates.data_weights
-    count = len(replicates.confusion)
-    if not y.any() or y.all():
-        return np.full(count, np.nan)
+    found = np.full(len(replicates.totals), np.nan)
+    positive = replicates.labels == class_index
+    if not positive.any() or positive.all():
+        return found
+    alpha = replicates.of_images(
+        ("logistic shift", class_index),
+        lambda: _shift(*_data(replicates, class_index), replicates.data_weights),
+    )
+
+    def step() -> Values:
+        x, y = _data(replicates, class_index)
+        mean = _sigmoid(alpha + x)
+        return np.vstack([y - mean, mean * (1 - mean)])
+
+    sums = replicates.sums(("logistic intercept", class_index), step).T
+    np.divide(sums[0], sums[1], out=found, where=sums[1] > 0)
+    return np.asarray(alpha + found)
+
+
+def _shift(x: Values, y: Values, weights: Values) -> float:
+    """Intercept of the whole data at slope 1, by Newton's method with steps of at most 2."""
     alpha = 0.0
     for _ in range(STEPS):
         mean = _sigmoid(alpha + x)
@@ -75,11 +97,7 @@ def intercept_of(replicates: Replicates, class_index: int) -> Values:
         alpha += float(np.clip(step, -2.0, 2.0))
         if abs(step) < TOLERANCE:
             break
-    mean = _sigmoid(alpha + x)
-    sums = replicates.sums(np.vstack([y - mean, mean * (1 - mean)])).T
-    found = np.full(count, np.nan)
-    np.divide(sums[0], sums[1], out=found, where=sums[1] > 0)
-    return alpha + found
+    return alpha
 
 
 def _total(values: Values, weights: Values) -> Values:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from skinbench.records.entries import Replicates
 
 Values = npt.NDArray[np.float64]
 
@@ -23,13 +26,15 @@ def mean_defined(values: Values) -> Values:
     return ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
 
 
-def weighted_mean(weights: npt.NDArray[Any], values: Values) -> Values:
-    """Mean of values [N] under each of R sets of weights [R, N].
+def weighted_mean(replicates: Replicates, key: str, make: Callable[[], Values]) -> Values:
+    """Mean [R] of one value an image.
 
-    A plain loop in a fixed order, not BLAS: its sums would change with the number of threads.
+    Args:
+        replicates: of the images.
+        key: of the values among all metrics'.
+        make: gives the values [N]; called once for all replicates.
     """
-    totals = weights.sum(axis=1)
-    return ratio(np.einsum("rn,n->r", weights.astype(np.float64), values), totals)
+    return ratio(replicates.sums((key,), lambda: make()[None])[:, 0], replicates.totals)
 
 
 def one_against_rest(confusion: npt.NDArray[Any], index: int) -> tuple[Values, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinbench.catalog.metrics._ratios import Values, ratio
+from skinbench.catalog.metrics._ratios import Values, weighted_mean
 from skinbench.records.entries import Replicates
 
 
@@ -13,11 +13,14 @@ def top_accuracy(replicates: Replicates, k: int) -> Values:
 
     Of tied classes the first comes first, as in a decision.
     """
-    weights = replicates.confusion.sum(axis=(1, 2))
     if replicates.n_classes <= k:
-        return np.full(len(weights), np.nan)
-    labels, scores = replicates.labels, replicates.probabilities
-    own = scores[np.arange(len(labels)), labels][:, None]
-    earlier = np.arange(replicates.n_classes)[None, :] < labels[:, None]
-    ahead = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)
-    return ratio(replicates.sums((ahead < k).astype(np.float64)[None])[:, 0], weights)
+        return np.full(len(replicates.totals), np.nan)
+
+    def among() -> Values:
+        labels, scores = replicates.labels, replicates.probabilities
+        own = scores[np.arange(len(labels)), labels][:, None]
+        earlier = np.arange(replicates.n_classes)[None, :] < labels[:, None]
+        ahead = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)
+        return np.asarray((ahead < k).astype(np.float64))
+
+    return weighted_mean(replicates, f"top {k}", among)

@@ -21,13 +21,14 @@ def _areas(replicates: Replicates, class_index: int) -> Values:
     if not positive.shape[1]:
         return np.full(positive.shape[0], np.nan)
     wide = np.float64 if positive.dtype.kind == "f" else np.int64
-    width = np.diff(negative, axis=1, prepend=negative.dtype.type(0))
-    height = positive + positive
-    height[:, 1:] -= np.diff(positive, axis=1)
-    height[:, 0] = positive[:, 0]
-    doubled = np.einsum("rt,rt->r", width.astype(wide), height.astype(wide))
-    pairs = positive[:, -1].astype(wide) * negative[:, -1].astype(wide)
-    return ratio(doubled, 2 * pairs)
+    first = positive[:, 0].astype(wide) * negative[:, 0]
+    pairs = positive[:, -1].astype(wide) * negative[:, -1]
+    width = np.diff(negative, axis=1)
+    height = positive[:, 1:] + positive[:, :-1]
+    if 2 * pairs.max() >= np.iinfo(np.int32).max:  # what fits is not copied
+        width, height = width.astype(wide), height.astype(wide)
+    doubled = np.einsum("rt,rt->r", width, height).astype(wide)
+    return ratio(first + doubled, 2 * pairs)
 
 
 ENTRY = MetricEntry(

@@ -18,7 +18,7 @@ def compute(replicates: Replicates, class_index: int) -> Values:
     marked = positive + negative
     precision = np.zeros(positive.shape, order="F")
     np.divide(positive, marked, out=precision, where=marked != 0)
-    return ratio(np.einsum("rt,rt->r", gained.astype(np.float64), precision), positive[:, -1])
+    return ratio(np.einsum("rt,rt->r", gained, precision), positive[:, -1])
 
 
 ENTRY = MetricEntry(

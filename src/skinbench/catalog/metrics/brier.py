@@ -11,9 +11,12 @@ from skinbench.records.entries import Replicates
 
 def compute(replicates: Replicates, _class_index: int | None = None) -> Values:
     """Values [R], in Brier's own scale: sum over classes, not halved."""
-    truth = np.eye(replicates.n_classes)[replicates.labels]
-    distances = ((replicates.probabilities - truth) ** 2).sum(axis=1)
-    return weighted_mean(replicates.weights, distances)
+
+    def distances() -> Values:
+        truth = np.eye(replicates.n_classes)[replicates.labels]
+        return np.asarray(((replicates.probabilities - truth) ** 2).sum(axis=1))
+
+    return weighted_mean(replicates, "brier", distances)
 
 
 ENTRY = MetricEntry(

@@ -14,9 +14,13 @@ CLIP = 2.0**-23
 
 def compute(replicates: Replicates, _class_index: int | None = None) -> Values:
     """Values [R], in nats."""
-    labels = replicates.labels
-    given = replicates.probabilities[np.arange(len(labels)), labels]
-    return weighted_mean(replicates.weights, -np.log(np.clip(given, CLIP, 1 - CLIP)))
+
+    def losses() -> Values:
+        labels = replicates.labels
+        given = replicates.probabilities[np.arange(len(labels)), labels]
+        return np.asarray(-np.log(np.clip(given, CLIP, 1 - CLIP)))
+
+    return weighted_mean(replicates, "log_loss", losses)
 
 
 ENTRY = MetricEntry(

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from skinbench.score.draws import draws, windows
 from skinbench.score.evaluate import Request
 from skinbench.score.images import ScoredImages
 from skinbench.score.intervals import FEW_GROUPS, Interval, interval, percentile, wilson
 from skinbench.score.proportions import GroupSums, effective_n, group_sums, hits
-from skinbench.score.replicates import draws, windows
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

@@ -27,7 +27,7 @@ from skinbench.records import (
 )
 from skinbench.score.images import Key, ScoredImages
 from skinbench.score.predictions import Predictions
-from skinbench.score.scorecard import RowImages, cell_name, row_images
+from skinbench.score.row_images import RowImages, cell_name, row_images
 from skinbench.score.weak_spots.conditions import under_conditions
 from skinbench.score.weak_spots.elsewhere import out_of_distribution
 from skinbench.score.weak_spots.estimates import Settings, focus_class, same_images

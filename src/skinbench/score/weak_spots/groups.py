@@ -147,7 +147,8 @@ class _Judged:
         return None if index is None else self.part.images[0].classes[index]
 
     def side(self, part: _Part) -> Side:
-        counts = [images.count_groups(_conditioned(images, self.asked)) for images in part.images]
+        on = registry.metrics.get(self.asked[0]).conditions_on
+        counts = [images.count_given(on, self.asked[1]) for images in part.images]
         return Side(
             values=part.values[self.asked],
             n_groups=min(counts, default=0),

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from skinbench.records import AgainstLabel, Agreement, HardImage, SharedError
+from skinbench.score.draws import draws, windows
 from skinbench.score.images import ScoredImages
 from skinbench.score.intervals import interval
 from skinbench.score.proportions import GroupSums
-from skinbench.score.replicates import draws, windows
 from skinbench.score.weak_spots.estimates import Settings, Share, coded, same_images, shares
 
 Bools = npt.NDArray[np.bool_]

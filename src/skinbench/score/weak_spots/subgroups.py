@@ -11,9 +11,9 @@ import numpy.typing as npt
 from scipy import sparse
 
 from skinbench import registry
+from skinbench.score.draws import draws, windows
 from skinbench.score.evaluate import Request, replicate_values
 from skinbench.score.images import ScoredImages
-from skinbench.score.replicates import draws, windows
 from skinbench.score.weak_spots.estimates import Settings
 
 _DECISIONS = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity")
