@@ -22,9 +22,10 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
-ROWS = ("inference", "gradcam", "scoring")
+ROWS = ("inference", "gradcam", "scoring", "scale")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,8 @@ class Entry:
     name: str
     command: tuple[str, ...]
     """Arguments of Python. Its last line of output is JSON: `seconds` of the work (left out: of
-    the whole process counts) and, for what must be equal, `result`."""
+    the whole process counts); where it matters `peak`, the GiB it held; and, for what must be
+    equal, `result`."""
     environment: dict[str, str] = field(default_factory=dict)
     repeats: int | None = None
     """Fewer than asked for, where it takes minutes."""
@@ -66,31 +68,36 @@ def main() -> int:
     agreed = True
     for name in asked.rows or ROWS:
         row: Row = importlib.import_module(f"benchmark.{name}").entries(asked.small)
-        seconds, results = measure(row, asked.repeats)
+        seconds, results, peaks = measure(row, asked.repeats)
         agreed &= len(set(results.values())) <= 1
-        table = render(row, seconds, results)
+        table = render(row, seconds, results, peaks)
         print(table, flush=True)
         if asked.write and not asked.small:
             write(name, table)
     return 0 if agreed else 1
 
 
-def measure(row: Row, repeats: int) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Seconds of every entry and repeat, and what each gave."""
+def measure(
+    row: Row, repeats: int
+) -> tuple[dict[str, list[float]], dict[str, str], dict[str, float]]:
+    """Seconds of every entry and repeat, what each gave, and the most memory where it is told."""
     seconds: dict[str, list[float]] = {entry.name: [] for entry in row.entries}
     results: dict[str, str] = {}
+    peaks: dict[str, float] = {}
     for turn in range(repeats):
         for entry in row.entries:
             if entry.repeats is not None and turn >= entry.repeats:
                 continue
-            taken, result = _once(entry)
-            seconds[entry.name].append(taken)
-            if result is not None:
-                results[entry.name] = result
-    return seconds, results
+            said = _once(entry)
+            seconds[entry.name].append(said["seconds"])
+            if "result" in said:
+                results[entry.name] = said["result"]
+            if "peak" in said:
+                peaks[entry.name] = max(said["peak"], peaks.get(entry.name, 0.0))
+    return seconds, results, peaks
 
 
-def _once(entry: Entry) -> tuple[float, str | None]:
+def _once(entry: Entry) -> dict[str, Any]:
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *entry.command],
@@ -103,16 +110,22 @@ def _once(entry: Entry) -> tuple[float, str | None]:
     whole = time.perf_counter() - start
     if done.returncode:
         raise SystemExit(f"{entry.name}: exit code {done.returncode}: {' '.join(entry.command)}")
-    said = json.loads(done.stdout.strip().splitlines()[-1])
-    return float(said.get("seconds", whole)), said.get("result")
+    return {"seconds": whole, **json.loads(done.stdout.strip().splitlines()[-1])}
 
 
-def render(row: Row, seconds: dict[str, list[float]], results: dict[str, str]) -> str:
+def render(
+    row: Row,
+    seconds: dict[str, list[float]],
+    results: dict[str, str],
+    peaks: dict[str, float],
+) -> str:
     """The row as a Markdown table."""
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     reference = medians[row.reference]
     rate = ("images/s", "---:") if row.images else None
-    heads = ["", "seconds", "spread", *([rate[0]] if rate else []), f"to {row.reference}"]
+    heads = ["", "seconds", "spread", *([rate[0]] if rate else [])]
+    heads += ["peak GiB"] if peaks else []
+    heads += [f"to {row.reference}"]
     lines = [
         f"### {row.title}",
         "",
@@ -123,6 +136,7 @@ def render(row: Row, seconds: dict[str, list[float]], results: dict[str, str]) -
         spread = f"{min(times):.2f}-{max(times):.2f}" if len(times) > 1 else "once"
         cells = [name, f"{medians[name]:.2f}", spread]
         cells += [f"{row.images / medians[name]:,.0f}"] if row.images else []
+        cells += [f"{peaks[name]:.1f}" if name in peaks else ""] if peaks else []
         lines.append("| " + " | ".join([*cells, f"{medians[name] / reference:.2f}"]) + " |")
     same = "All give the same result." if len(set(results.values())) == 1 else ""
     differ = f"Results differ: {results}" if len(set(results.values())) > 1 else ""
