@@ -10,7 +10,7 @@ import numpy as np
 from skinbench.records import CellOutcome, Row
 from skinbench.score.images import Key, ScoredImages
 from skinbench.score.predictions import read_predictions
-from skinbench.score.scorecard import row_images
+from skinbench.score.row_images import row_images
 from skinbench.store import RunFolder
 
 
