@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skinbench.errors import PredictionsError
-from skinbench.report.cell_pages import cell_pages
+from skinbench.report.cell_pages import cell_part
 from skinbench.report.content import read_content
 from skinbench.report.judged import hardest, read_judged
 from skinbench.report.render import render_run
@@ -27,7 +27,7 @@ def folder(tmp_path_factory) -> RunFolder:
 @pytest.fixture(scope="module")
 def pages(folder):
     content = read_content(folder)
-    return cell_pages(content, Scores(content.scorecard))
+    return cell_part(content, Scores(content.scorecard)).pages
 
 
 def test_there_is_a_page_for_each_row_that_was_scored(folder, pages):
@@ -59,7 +59,7 @@ def test_figures_of_a_cell_stay_small(pages):
 def test_what_is_missing_says_why(tmp_path):
     bare = make_run(tmp_path / "run", Wish(rows=4))
     content = read_content(bare)
-    found = cell_pages(content, Scores(content.scorecard))
+    found = cell_part(content, Scores(content.scorecard)).pages
     assert {page.no_curves for page in found} == {"The run folder has no predictions of this cell."}
     assert "nothing is trained" in found[0].no_training
     assert found[0].hardest is None
@@ -68,7 +68,7 @@ def test_what_is_missing_says_why(tmp_path):
 def test_without_melanoma_the_first_malignant_class_is_looked_at(tmp_path):
     bare = make_run(tmp_path / "run", Wish(rows=4, focus=False))
     content = read_content(bare)
-    found = cell_pages(content, Scores(content.scorecard))
+    found = cell_part(content, Scores(content.scorecard)).pages
     assert {page.focus for page in found} == {"akiec"}
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from skinbench.records import EpochRecord, LabelSpace, Row
 from skinbench.report import facts, figures, numbers, operating, tables, weak_spots
-from skinbench.report.cells import slug
+from skinbench.report.cells import Place, slug
+from skinbench.report.compared import ComparedCells
 from skinbench.report.content import Content
 from skinbench.report.curve_figures import Decision, Interval, curves_of_class
 from skinbench.report.figures import Drawing
@@ -30,30 +32,12 @@ OF_FOCUS = ("recall", "specificity", "auroc")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Which cell."""
-
-    row: Row
-    dataset: str
-    condition: str
-
-    @property
-    def slug(self) -> str:
-        """See `cells.slug`."""
-        return slug(self.row.name, self.dataset, self.condition)
-
-    @property
-    def where(self) -> tuple[str, str, str]:
-        """Key of its scores."""
-        return (self.row.name, self.dataset, self.condition)
-
-
-@dataclass(frozen=True, kw_only=True)
 class CellPage:
     """Everything about a cell."""
 
     slug: str
     row: str
+    dataset: str
     place: str
     """Test set and condition."""
     facts: tuple[tuple[str, str], ...]
@@ -122,18 +106,30 @@ def places(content: Content, scores: Scores) -> list[Place]:
     return found
 
 
-def cell_pages(content: Content, scores: Scores) -> tuple[CellPage, ...]:
+@dataclass(frozen=True, kw_only=True)
+class CellPart:
+    """All cells of a run."""
+
+    pages: tuple[CellPage, ...]
+    compared: Mapping[str, Any]
+    """For the page's script: see `ComparedCells.data`."""
+
+
+def cell_part(content: Content, scores: Scores) -> CellPart:
     """Every cell of a run, its predictions read once a row.
 
     Raises:
         PredictionsError: a file of predictions is not what its name says.
     """
-    found: list[CellPage] = []
+    pages: list[CellPage] = []
     folder = RunFolder(content.root)
+    compared = ComparedCells(content=content, scores=scores)
     for row, mine in itertools.groupby(places(content, scores), key=lambda place: place.row):
         judged = read_judged(folder, row, content.scorecard.cells)
-        found += [cell_page(content, scores, place, judged) for place in mine]
-    return tuple(found)
+        for place in mine:
+            pages.append(cell_page(content, scores, place, judged))
+            compared.add(place, judged)
+    return CellPart(pages=tuple(pages), compared=compared.data())
 
 
 def cell_page(content: Content, scores: Scores, place: Place, judged: Judged) -> CellPage:
@@ -152,6 +148,7 @@ def cell_page(content: Content, scores: Scores, place: Place, judged: Judged) ->
     return CellPage(
         slug=place.slug,
         row=numbers.one_line(row.name),
+        dataset=numbers.one_line(place.dataset),
         place=_place_title(place),
         facts=_facts(content, row),
         stamp=numbers.one_line(card.stamps.get(row.split, "")),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
+from skinbench.records import Row
 from skinbench.store import file_name
 
 _LONGEST = 80
@@ -26,3 +28,22 @@ def slug(row: str, dataset: str, condition: str = "none") -> str:
     whole = "\0".join((row, dataset, condition)).encode("utf-8", "replace")
     words = "-".join(filter(None, plain.split("-")))[:_LONGEST].strip("-").lower()
     return "-".join(filter(None, (words, hashlib.sha256(whole).hexdigest()[:6])))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A cell that has a page."""
+
+    row: Row
+    dataset: str
+    condition: str
+
+    @property
+    def slug(self) -> str:
+        """See `cells.slug`."""
+        return slug(self.row.name, self.dataset, self.condition)
+
+    @property
+    def where(self) -> tuple[str, str, str]:
+        """Key of its scores."""
+        return (self.row.name, self.dataset, self.condition)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from skinbench.records import Scorecard
 from skinbench.report import (
@@ -19,7 +21,7 @@ from skinbench.report import (
     standings,
     tables,
 )
-from skinbench.report.cell_pages import CellPage, cell_pages
+from skinbench.report.cell_pages import CellPage, cell_part
 from skinbench.report.claims import PaperPart, paper_parts
 from skinbench.report.content import Content, RunFacts, SplitFacts
 from skinbench.report.figures import Drawing
@@ -76,6 +78,8 @@ class View:
     failed: Table | None
     tracebacks: tuple[tuple[str, str], ...]
     cells: tuple[CellPage, ...]
+    compared: Mapping[str, Any]
+    """For the script of the compare view."""
     overall: Table
     seen: Table | None
     seeds: Table | None
@@ -103,6 +107,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
     scorecard, run = _without_smoke(content.scorecard), content.run
     scores = Scores(scorecard)
     places = [(r.name, *place) for r in content.rows for place in scores.places(r.name)]
+    cells = cell_part(content, scores)
     verdict = content.verdict
     exclusions = content.plan.exclusions if content.plan else ()
     return View(
@@ -134,7 +139,8 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         weak=weak_part(content.scorecard),
         failed=filled(facts.cells_table(scorecard.every_cell, _row_splits(content))),
         tracebacks=_tracebacks(content),
-        cells=cell_pages(content, scores),
+        cells=cells.pages,
+        compared=cells.compared,
         overall=tables.overall_table(scores, places),
         seen=filled(facts.seen_table(content.seen)),
         seeds=filled(tables.seed_table(scorecard, _columns(leaderboard))),
