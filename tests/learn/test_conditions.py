@@ -14,8 +14,8 @@ from skinbench.data.pixels import build_pixels
 from skinbench.errors import UsageError
 from skinbench.learn.conditions import alters_pixels, parse_condition
 from skinbench.learn.fit import train_fits
+from skinbench.learn.forward import Forward
 from skinbench.learn.infer import PredictRequest, predict_fits
-from skinbench.learn.network import Network
 from skinbench.records import NamedSpec
 from tests.learn.world import SIZE, fit_id, network, no_epochs
 
@@ -91,7 +91,7 @@ def test_stored_features_serve_where_pixels_stay(world, monkeypatch):
     def fails(*_):
         raise AssertionError("the encoder ran")
 
-    monkeypatch.setattr(Network, "features", fails)
+    monkeypatch.setattr(Forward, "__call__", fails)
     predict(world, fit, MISSING)
     with pytest.raises(AssertionError, match="the encoder ran"):
         predict(world, fit, "blur@1")

@@ -132,11 +132,8 @@ def test_folds_seeds_and_data_are_in_the_id(tmp_path):
 
 def test_stage_versions_entry_versions_and_packages_are_in_the_id(tmp_path, monkeypatch):
     seen = {id_of(tmp_path)}
-    for stage in fits_module.STAGE_VERSIONS:
-        with monkeypatch.context() as patched:
-            raised = {**fits_module.STAGE_VERSIONS, stage: 99}
-            patched.setattr(fits_module, "STAGE_VERSIONS", raised)
-            seen.add(id_of(tmp_path))
+    for stage in ("pixels", "metadata", "training"):
+        seen.add(raised_id(tmp_path, monkeypatch, stage))
     for kind, name in (("models", "baseline_cnn"), ("inputs", "image"), ("techniques", "none")):
         with monkeypatch.context() as patched:
             entry = registry.KINDS[kind].get(name)
@@ -153,7 +150,23 @@ def test_stage_versions_entry_versions_and_packages_are_in_the_id(tmp_path, monk
                 lambda name, changed=package: "9.9.1" if name == changed else real(name),
             )
             seen.add(id_of(tmp_path))
-    assert len(seen) == 1 + len(fits_module.STAGE_VERSIONS) + 3 + 2
+    assert len(seen) == 1 + 3 + 3 + 2
+
+
+def raised_id(tmp_path, monkeypatch, stage, text=None):
+    with monkeypatch.context() as patched:
+        raised = {**fits_module.STAGE_VERSIONS, stage: 99}
+        patched.setattr(fits_module, "STAGE_VERSIONS", raised)
+        return id_of(tmp_path, text)
+
+
+def test_a_stage_that_a_fit_does_not_go_through_is_not_in_its_id(tmp_path, monkeypatch):
+    assert raised_id(tmp_path, monkeypatch, "inference") == id_of(tmp_path)
+    assert raised_id(tmp_path, monkeypatch, "features") == id_of(tmp_path)
+    frozen = with_changes(
+        rows={"a": {"model": {"name": "test_resnet", "frozen": True}}}, baselines=False
+    )
+    assert raised_id(tmp_path, monkeypatch, "features", frozen) != id_of(tmp_path, frozen)
 
 
 def test_only_the_minor_version_of_a_package_counts(tmp_path, monkeypatch):

@@ -16,9 +16,10 @@ from skinbench import registry
 from skinbench.data.made_pixels import seen_digest
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import Sources
-from skinbench.learn.batches import apply_view, to_unit, view_names
+from skinbench.learn.batches import view_names
+from skinbench.learn.forward import Forward
 from skinbench.learn.network import Network
-from skinbench.learn.runtime import autocast, torch_session
+from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import Weights, make_network
 from skinbench.records import STAGE_VERSIONS, FitSpec
 from skinbench.store import Store, content_digest
@@ -154,15 +155,11 @@ class FeatureRun:
     def __init__(
         self, spec: FitSpec, network: Network, device: torch.device, view: str = "none"
     ) -> None:
-        self._spec, self._network, self._device, self._view = spec, network, device, view
+        self._forward, self._view = Forward(network, spec.train, device), view
 
     def encode(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Pixels [B, S, S, 3] uint8 -> features [B, F]."""
-        with torch.inference_mode(), autocast(self._spec.train):
-            seen = to_unit(apply_view(pixels, self._view), self._device)
-            batch = self._network.normalise(seen)
-            features = self._network.features(batch)
-        encoded: npt.NDArray[np.float32] = features.float().cpu().numpy()
+        encoded: npt.NDArray[np.float32] = self._forward(pixels, self._view).cpu().numpy()
         return encoded
 
     def encode_all(

@@ -15,9 +15,10 @@ import torch
 from skinbench import registry
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import PixelRows, Sources
-from skinbench.learn.batches import apply_view, to_unit
+from skinbench.learn.batches import apply_view
 from skinbench.learn.conditions import alters_pixels, entry_of, parse_condition
 from skinbench.learn.features import feature_digest, open_features
+from skinbench.learn.forward import Forward
 from skinbench.learn.made import Maker
 from skinbench.learn.network import Encoders, Network
 from skinbench.learn.runtime import autocast, device_of, set_threads
@@ -87,6 +88,7 @@ class Scorer:
         set_threads(self._train)
         self._members = [self._member(fit) for fit in fits]
         self._features = self._stored_features()
+        self._forwards: dict[Network, Forward] = {}
         self._lock = threading.Lock()
         self._maker = None
         if self._made is not None and self._alters_pixels:
@@ -217,8 +219,10 @@ class Scorer:
         stored = self._features.get(key)
         if stored is not None:
             return stored.index_select(0, torch.from_numpy(rows)).to(self._device)
-        pixels = to_unit(batch.all(), self._device)
-        return network.features(network.normalise(pixels)).float()
+        with self._lock:  # one folded copy for all threads
+            if network not in self._forwards:
+                self._forwards[network] = Forward(network, self._train, self._device)
+        return self._forwards[network](batch.all())
 
 
 class _Batch:

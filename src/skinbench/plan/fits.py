@@ -13,6 +13,7 @@ from skinbench.data.lesion_masks import Digests, MaskDigests
 from skinbench.plan.elsewhere import own_space, packages_of, stored_size, suffixes
 from skinbench.plan.made import entry_version, made_pixels
 from skinbench.records import (
+    FIT_STAGES,
     STAGE_VERSIONS,
     FitSpec,
     HeadSpec,
@@ -186,6 +187,7 @@ class FitMaker:
         augment = _augments(settings.augment)
         uses_image = registry.inputs.get(settings.input.name).uses_image
         made = made_pixels(self, row, fold, seed)
+        stored = settings.model.frozen and uses_image and _fixed(settings, augment)
         network = registry.models.get(settings.model.name).kind == "network"
         entries = [
             ("models", settings.model.name),
@@ -203,11 +205,13 @@ class FitMaker:
             technique=_named("techniques", settings.technique.name, settings.technique.options),
             train=_train(settings, augment, seed),
             also=tuple(_named("techniques", i.name, i.options) for i in settings.technique.with_),
-            stored_features=settings.model.frozen and uses_image and _fixed(settings, augment),
+            stored_features=stored,
             pixels=made,
             masks=self._masks.of(self.manifests[name] for name in used) if segments(row) else None,
             versions=_versions(
-                entries, packages=packages_of(registry.models.get(settings.model.name))
+                entries,
+                packages=packages_of(registry.models.get(settings.model.name)),
+                stored=stored,
             ),
             output=settings.output if network else "softmax",
         )
@@ -294,16 +298,17 @@ def respec(base: FitSpec, settings: RowSettings) -> FitSpec:
         *(("techniques", item.name) for item in settings.technique.all),
         *(("augments", item.name) for item in augment),
     ]
-    replaced = ("techniques/", "augments/", "kornia")
+    replaced = ("techniques/", "augments/", "kornia", "features")
     kept = {k: v for k, v in base.versions.items() if not k.startswith(replaced)}
     uses_image = registry.inputs.get(settings.input.name).uses_image
+    stored = base.model.frozen and uses_image and _fixed(settings, augment)
     return dataclasses.replace(
         base,
         technique=_named("techniques", settings.technique.name, settings.technique.options),
         also=tuple(_named("techniques", i.name, i.options) for i in settings.technique.with_),
         train=_train(settings, augment, base.train.seed),
-        stored_features=base.model.frozen and uses_image and _fixed(settings, augment),
-        versions={**kept, **_versions(entries, packages=())},
+        stored_features=stored,
+        versions={**kept, **_versions(entries, packages=(), stored=stored)},
     )
 
 
@@ -384,8 +389,11 @@ def _uses_kornia(name: str) -> bool:
     return entry.views is None and not entry.everywhere
 
 
-def _versions(entries: Sequence[tuple[str, str]], *, packages: Sequence[str]) -> dict[str, str]:
-    found = {stage: str(version) for stage, version in STAGE_VERSIONS.items()}
+def _versions(
+    entries: Sequence[tuple[str, str]], *, packages: Sequence[str], stored: bool = False
+) -> dict[str, str]:
+    stages = [*FIT_STAGES, *(["features"] if stored else [])]
+    found = {stage: str(STAGE_VERSIONS[stage]) for stage in stages}
     found.update(entry_version(kind, name) for kind, name in entries)
     packages = list(packages)
     if any(kind == "augments" and _uses_kornia(name) for kind, name in entries):

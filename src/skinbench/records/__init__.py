@@ -60,6 +60,7 @@ from skinbench.records.events import Event, Listener, silent
 from skinbench.records.explaining import CONTROLS, HEAT_MEASURES, HeatScore
 from skinbench.records.gating import DropPower, PowerLine, SetUse
 from skinbench.records.learning import (
+    FIT_STAGES,
     STAGE_VERSIONS,
     EpochRecord,
     FitRecord,
@@ -127,6 +128,7 @@ __all__ = [
     "DropPower",
     "MANIFEST_SCHEMA",
     "SPLIT_SCHEMA",
+    "FIT_STAGES",
     "STAGE_VERSIONS",
     "AuditFinding",
     "AuditReport",

@@ -254,8 +254,11 @@ class Verification:
 STAGE_VERSIONS: Mapping[str, int] = {
     "pixels": 1,
     "metadata": 1,
-    "features": 1,
+    "features": 2,
     "training": 1,
-    "inference": 1,
+    "inference": 2,
 }
-"""Raised by hand whenever a stage's numbers change; part of every fit's identity."""
+"""Raised by hand whenever a stage's numbers change; part of the identity of what it made, and of
+every fit that it went into."""
+FIT_STAGES = ("pixels", "metadata", "training")
+"""What goes into every fit; `features` goes into those on stored features."""
