@@ -238,7 +238,7 @@ def board_table(table: TestSet, index: int, *, runs: bool, folded: bool = False)
 
 def _name_entries(row: BoardRow, *, runs: bool, folded: bool) -> list[Entry]:
     if not folded:
-        name = Entry(text=numbers.one_line(row.row), why=_unbeaten(row))
+        name = Entry(text=numbers.one_line(row.row), why=unbeaten_text(row))
         return [name, *([words(row.run)] if runs else []), words(made_of(row))]
     detail = f"{row.run} · {made_of(row)}" if runs else made_of(row)
     status = status_entry(row)
@@ -247,13 +247,13 @@ def _name_entries(row: BoardRow, *, runs: bool, folded: bool) -> list[Entry]:
         Entry(
             text=numbers.one_line(row.row),
             detail=numbers.one_line(detail),
-            why=status.text if undone else _unbeaten(row),
+            why=status.text if undone else unbeaten_text(row),
             tone=status.tone if undone else "warn" if row.unbeaten else "",
         )
     ]
 
 
-def _unbeaten(row: BoardRow) -> str:
+def unbeaten_text(row: BoardRow) -> str:
     """The mark of a row that does not beat the baselines."""
     return numbers.one_line(f"does not beat {', '.join(row.unbeaten)}") if row.unbeaten else ""
 
@@ -323,7 +323,7 @@ def footnotes(table: TestSet) -> tuple[str, ...]:
         )
     lost: dict[str, list[str]] = {}
     for row in table.rows:
-        lost.setdefault(_unbeaten(row), []).append(row.row)
+        lost.setdefault(unbeaten_text(row), []).append(row.row)
     notes += [
         numbers.one_line(
             f"{_named(rows)}: {text} (balanced accuracy on the same images: the interval of the "

@@ -10,7 +10,7 @@ from skinbench.records import ClaimResult, Scorecard
 from skinbench.report import numbers
 from skinbench.report.tables import Column, Entry, Table, words
 
-_TONES = {
+VERDICT_TONES = {
     "reproduced": "good",
     "lower": "bad",
     "higher": "warn",
@@ -152,6 +152,6 @@ def _verdict(claim: ClaimResult, letter: str) -> Entry:
     asides += [f"protocol {letter}"] if letter else []
     return Entry(
         text=claim.verdict,
-        tone=_TONES.get(claim.verdict, ""),
+        tone=VERDICT_TONES.get(claim.verdict, ""),
         why="; ".join(asides),
     )

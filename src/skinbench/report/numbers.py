@@ -81,6 +81,16 @@ def count(value: int | None) -> str:
     return MISSING if value is None else f"{value:,}"
 
 
+def magnitude(value: int | None) -> str:
+    """A large count in three digits: `812`, `2.23 M`; MISSING where it is None."""
+    if value is None:
+        return MISSING
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{float(f'{value / size:.3g}'):g} {unit}"
+    return str(value)
+
+
 def share(part: int, whole: int) -> str:
     """A share as a percentage with one decimal: `38.8 %`; MISSING of nothing."""
     return MISSING if whole == 0 else f"{100 * part / whole:.1f} %"

@@ -153,8 +153,9 @@ class Scores:
     """Scores found by what they are about; over seeds where there are several."""
 
     def __init__(self, scorecard: Scorecard) -> None:
-        self._all = scorecard.scores
         self._by_key: dict[tuple[object, ...], Score] = {}
+        self._by_place: dict[tuple[object, ...], dict[tuple[object, ...], None]] = {}
+        self._places: dict[str, dict[tuple[str, str], None]] = {}
         for score in scorecard.scores:
             key = (
                 score.row, score.dataset, score.condition, score.metric, score.class_, score.slice,
@@ -162,6 +163,8 @@ class Scores:
             known = self._by_key.get(key)
             if known is None or _preference(score) < _preference(known):
                 self._by_key[key] = score
+            self._by_place.setdefault(key[:3], {})[key] = None
+            self._places.setdefault(score.row, {})[score.dataset, score.condition] = None
 
     def find(
         self, where: tuple[str, str, str], metric: str, class_: str | None = None
@@ -171,11 +174,11 @@ class Scores:
 
     def of(self, where: tuple[str, str, str]) -> list[Score]:
         """Every preferred score of (row, dataset, condition), in the scorecard's order."""
-        return [score for key, score in self._by_key.items() if key[:3] == where]
+        return [self._by_key[key] for key in self._by_place.get(where, ())]
 
     def places(self, row: str) -> list[tuple[str, str]]:
         """(dataset, condition) of a row's scores, in the scorecard's order."""
-        return list(dict.fromkeys((s.dataset, s.condition) for s in self._all if s.row == row))
+        return list(self._places.get(row, ()))
 
 
 def _preference(score: Score) -> tuple[bool, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,13 +21,16 @@ from skinbench.report import (
     standings,
     tables,
 )
+from skinbench.report.board_page import BoardPage, board_page
 from skinbench.report.cell_pages import CellPage, cell_part
+from skinbench.report.cells import slug
 from skinbench.report.claims import PaperPart, paper_parts
 from skinbench.report.content import Content, RunFacts, SplitFacts
 from skinbench.report.figures import Drawing
 from skinbench.report.gallery import Gallery
 from skinbench.report.leaderboard import Leaderboard
 from skinbench.report.provenance import DataPart, MadePart, data_part, made_part
+from skinbench.report.row_facts import RunDetail, run_detail
 from skinbench.report.tables import Scores, Table, filled
 from skinbench.report.weak_spots import WeakPart, weak_part
 
@@ -38,8 +41,6 @@ class BoardPart:
 
     table: Table
     """For the Markdown."""
-    folded: Table
-    """For the HTML page."""
     forest: Drawing | None
 
 
@@ -59,6 +60,8 @@ class View:
     level: str
     replicates: str
     boards: tuple[BoardPart, ...]
+    page: BoardPage
+    """The leaderboard of the HTML page."""
     board_notes: tuple[str, ...]
     outcome: str
     """The gate's verdict; empty where the gate did not run."""
@@ -121,6 +124,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         level=numbers.level(scorecard.level),
         replicates=numbers.count(scorecard.replicates),
         boards=_boards(leaderboard),
+        page=board_page(leaderboard, {leaderboard.runs[0]: _detail(content, scores, cells.pages)}),
         board_notes=leaderboard.notes,
         outcome=verdict.outcome if verdict else "",
         outcome_tone=tables.OUTCOME_TONES.get(verdict.outcome, "warn") if verdict else "",
@@ -202,12 +206,19 @@ def _head_facts(content: Content, leaderboard: Leaderboard) -> tuple[tuple[str, 
     return tuple(found)
 
 
+def _detail(content: Content, scores: Scores, cells: Sequence[CellPage]) -> RunDetail:
+    """What stands beside the scores, and which rows have a place of their own on the page."""
+    known = {cell.slug for cell in cells} | {cell.weighted_slug for cell in cells if cell.weighted}
+    places = [(row.name, *place) for row in content.rows for place in scores.places(row.name)]
+    slugs = {place: slug(*place) for place in places if slug(*place) in known}
+    return run_detail(_without_smoke(content.scorecard), content.fits, slugs)
+
+
 def _boards(leaderboard: Leaderboard) -> tuple[BoardPart, ...]:
     several = len(leaderboard.runs) > 1
     return tuple(
         BoardPart(
             table=board.board_table(table, index, runs=several),
-            folded=board.board_table(table, index, runs=several, folded=True),
             forest=figures.forest_figure(f"leaderboard-{index}", table),
         )
         for index, table in enumerate(leaderboard.tables, 1)
