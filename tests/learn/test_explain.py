@@ -128,13 +128,15 @@ def test_unknown_methods_and_no_images(world):
     assert explain(world, name, ()).shape == (0, SIZE, SIZE)
 
 
-def test_a_picture_of_heat(tmp_path):
-    image = np.full((8, 10, 3), 128, dtype=np.uint8)
-    heat = np.zeros((8, 10), dtype=np.float32)
-    heat[:, 5:] = 1.0
-    save_heatmap(tmp_path / "a" / "heat.png", heat, image)
-    with Image.open(tmp_path / "a" / "heat.png") as picture:
-        pixels = np.asarray(picture)
-    assert pixels.shape == (8, 10, 3)
-    assert pixels[:, 5:].sum() > pixels[:, :5].sum()
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["heat.png"]
+def test_pictures_of_heat(tmp_path):
+    image = np.full((80, 100, 3), 128, dtype=np.uint8)
+    heat = np.zeros((80, 100), dtype=np.float32)
+    heat[:, 50:] = 1.0
+    save_heatmap(tmp_path / "a" / "heat.webp", tmp_path / "a" / "over.webp", heat, image)
+    for name in ("heat", "over"):
+        with Image.open(tmp_path / "a" / f"{name}.webp") as picture:
+            pixels = np.asarray(picture).astype(int)
+        assert pixels.shape == (80, 100, 3)
+        assert pixels[:, 50:].sum() > pixels[:, :50].sum()
+    assert pixels[:, :40].mean() > 40, "the image is seen where there is no heat"
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {"heat.webp", "over.webp"}

@@ -14,7 +14,8 @@ from skinbench.pipeline.predicting import predict
 from skinbench.pipeline.prepared import Clock, write_preparation
 from skinbench.pipeline.run import render
 from skinbench.pipeline.scoring import score, score_folder
-from skinbench.store import RunFolder, read_json, to_plain, write_json
+from skinbench.records import CaseFile
+from skinbench.store import RunFolder, read_record, to_plain, write_json
 from skinbench.suite import load_suite
 from tests.pipeline.in_process import scheduled, train_here
 from tests.pipeline.tiny import write_suite
@@ -61,11 +62,19 @@ def test_a_table_of_explainers_beside_maps_that_know_nothing(tmp_path, monkeypat
     refused = next(s for s in card.explanations if s.method == "attention")
     assert "no attention to show" in refused.reason
     explain(prepared, schedule.records, folder, schedule.store)
-    cases = read_json(folder.cases)["cases"]
-    wrong = [case for case in cases if case["label"] != case["decided"]]
-    assert wrong
-    assert all((folder.heatmaps / case.get("heatmap_of_label", "")).is_file() for case in wrong)
-    assert not any("heatmap_of_label" in case for case in cases if case not in wrong)
+    file = read_record(folder.cases, CaseFile)
+    answers = [(case, one) for part in file.sets for case in part.cases for one in case.answers]
+    assert all((folder.thumbnails / case.thumbnail).is_file() for case, _ in answers)
+    assert all((folder.thumbnails / case.outlined).is_file() for case, _ in answers if case.outline)
+    assert all((folder.heatmaps / one.heat).is_file() for _, one in answers)
+    assert all((folder.heatmaps / one.overlay).is_file() for _, one in answers)
+    for case, one in answers:
+        assert bool(one.heat_of_label) == (one.decided != case.label)
+    assert any(one.heat_of_label for _, one in answers)
+    before = folder.cases.read_bytes()
+    monkeypatch.setattr("skinbench.learn.explain.explain_cases", None)  # nothing is made again
+    explain(prepared, schedule.records, folder, schedule.store)
+    assert folder.cases.read_bytes() == before
     write_json(folder.run, {"schema": 1, "suite": "tiny"})
     assert score_folder(folder).explanations == card.explanations
     render(folder)

@@ -27,7 +27,10 @@ def folder(tmp_path: Path) -> RunFolder:
         for name in names:
             write_text(folder.root / place / name, name)
     write_text(folder.scorecard, "{}")
-    write_json(folder.cases, {"cases": [{"thumbnail": "one.jpg", "heatmap": "one.png"}]})
+    write_json(
+        folder.cases,
+        {"sets": [{"cases": [{"thumbnail": "one.jpg", "answers": [{"heat": "one.png"}]}]}]},
+    )
     write_text(folder.verdict, "{}")
     return folder
 

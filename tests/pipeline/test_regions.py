@@ -133,7 +133,8 @@ def test_they_are_judged_under_conditions_and_explained(ran):
     assert "metadata_missing: no image has metadata" in folder.markdown.read_text("utf-8").replace(
         "\\_", "_"
     )
-    assert list(folder.heatmaps.glob("*.png"))
+    assert list(folder.heatmaps.glob("*.webp"))
+    assert list(folder.thumbnails.glob("????????????+*.webp")), "what the network saw"
 
 
 def test_labels_are_not_read(ran):

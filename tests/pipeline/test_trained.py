@@ -126,7 +126,7 @@ def test_a_run_trains_nothing_and_scores_everything(suite, monkeypatch):
     assert shares.sum(axis=1).to_numpy() == pytest.approx(1.0, abs=1e-5)
     report = (folder.root / "report.md").read_text()
     assert "trained elsewhere and scored as it is: resnet.pth" in report
-    assert list(folder.heatmaps.glob("*.png"))
+    assert list(folder.heatmaps.glob("*.webp"))
     again, other = run(suite, "again")
     assert other.scorecard.read_bytes() == folder.scorecard.read_bytes()
     assert again.failed == ()

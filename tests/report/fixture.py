@@ -17,9 +17,13 @@ from PIL import Image
 from skinbench.records import (
     MANIFEST_SCHEMA,
     SPLIT_SCHEMA,
+    Answer,
     AuditFinding,
     AuditReport,
     Case,
+    CaseFile,
+    CaseRule,
+    CaseSet,
     Cell,
     CellOutcome,
     CheckResult,
@@ -75,7 +79,7 @@ class Wish:
     images: int = 600
     rows: int = 8
     cases: int = 8
-    """Cases of each of the first two networks' rows."""
+    """Cases, each shown for the first two networks' rows."""
     hostile: str = ""
     """Text put into every name that a user or a dataset can choose."""
     focus: bool = True
@@ -600,41 +604,67 @@ def _picture(size: int, seed: int, heat: bool) -> bytes:
 
 
 def _write_cases(folder: RunFolder, rows, wish: Wish, classes, manifest) -> None:
+    """Cases of the first two networks' rows: half of them missed by the first, all by the second."""
     folder.thumbnails.mkdir(parents=True, exist_ok=True)
     folder.heatmaps.mkdir(parents=True, exist_ok=True)
     focus = "mel" if wish.focus else "bcc"
+    shown = [r.name for r in rows if r.kind == "fit"][:2]
+    missed, kept = f"{focus} called nv, most confident first", f"{focus} recognised"
+    half = wish.cases // 2
     cases = []
-    for row in [r for r in rows if r.kind == "fit"][:2]:
-        for index in range(wish.cases):
-            wrong = index < wish.cases // 2
-            image_id = str(manifest["image_id"][index])
-            thumbnail = f"{file_name(image_id)}.jpg"
-            heat = f"{file_name(row.name)}@{index}.png" if index != 1 else ""
-            (folder.thumbnails / thumbnail).write_bytes(
-                _picture(wish.picture_size, index, heat=False)
+    for index in range(wish.cases):
+        image_id = str(manifest["image_id"][index])
+        thumbnail = f"{file_name(image_id)}.jpg"
+        (folder.thumbnails / thumbnail).write_bytes(_picture(wish.picture_size, index, heat=False))
+        cases.append(
+            Case(
+                image_id=image_id,
+                dataset="lesions",
+                group_id=str(manifest["group_id"][index]),
+                label=focus,
+                rule=missed if index < half else kept,
+                row=shown[0],
+                thumbnail=thumbnail,
+                outline=((250, 250, 750, 250, 750, 750, 250, 750),) if index % 2 else (),
+                answers=tuple(
+                    _answer(folder, wish, row, index, focus, wrong=place == 1 or index < half)
+                    for place, row in enumerate(shown)
+                ),
             )
-            of_label = f"{file_name(row.name)}@{index}+{focus}.png" if heat and wrong else ""
-            for name in filter(None, (heat, of_label)):
-                (folder.heatmaps / name).write_bytes(_picture(wish.picture_size, index, heat=True))
-            cases.append(
-                Case(
-                    row=row.name,
-                    rule=f"{focus} called something else, most confident first"
-                    if wrong
-                    else f"{focus} recognised, most confident first",
-                    image_id=image_id,
-                    dataset="lesions",
-                    group_id=str(manifest["group_id"][index]),
-                    label=focus,
-                    decided="nv" if wrong else focus,
-                    probability=0.93 - 0.04 * index,
-                    probability_of_label=0.05 if wrong else 0.93 - 0.04 * index,
-                    thumbnail=thumbnail,
-                    heatmap=heat,
-                    heatmap_of_label=of_label,
-                )
-            )
-    write_json(folder.cases, {"cases": cases})
+        )
+    every = tuple(range(wish.cases))
+    rules = [
+        CaseRule(text=missed, row=shown[0], images=57, groups=41, shown=every[:half]),
+        CaseRule(text=kept, row=shown[0], images=9, groups=8, shown=every[half:]),
+    ]
+    if len(shown) > 1:
+        rules.append(CaseRule(text=missed, row=shown[1], images=66, groups=49, shown=every))
+        rules.insert(0, CaseRule(text="models disagree", images=30, groups=29, shown=every[half:]))
+    one = CaseSet(
+        split="by_lesion", dataset="lesions", rows=tuple(shown), images=120,
+        rules=tuple(rules), cases=tuple(cases),
+    )  # fmt: skip
+    write_json(folder.cases, CaseFile(method="gradcam", sets=(one,)))
+
+
+def _answer(folder: RunFolder, wish: Wish, row: str, index: int, focus: str, *, wrong: bool):
+    stem = f"{file_name(row)}@{index}" if index != 1 else ""  # one network shows no heat
+    names = [stem and f"{stem}.png", stem and f"{stem}.overlay.png"]
+    names += (
+        [stem and f"{stem}+{focus}{end}" for end in (".png", ".overlay.png")] if wrong else ["", ""]
+    )
+    for place, name in enumerate(names):
+        if name:
+            picture = _picture(wish.picture_size, 1000 * place + index, heat=True)
+            (folder.heatmaps / name).write_bytes(picture)
+    return Answer(
+        row=row,
+        decided="nv" if wrong else focus,
+        probability=max(0.34, 0.93 - 0.04 * index),
+        probability_of_label=0.05 if wrong else max(0.34, 0.93 - 0.04 * index),
+        heat=names[0], overlay=names[1], heat_of_label=names[2], overlay_of_label=names[3],
+        flags=("corners",) if index % 3 == 2 else (),
+    )  # fmt: skip
 
 
 def _write_run(folder: RunFolder, wish: Wish) -> None:

@@ -12,20 +12,23 @@ import torch
 from torch import nn
 
 from skinbench import registry
+from skinbench.data.pictures import save_picture
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import Sources
 from skinbench.learn.batches import to_unit
 from skinbench.learn.network import Network
 from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import LoadedFit, Weights, load_fit
-from skinbench.store import Store, replacing
+from skinbench.store import Store
 
 Heat = npt.NDArray[np.float32]
 Target = tuple[nn.Module, Callable[..., Any] | None]
 COLOURS = "inferno"
 """Colour map: even steps of lightness, told apart in all common kinds of colour blindness."""
 STRENGTH = 0.55
-"""Share of the colour in an overlay where the heat is 1."""
+"""Share of the colour in an overlay."""
+PICTURE = 144
+"""Longest side of a kept heatmap, pixels."""
 
 
 def explain_cases(
@@ -166,22 +169,24 @@ def heat_target(fit: LoadedFit) -> Target:
     return entry.target_layer(network.encoder)
 
 
-def save_heatmap(path: Path, heat: Heat, image: npt.NDArray[np.uint8]) -> None:
-    """Write a picture of heat over its image.
+def save_heatmap(
+    heat_path: Path, overlay_path: Path, heat: Heat, image: npt.NDArray[np.uint8]
+) -> None:
+    """Write heat as a picture by itself, and one over its image.
 
     Args:
-        path: the PNG to write, atomically.
+        heat_path: the WebP of the heat alone, atomically.
+        overlay_path: the WebP of both.
         heat: [H, W] in [0, 1].
         image: [H, W, 3] uint8.
 
     Raises:
-        StoreError: the file cannot be written.
+        StoreError: a file cannot be written.
     """
     from matplotlib import colormaps
     from PIL import Image
 
     coloured = colormaps[COLOURS](np.clip(heat, 0.0, 1.0))[..., :3] * 255.0
     blended = (1.0 - STRENGTH) * image + STRENGTH * coloured
-    picture = Image.fromarray(np.rint(blended).astype(np.uint8))
-    with replacing(path) as temporary:
-        picture.save(temporary, format="PNG")
+    for path, pixels in ((heat_path, coloured), (overlay_path, blended)):
+        save_picture(path, Image.fromarray(np.rint(pixels).astype(np.uint8)), PICTURE)

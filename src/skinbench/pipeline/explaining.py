@@ -1,30 +1,32 @@
-"""Cases of the best rows on val, with their thumbnails and heatmaps as files."""
+"""Cases of the shown rows, the same images for each, with their pictures as files."""
 
 from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from skinbench import registry
 from skinbench.data.audit import stamps
-from skinbench.data.made_pixels import seen_digest
-from skinbench.data.pixels import open_pixels, thumbnail
-from skinbench.errors import counted
+from skinbench.errors import CorruptObjectError, SkinbenchError, counted
+from skinbench.pipeline.case_pictures import CaseHeat, Wanted, thumbnails
 from skinbench.pipeline.prepared import Prepared
-from skinbench.records import Case, FitRecord, Manifest, Row
+from skinbench.records import Answer, Case, CaseFile, CaseSet, FitRecord, Row
 from skinbench.score.cases import choose_cases
-from skinbench.score.predictions import read_predictions
-from skinbench.store import RunFolder, Store, file_name, replacing, write_json
+from skinbench.score.predictions import Predictions, read_predictions
+from skinbench.store import RunFolder, Store, read_record, write_json
 
-THUMBNAIL = 160
-"""Longest side of a kept thumbnail, pixels."""
+Judged = dict[tuple[str, str], str]
+"""(dataset, image id) -> the fit that judged the image."""
 
 
 def explain(
     prepared: Prepared, records: Mapping[str, FitRecord], folder: RunFolder, store: Store
 ) -> str:
-    """Choose cases of the best rows on val; keep their thumbnails and heatmaps.
+    """Choose cases for the shown rows; keep their thumbnails and heatmaps.
+
+    Of private data no picture is written: heat is looked at for artefacts, and forgotten.
 
     Returns:
         A few words for the stage's line.
@@ -33,107 +35,93 @@ def explain(
     if settings is None or settings.cases == 0:
         return "not asked for"
     rows = rows_to_explain(prepared, records, settings.rows)
-    made: list[Case] = []
-    for row in rows:
-        limit = max(1, settings.cases // len(rows))
-        made += _explain_row(prepared, row, limit, folder, store, settings.method)
-    write_json(folder.cases, {"method": settings.method, "cases": made})
-    return f"{counted(len(made), 'case')} of {counted(len(rows), 'row')}"
+    found = {row.name: _predictions(prepared, row, folder) for row in rows}
+    sets = choose_cases(
+        rows, {name: [part for _, part in parts] for name, parts in found.items()},
+        limit=settings.cases,
+    )  # fmt: skip
+    judged = {name: _judged(parts) for name, parts in found.items()}
+    heat = CaseHeat(
+        prepared=prepared,
+        folder=folder,
+        store=store,
+        method=settings.method,
+        known=_known_flags(folder.cases),
+    )
+    notes: dict[str, None] = {}
+    shown = tuple(_with_pictures(one, judged, heat, notes) for one in sets)
+    file = CaseFile(method=settings.method, sets=shown, notes=tuple(notes))
+    write_json(folder.cases, file)
+    total = sum(len(one.cases) for one in shown)
+    return f"{counted(total, 'case')} of {counted(len(rows), 'row')}"
 
 
-def _explain_row(
-    prepared: Prepared, row: Row, limit: int, folder: RunFolder, store: Store, method: str
-) -> list[Case]:
-    """Cases of a row's first seed over all folds, each explained by the fit that judged it."""
+def _predictions(prepared: Prepared, row: Row, folder: RunFolder) -> list[tuple[str, Predictions]]:
+    """The fit and the predictions of each cell of a row's first seed."""
     cells = [cell for cell in prepared.plan.cells if cell.row == row.name]
-    cells = [cell for cell in cells if cell.seed == cells[0].seed]
-    found = [read_predictions(folder.prediction(cell.name)) for cell in cells]
-    cases = choose_cases(row, found, limit=limit)
-    judged: dict[tuple[str, str], str] = {}
-    for cell, predictions in zip(cells, found, strict=True):
+    return [
+        (str(cell.fit), read_predictions(folder.prediction(cell.name)))
+        for cell in cells
+        if cell.seed == cells[0].seed
+    ]
+
+
+def _judged(parts: Iterable[tuple[str, Predictions]]) -> Judged:
+    """The first fit in the order of folds stands for an image that several judged."""
+    judged: Judged = {}
+    for fit, predictions in parts:
         frame = predictions.frame
         test = frame[(frame["split"] == "test") & (frame["condition"] == "none")]
-        judged.update(
-            dict.fromkeys(zip(test["dataset"], test["image_id"], strict=True), str(cell.fit))
-        )
-    groups: dict[tuple[str, str], list[Case]] = {}
-    for case in cases:
-        fit = judged[(case.dataset, case.image_id)]
-        groups.setdefault((fit, case.dataset), []).append(case)
-    shown: dict[tuple[str, str], Case] = {}
-    for (fit, dataset), group in groups.items():
-        decided = {case.image_id: case.decided for case in group}
-        wrong = {case.image_id: case.label for case in group if case.label != case.decided}
-        heat, of_label = (
-            _heatmaps(prepared, (fit, dataset), classes, folder, store, method)
-            for classes in (decided, wrong)
-        )
-        for case in group:
-            shown[(dataset, case.image_id)] = dataclasses.replace(
-                case,
-                thumbnail=_thumbnail(prepared.manifests[dataset], case.image_id, folder),
-                heatmap=heat.get(case.image_id, ""),
-                heatmap_of_label=of_label.get(case.image_id, ""),
-            )
-    return [shown[(case.dataset, case.image_id)] for case in cases]
+        for key in zip(test["dataset"], test["image_id"], strict=True):
+            judged.setdefault(key, fit)
+    return judged
 
 
-def _thumbnail(manifest: Manifest, image_id: str, folder: RunFolder) -> str:
-    name = f"{manifest.name}+{file_name(image_id)}.jpg"
-    path = folder.thumbnails / name
-    if not path.exists():
-        picture = thumbnail(manifest, image_id, THUMBNAIL)
-        with replacing(path) as temporary:
-            picture.save(temporary, format="JPEG", quality=85)
-    return name
+def _with_pictures(
+    cases: CaseSet, judged: Mapping[str, Judged], heat: CaseHeat, notes: dict[str, None]
+) -> CaseSet:
+    answers: list[list[Answer]] = [list(case.answers) for case in cases.cases]
+    for place, row in enumerate(cases.rows):
+        groups: dict[str, list[int]] = {}
+        for index, case in enumerate(cases.cases):
+            fit = judged[row][(case.dataset, case.image_id)]
+            groups.setdefault(fit, []).append(index)
+        for fit, members in groups.items():
+            wanted = [_wanted(cases.cases[index], answers[index][place]) for index in members]
+            try:
+                made = heat.of(fit, cases.dataset, wanted)
+            except SkinbenchError as error:
+                notes[f"{row}: no heatmap: {error}"] = None
+                continue
+            for index, answer in zip(members, made, strict=True):
+                answers[index][place] = answer
+    kept = thumbnails(heat.prepared, cases, heat.folder)
+    return dataclasses.replace(
+        cases,
+        cases=tuple(
+            dataclasses.replace(case, answers=tuple(own))
+            for case, own in zip(kept, answers, strict=True)
+        ),
+    )
 
 
-def _heatmaps(
-    prepared: Prepared,
-    judged: tuple[str, str],
-    classes: Mapping[str, str],
-    folder: RunFolder,
-    store: Store,
-    method: str,
-) -> dict[str, str]:
-    """Image id to the heatmap's file under heatmaps/; what exists is not made again.
+def _wanted(case: Case, answer: Answer) -> Wanted:
+    return Wanted(image_id=case.image_id, label=case.label, answer=answer)
 
-    Args:
-        prepared: the suite's plan and data.
-        judged: a fit and the dataset of the images.
-        classes: image id to the class whose heat is shown.
-        folder: gets the pictures.
-        store: holds the fit.
-        method: the explainer.
-    """
-    fit, dataset = judged
-    spec = prepared.plan.fits[fit]
-    if not registry.inputs.get(spec.input.name).uses_image:
+
+def _known_flags(path: Path) -> dict[str, tuple[str, ...]]:
+    """Heatmap to its artefact flags, from the cases that the folder holds already."""
+    try:
+        file = read_record(path, CaseFile) if path.exists() else CaseFile(method="")
+    except CorruptObjectError:  # of an earlier version: made again
         return {}
-    version = registry.explainers.get(method).version
-    names = {
-        item: f"{method}{version}+{fit[:12]}+{code}+{file_name(item)}.png"
-        for item, code in classes.items()
+    return {
+        answer.heat: answer.flags
+        for one in file.sets
+        for case in one.cases
+        for answer in case.answers
+        if answer.heat
     }
-    missing = [item for item in classes if not (folder.heatmaps / names[item]).exists()]
-    if missing:
-        from skinbench.learn.explain import explain_cases, save_heatmap
-
-        digest = prepared.manifests[dataset].digest
-        heat = explain_cases(
-            fit,
-            missing,
-            digest,
-            store,
-            weights=prepared.planned.weights,
-            method=method,
-            classes=[classes[item] for item in missing],
-        )
-        pixels = open_pixels(store, seen_digest(spec.pixels, digest, spec.train.image_size))
-        for item, one in zip(missing, heat, strict=True):
-            image = pixels.images[pixels.rows([item])[0]]
-            save_heatmap(folder.heatmaps / names[item], one, image)
-    return names
 
 
 def rows_to_explain(prepared: Prepared, records: Mapping[str, FitRecord], wanted: str) -> list[Row]:

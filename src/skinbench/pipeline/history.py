@@ -11,7 +11,16 @@ from skinbench.pipeline.prepared import Prepared
 from skinbench.records import Scorecard
 from skinbench.store import RunFolder, read_json
 
-_PICTURES = ("thumbnail", "heatmap", "heatmap_of_label")
+_PICTURES = (
+    "thumbnail",
+    "outlined",
+    "seen",
+    "heat",
+    "overlay",
+    "heat_of_label",
+    "overlay_of_label",
+)
+"""Fields of a case, or of an answer, that name a picture."""
 
 UNFINISHED = "unfinished"
 """Where files go that a run without a scorecard left behind."""
@@ -77,8 +86,9 @@ def _strangers(prepared: Prepared, card: Scorecard, folder: RunFolder) -> Iterat
     shown: set[str] = set()
     explained = prepared.suite.file.explain
     if explained is not None and explained.cases:
-        cases = read_json(folder.cases)["cases"]
-        shown = {item[kind] for item in cases for kind in _PICTURES if kind in item}
+        cases = [case for one in read_json(folder.cases)["sets"] for case in one["cases"]]
+        items = [*cases, *(answer for case in cases for answer in case["answers"])]
+        shown = {item[kind] for item in items for kind in _PICTURES if kind in item}
     elif folder.cases.exists():
         yield folder.cases
     for place in (folder.thumbnails, folder.heatmaps):

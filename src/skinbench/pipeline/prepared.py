@@ -23,7 +23,13 @@ from skinbench.records import (
     SplitTable,
     silent,
 )
-from skinbench.store import RunFolder, Store, write_json, write_text
+from skinbench.store import (
+    RunFolder,
+    Store,
+    write_json,
+    write_private,
+    write_text,
+)
 from skinbench.suite import Suite, suite_to_yaml
 from skinbench.suite.reduced import reduced_by_data
 
@@ -168,6 +174,7 @@ def plan_again(prepared: Prepared, options: Options) -> Prepared:
 
 def write_preparation(prepared: Prepared, folder: RunFolder) -> None:
     """The run folder's own copy of everything that the report, scoring and gate read."""
+    write_private(folder, prepared.suite.file.private_data)
     write_text(folder.suite, suite_to_yaml(prepared.suite))
     for manifest in prepared.manifests.values():
         export_manifest(manifest, folder.manifest(manifest.name))

@@ -15,7 +15,7 @@ from skinbench.pipeline.environment import environment, run_facts, utc_now
 from skinbench.pipeline.prepared import Clock, Options, Prepared, prepare, write_preparation
 from skinbench.pipeline.scheduling import open_schedule
 from skinbench.records import CellOutcome, FitRecord, Listener, Scorecard, Verdict, silent
-from skinbench.store import RunFolder, to_plain, write_json
+from skinbench.store import RunFolder, needed_salt, to_plain, write_json
 from skinbench.suite import Suite
 
 
@@ -40,9 +40,12 @@ def run_suite(suite: Suite, options: Options, listener: Listener = silent) -> Ru
 
     Raises:
         SkinbenchError: the data, the splits or the machine do not allow the run.
+        UsageError: data is private, and there is no salt for its ids.
         RunInterrupted: the user stopped it; the same command continues.
     """
     try:
+        if private := suite.file.private_data:
+            needed_salt(private)
         return _run(suite, options, Clock(listener=listener))
     except KeyboardInterrupt as error:
         raise RunInterrupted(f"stopped; to continue: {options.command}") from error

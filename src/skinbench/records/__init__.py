@@ -20,6 +20,7 @@ from skinbench.records.auditing import (
     Recognition,
     SharedKind,
 )
+from skinbench.records.cases import ARTEFACTS, Answer, Case, CaseFile, CaseRule, CaseSet
 from skinbench.records.comparing import (
     DatasetRanks,
     Family,
@@ -91,7 +92,6 @@ from skinbench.records.planning import (
     SearchTrial,
 )
 from skinbench.records.scoring import (
-    Case,
     CellOutcome,
     CheckResult,
     ClaimCheck,
@@ -122,6 +122,8 @@ from skinbench.records.weak_spots import (
 )
 
 __all__ = [
+    "ARTEFACTS",
+    "Answer",
     "HEAT_MEASURES",
     "SetUse",
     "PowerLine",
@@ -135,6 +137,9 @@ __all__ = [
     "AugmentEntry",
     "CONTROLS",
     "Case",
+    "CaseFile",
+    "CaseRule",
+    "CaseSet",
     "Cell",
     "CellOutcome",
     "CheckResult",

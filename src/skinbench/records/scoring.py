@@ -1,4 +1,4 @@
-"""Records of scoring: predictions, scores, cases, claims and verdicts."""
+"""Records of scoring: predictions, scores, claims and verdicts."""
 
 from __future__ import annotations
 
@@ -277,29 +277,6 @@ class Scorecard:
     def every_cell(self) -> tuple[CellOutcome, ...]:
         """Cells that decide a class, then those that find lesions."""
         return (*self.cells, *self.segmentation_cells)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """An image chosen by a stated rule, to be looked at."""
-
-    row: str
-    rule: str
-    """The rule in words, printed above the pictures."""
-    image_id: str
-    dataset: str
-    group_id: str
-    label: str
-    decided: str
-    probability: float
-    """Of the decided class."""
-    probability_of_label: float
-    thumbnail: str = ""
-    """File name under thumbnails/, empty until made."""
-    heatmap: str = ""
-    """Of the decided class: file name under heatmaps/, empty where no explainer applies."""
-    heatmap_of_label: str = later("")
-    """Of the true class, where another one was decided."""
 
 
 @dataclass(frozen=True, kw_only=True)

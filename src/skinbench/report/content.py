@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from skinbench.errors import CorruptObjectError
 from skinbench.records import (
     AuditReport,
-    Case,
+    CaseFile,
     CleaningFinding,
     DatasetInfo,
     FitRecord,
@@ -26,7 +26,8 @@ from skinbench.records import (
     SeenCount,
     Verdict,
 )
-from skinbench.store import RunFolder, from_plain, read_json, read_record
+from skinbench.report.cases_read import read_cases
+from skinbench.store import RunFolder, from_plain, private_data, read_json, read_record
 
 T = TypeVar("T")
 SPLIT_ORDER = ("train", "val", "test")
@@ -144,21 +145,16 @@ class Content:
     datasets: Mapping[str, DatasetFacts]
     splits: Mapping[str, SplitFacts]
     fits: Mapping[str, FitRecord]
-    cases: tuple[Case, ...]
+    cases: CaseFile
     verdict: Verdict | None
     seen: tuple[SeenCount, ...] = ()
+    private: frozenset[str] = frozenset()
+    """Datasets of which nothing but numbers and salted ids is shown."""
 
     @property
     def title(self) -> str:
         """The suite's name."""
         return self.scorecard.suite or self.run.suite
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Cases:
-    """cases.json."""
-
-    cases: tuple[Case, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,12 +176,9 @@ def read_content(folder: RunFolder) -> Content:
     fits = {}
     for path in sorted(folder.fits.glob("*.json")):
         fits[path.stem] = _checked(path, lambda plain: from_plain(FitRecord, plain["record"]))
-    cases: tuple[Case, ...] = ()
+    cases = CaseFile(method="")
     if folder.cases.exists():
-        cases = _checked(
-            folder.cases,
-            lambda plain: from_plain(_Cases, plain).cases,
-        )
+        cases = _checked(folder.cases, read_cases)
     return Content(
         root=folder.root,
         suite_text=folder.suite.read_text("utf-8") if folder.suite.exists() else "",
@@ -202,6 +195,7 @@ def read_content(folder: RunFolder) -> Content:
         seen=_checked(folder.seen, lambda plain: from_plain(_Seen, plain).counts)
         if folder.seen.exists()
         else (),
+        private=private_data(folder),
     )
 
 

@@ -1,163 +1,212 @@
-"""Cases laid out: by row and by rule, original beside heatmap."""
+"""Cases laid out: the rules with their counts, artefact flags, and the cards of the Markdown."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from skinbench.records import Case
+from skinbench.records import ARTEFACTS, Answer, Case, CaseRule, CaseSet
 from skinbench.report import numbers
 from skinbench.report.content import Content
+from skinbench.report.gallery_data import Pictures, set_data
+from skinbench.report.tables import Column, Table, words
 
-EMBEDDED_CASES = 240
-"""At most so many cases have their pictures inside the HTML page."""
-EMBEDDED_BYTES = 12_000_000
-"""Pictures inside the HTML page have at most so many bytes; it opens from disk in a moment."""
-_TYPES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
-    """An image of the run folder."""
+class Tile:
+    """What one model made of a case."""
 
     path: str
-    """Relative to the run folder, POSIX."""
-    uri: str
-    """`data:` address; empty beyond the page's limits."""
+    """Of the overlay, relative to the run folder, POSIX; empty where there is none."""
+    text: str
+    alt: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """One case."""
+    """One case, for the Markdown."""
 
     image_id: str
-    right: bool
     label: str
-    decided: str
-    probability: str
-    probability_of_label: str
-    alt: str
-    thumbnail: Picture | None
-    heatmap: Picture | None
-    """Of the decided class."""
-    heatmap_of_label: Picture | None
-    """Of the true class, where another one was decided."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """Cases of one row chosen by one rule."""
-
     rule: str
-    cards: tuple[Card, ...]
+    path: str
+    """Of the thumbnail, with its outline where there is a mask."""
+    alt: str
+    tiles: tuple[Tile, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RowCases:
-    """Cases of one row."""
+class SetPart:
+    """Cases of models that were judged on the same test images."""
 
-    row: str
-    groups: tuple[Group, ...]
-    count: int
+    title: str
+    what: str
+    """One sentence: what was chosen from what."""
+    models: tuple[tuple[str, str], ...]
+    """(letter, row)."""
+    rules: Table
+    flags: Table | None
+    cards: tuple[Card, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
     """All cases of a run, and whose images they are."""
 
-    rows: tuple[RowCases, ...]
+    method: str
+    sets: tuple[SetPart, ...]
     attributions: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What is left out, and why."""
     total: int
-    left_out: int
-    """Cases whose pictures are not inside the HTML page."""
+    data: dict[str, Any]
+    """For the page's script; pictures are named by their digest."""
+    pictures: dict[str, str]
+    """Digest to `data:` address, each picture once."""
 
 
-class _Pictures:
-    """Pictures of the run folder, inside the page as long as its limits allow."""
-
-    def __init__(self, root: Path) -> None:
-        self._root, self._bytes, self._cases, self.left_out = root, 0, 0, 0
-
-    def of(self, case: Case) -> list[Picture | None]:
-        """Thumbnail, heatmap of the decided class, heatmap of the true one."""
-        paths = [
-            self._path("thumbnails", case.thumbnail),
-            self._path("heatmaps", case.heatmap),
-            self._path("heatmaps", case.heatmap_of_label),
-        ]
-        size = sum((self._root / path).stat().st_size for path in paths if path)
-        embed = self._cases < EMBEDDED_CASES and self._bytes + size <= EMBEDDED_BYTES
-        if embed:
-            self._bytes, self._cases = self._bytes + size, self._cases + 1
-        elif any(paths):
-            self.left_out += 1
-        return [self._picture(path, embed) if path else None for path in paths]
-
-    def _path(self, folder: str, name: str) -> str:
-        """A picture that is there; a name that leaves its folder is none."""
-        if not name or Path(name).name != name:
-            return ""
-        path = f"{folder}/{name}"
-        return path if (self._root / path).is_file() else ""
-
-    def _picture(self, path: str, embed: bool) -> Picture | None:
-        if not embed:
-            return Picture(path=path, uri="")
-        content = (self._root / path).read_bytes()
-        kind = next((kind for head, kind in _TYPES.items() if content.startswith(head)), None)
-        if kind is None:
-            return None  # neither JPEG nor PNG: nothing that a page should show
-        return Picture(path=path, uri=f"data:{kind};base64,{base64.b64encode(content).decode()}")
+def letter(place: int) -> str:
+    """A model's sign beside its pictures: A to Z, then A2."""
+    again, index = divmod(place, len(_LETTERS))
+    return _LETTERS[index] + (str(again + 1) if again else "")
 
 
 def build_gallery(content: Content) -> Gallery:
     """Lay out the cases of a run."""
-    pictures = _Pictures(content.root)
-    rows = []
-    for row in dict.fromkeys(case.row for case in content.cases):
-        cases = [case for case in content.cases if case.row == row]
-        rows.append(
-            RowCases(
-                row=numbers.one_line(row),
-                groups=_groups(cases, pictures),
-                count=len(cases),
-            )
+    file, pictures = content.cases, Pictures(root=content.root)
+    titles = {name: facts.label_space.titles for name, facts in content.datasets.items()}
+    sets = set_data(file.sets, pictures, titles)
+    for part in sets:
+        part["letters"] = [letter(place) for place in range(len(part["rows"]))]
+    data = {"method": file.method, "artefacts": ARTEFACTS, "sets": sets}
+    notes = [*file.notes]
+    if hidden := [one.dataset for one in file.sets if one.dataset in content.private]:
+        names = ", ".join(dict.fromkeys(hidden))
+        notes.append(f"{names}: private. Pictures are left out, and image ids are salted.")
+    if pictures.left_out:
+        notes.append(
+            f"{numbers.counted(pictures.left_out, 'picture')} left out of the page, so that it "
+            f"stays below 25 MB: of the cases that stand last. All are in the run folder, under "
+            f"thumbnails/ and heatmaps/."
         )
-    shown = dict.fromkeys(case.dataset for case in content.cases)
+    datasets = dict.fromkeys(one.dataset for one in file.sets)
     return Gallery(
+        method=numbers.one_line(file.method),
+        sets=tuple(_set_part(content, one, pictures) for one in file.sets),
+        attributions=tuple(_attribution(content, name) for name in datasets),
+        notes=tuple(numbers.one_line(note) for note in notes),
+        total=sum(len(one.cases) for one in file.sets),
+        data=data,
+        pictures=pictures.uris,
+    )
+
+
+def _set_part(content: Content, one: CaseSet, pictures: Pictures) -> SetPart:
+    models = tuple((letter(n), numbers.one_line(row)) for n, row in enumerate(one.rows))
+    facts = content.datasets.get(one.dataset)
+    title = facts.info.title if facts else one.dataset
+    shown = f"{numbers.counted(len(one.cases), 'case')} of {numbers.counted(one.images, 'image')}"
+    judged = "that all of these rows judged" if len(one.rows) > 1 else "that this row judged"
+    return SetPart(
+        title=numbers.one_line(
+            f"{title}, split {one.split}" if one.split else f"{title}: {one.rows[0]}"
+        ),
+        what=numbers.one_line(f"{shown} {judged}; every case is shown for every row."),
+        models=models,
+        rules=_rules_table(one, models),
+        flags=_flags_table(one, models),
+        cards=tuple(_card(case, one, pictures) for case in one.cases),
+    )
+
+
+def _rules_table(one: CaseSet, models: tuple[tuple[str, str], ...]) -> Table:
+    """A line a rule, a column a model: how many of the images that it names are shown."""
+    lines: dict[str, dict[str, CaseRule]] = {}
+    for rule in one.rules:
+        lines.setdefault(rule.text, {})[rule.row] = rule
+    together = any("" in found for found in lines.values())
+    columns = [("", "all models")] if together else []
+    columns += [(row, sign) for row, (sign, _) in zip(one.rows, models, strict=True)]
+    return Table(
+        name="case-rules",
+        caption="Rules: how many of the test images that a rule names are shown",
+        columns=(
+            Column(title="rule"),
+            *(Column(title=title, numeric=True) for _, title in columns),
+        ),
+        rows=tuple(
+            (words(text), *(words(_shown(found.get(row))) for row, _ in columns))
+            for text, found in lines.items()
+        ),
+        notes=(
+            "An image is chosen once, by the first rule in its turn that names it, and one of each "
+            "lesion for each rule and model; it counts for every rule that names it.",
+        ),
+    )
+
+
+def _shown(rule: CaseRule | None) -> str:
+    if rule is None:
+        return numbers.MISSING
+    return f"{numbers.count(len(rule.shown))} of {numbers.count(rule.images)}"
+
+
+def _flags_table(one: CaseSet, models: tuple[tuple[str, str], ...]) -> Table | None:
+    """How many heatmaps of each model lie on an artefact; None where no heat was looked at."""
+    answers = {row: [a for case in one.cases for a in case.answers if a.row == row]
+               for row in one.rows}  # fmt: skip
+    if not any(_looked_at(answer) for own in answers.values() for answer in own):
+        return None
+    rows = []
+    for (sign, name), own in zip(models, answers.values(), strict=True):
+        seen = [answer for answer in own if _looked_at(answer)]
+        counts = [sum(flag in answer.flags for answer in seen) for flag in ARTEFACTS]
+        rows.append((words(f"{sign} {name}"), *(words(f"{n} of {len(seen)}") for n in counts)))
+    return Table(
+        name="case-flags",
+        caption="Artefacts: heatmaps of the shown cases that lie where no skin is",
+        columns=(
+            Column(title="model"),
+            *(Column(title=text, numeric=True) for text in ARTEFACTS.values()),
+        ),
         rows=tuple(rows),
-        attributions=tuple(_attribution(content, name) for name in shown),
-        total=len(content.cases),
-        left_out=pictures.left_out,
+        notes=(
+            "Flagged: a tenth of the heat or more lies there, and half as much again as even heat "
+            "would put there. Of the class that the model decides.",
+        ),
     )
 
 
-def _groups(cases: Sequence[Case], pictures: _Pictures) -> tuple[Group, ...]:
-    return tuple(
-        Group(
-            rule=numbers.one_line(rule),
-            cards=tuple(_card(case, pictures) for case in cases if case.rule == rule),
-        )
-        for rule in dict.fromkeys(case.rule for case in cases)
-    )
+def _looked_at(answer: Answer) -> bool:
+    return bool(answer.heat or answer.flags)
 
 
-def _card(case: Case, pictures: _Pictures) -> Card:
-    thumbnail, heatmap, of_label = pictures.of(case)
+def _card(case: Case, one: CaseSet, pictures: Pictures) -> Card:
+    name, label = numbers.one_line(case.image_id), numbers.one_line(case.label)
+    by = f" by {letter(one.rows.index(case.row))}" if case.row in one.rows else ""
     return Card(
-        image_id=numbers.one_line(case.image_id),
-        right=case.label == case.decided,
-        label=numbers.one_line(case.label),
-        decided=numbers.one_line(case.decided),
-        probability=numbers.number(case.probability, 2),
-        probability_of_label=numbers.number(case.probability_of_label, 2),
-        alt=numbers.one_line(f"{case.image_id}: {case.label}, decided {case.decided}"),
-        thumbnail=thumbnail,
-        heatmap=heatmap,
-        heatmap_of_label=of_label,
+        image_id=name,
+        label=label,
+        rule=numbers.one_line(case.rule) + (by if len(one.rows) > 1 else ""),
+        path=pictures.path("thumbnails", case.outlined or case.thumbnail),
+        alt=f"{name}: {label}",
+        tiles=tuple(_tiles(case, name, pictures)),
     )
+
+
+def _tiles(case: Case, name: str, pictures: Pictures) -> Iterator[Tile]:
+    for answer in case.answers:
+        decided, row = numbers.one_line(answer.decided), numbers.one_line(answer.row)
+        mark = "" if answer.decided == case.label else " ✗"
+        flags = "".join(f"; {ARTEFACTS.get(flag, flag)}" for flag in answer.flags)
+        yield Tile(
+            path=pictures.path("heatmaps", answer.overlay),
+            text=f"{decided} {numbers.number(answer.probability, 2)}{mark}{flags}",
+            alt=f"heat for {decided} on {name}, by {row}",
+        )
 
 
 def _attribution(content: Content, name: str) -> str:

@@ -1,40 +1,167 @@
-"""The Markdown report of private images: no picture of a patient, no image id as it is."""
+"""A report of private images: no picture of a patient, and no id as it is."""
 
 from __future__ import annotations
 
-import os
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 
-from skinbench.report.gallery import Card
-from skinbench.report.view import View
-from skinbench.store import salted
+import pyarrow.parquet as pq
+
+from skinbench.records import (
+    AuditReport,
+    Case,
+    CaseFile,
+    CleaningFinding,
+    HardImage,
+    Scorecard,
+)
+from skinbench.report.content import Content, DatasetFacts
+from skinbench.store import RunFolder, shown_id
 
 
-def salt_in_use() -> str | None:
-    """SKINBENCH_SALT: with it, images are private, as they are for the gate's baseline."""
-    return os.environ.get("SKINBENCH_SALT", "").strip() or None
+def hide(content: Content, private: Collection[str], salt: str) -> Content:
+    """The content with salted ids and without pictures of some of its datasets.
+
+    Done before anything is laid out, so that no part of a report can show what it does not get.
+
+    Args:
+        content: as read from the run folder.
+        private: names of datasets.
+        salt: the secret text.
+    """
+    names = frozenset(private)
+    audit = content.audit
+    return replace(
+        content,
+        scorecard=_scorecard(content.scorecard, names, salt),
+        audit=None if audit is None else _audit(audit, salt),
+        datasets=_datasets(content.datasets, names, salt),
+        cases=_cases(content.cases, names, salt),
+        private=content.private | names,
+    )
 
 
-def without_pictures(view: View, salt: str) -> View:
-    """The view with cases under salted ids and without thumbnails and heatmaps.
+class Names:
+    """Everything that names an image, a lesion or a patient of private data, and its stand-in.
 
-    Markdown travels: into pull requests, comments and summaries. The HTML page stays whole; it is
-    a file of the run folder, which holds the pictures anyway.
+    Args:
+        folder: its manifests are read.
+        private: names of datasets.
+        salt: the secret text.
     """
 
-    def hidden(card: Card) -> Card:
-        name = salted("image", card.image_id, salt)[:12]
-        blank = replace(card, thumbnail=None, heatmap=None, heatmap_of_label=None)
-        return replace(blank, image_id=name, alt=name)
+    def __init__(self, folder: RunFolder, private: Collection[str], salt: str) -> None:
+        self._known: dict[str, str] = {}
+        for name in sorted(private):
+            for column, kind in _NAMING.items():
+                for value in _column(folder.manifest(name), column):
+                    text = Path(value).stem if column == "path" else value
+                    if len(text) >= _LEAST:
+                        self._known.setdefault(text, shown_id(text, salt, kind))
+        self._odd = [text for text in self._known if not _WORD.fullmatch(text)]
 
-    rows = tuple(
-        replace(
-            row,
-            groups=tuple(
-                replace(group, cards=tuple(hidden(card) for card in group.cards))
-                for group in row.groups
-            ),
+    def hidden(self, text: str) -> str:
+        """A finished text in which no such name is left, wherever it came from."""
+        for name in self._odd:
+            text = text.replace(name, self._known[name])
+        return _WORD.sub(lambda word: self._known.get(word[0], word[0]), text)
+
+
+_LEAST = 5
+"""Characters; a shorter id, such as 12, would be found in every table."""
+_WORD = re.compile(r"\w(?:[\w\-]*\w)?")
+_NAMING = {
+    "image_id": "image",
+    "path": "image",
+    "group_id": "group",
+    "lesion_id": "group",
+    "patient_id": "patient",
+}
+"""Column of a manifest to the kind of id in it."""
+
+
+def _column(path: Path, name: str) -> list[str]:
+    if not path.exists() or name not in pq.read_schema(path).names:
+        return []
+    values = pq.read_table(path, columns=[name])[name].unique().to_pylist()
+    return [str(value) for value in values if value]
+
+
+def _cases(file: CaseFile, private: frozenset[str], salt: str) -> CaseFile:
+    def hidden(case: Case) -> Case:
+        answers = tuple(
+            replace(answer, heat="", overlay="", heat_of_label="", overlay_of_label="", seen="")
+            for answer in case.answers
         )
-        for row in view.gallery.rows
+        return replace(
+            case,
+            image_id=shown_id(case.image_id, salt),
+            group_id=shown_id(case.group_id, salt, "group"),
+            thumbnail="",
+            outlined="",
+            outline=(),
+            answers=answers,
+        )
+
+    return replace(
+        file,
+        sets=tuple(
+            replace(one, cases=tuple(map(hidden, one.cases))) if one.dataset in private else one
+            for one in file.sets
+        ),
     )
-    return replace(view, gallery=replace(view.gallery, rows=rows))
+
+
+def _scorecard(card: Scorecard, private: frozenset[str], salt: str) -> Scorecard:
+    spots = card.weak_spots
+    if spots is None:
+        return card
+
+    def hidden(images: tuple[HardImage, ...]) -> tuple[HardImage, ...]:
+        return tuple(
+            replace(
+                image,
+                image_id=shown_id(image.image_id, salt),
+                group_id=shown_id(image.group_id, salt, "group"),
+            )
+            if image.dataset in private
+            else image
+            for image in images
+        )
+
+    agreed = tuple(replace(one, images=hidden(one.images)) for one in spots.against_label)
+    return replace(
+        card, weak_spots=replace(spots, hardest=hidden(spots.hardest), against_label=agreed)
+    )
+
+
+def _audit(audit: AuditReport, salt: str) -> AuditReport:
+    """Ids of any dataset: a finding is of a split, which may hold several."""
+
+    def all_hidden(ids: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(shown_id(item, salt) for item in ids)
+
+    return replace(
+        audit,
+        findings=tuple(
+            replace(item, examples=all_hidden(item.examples), partners=all_hidden(item.partners))
+            for item in audit.findings
+        ),
+    )
+
+
+def _datasets(
+    datasets: Mapping[str, DatasetFacts], private: frozenset[str], salt: str
+) -> dict[str, DatasetFacts]:
+    def hidden(finding: CleaningFinding) -> CleaningFinding:
+        items = tuple(shown_id(item, salt) for item in finding.items)
+        return replace(finding, items=items)
+
+    return {
+        name: replace(facts, findings=tuple(map(hidden, facts.findings)))
+        if name in private
+        else facts
+        for name, facts in datasets.items()
+    }

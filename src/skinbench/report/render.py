@@ -5,14 +5,18 @@ The same files give the same bytes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from skinbench.errors import StoreError
 from skinbench.report import leaderboard as boards
 from skinbench.report import pages
 from skinbench.report.content import read_content
 from skinbench.report.figures import Drawing
-from skinbench.report.private import salt_in_use, without_pictures
+from skinbench.report.gallery import build_gallery
+from skinbench.report.private import Names, hide
 from skinbench.report.view import build_view
-from skinbench.store import RunFolder, write_text
+from skinbench.store import RunFolder, needed_salt, salt_in_use, write_text
 
 
 def render_run(folder: RunFolder) -> None:
@@ -26,19 +30,35 @@ def render_run(folder: RunFolder) -> None:
         raise StoreError(
             f"{folder.root} has no scorecard.json; run or score the suite into it first"
         )
-    view = build_view(read_content(folder), boards.leaderboard([folder]))
+    content, leaderboard = read_content(folder), boards.leaderboard([folder])
+    hidden = unchanged
+    if content.private:
+        salt = needed_salt(content.private)
+        content = hide(content, content.private, salt)
+        hidden = Names(folder, content.private, salt).hidden
+    view = build_view(content, leaderboard)
     html = pages.html_page("report.html.j2", view=view)
-    salt = salt_in_use()
-    shown = without_pictures(view, salt) if salt else view
+    shown, salt_set = view, salt_in_use()
+    if salt_set and set(content.datasets) - content.private:
+        # Markdown travels: with a salt, the cases of other data stay out of it too.
+        open_ = set(content.datasets) - content.private
+        shown = replace(view, gallery=build_gallery(hide(content, open_, salt_set)))
     text = pages.markdown_page("report.md.j2", view=shown, figures=folder.figures.name)
-    _write_figures(folder, view.drawings)
-    write_text(folder.markdown, text)
-    write_text(folder.html, html)
+    _write_figures(folder, view.drawings, hidden)
+    write_text(folder.markdown, hidden(text))
+    write_text(folder.html, hidden(html))
 
 
-def _write_figures(folder: RunFolder, drawings: tuple[Drawing, ...]) -> None:
+def unchanged(text: str) -> str:
+    """A text of data that is not private."""
+    return text
+
+
+def _write_figures(
+    folder: RunFolder, drawings: tuple[Drawing, ...], hidden: Callable[[str], str]
+) -> None:
     for drawing in drawings:
-        write_text(folder.figures / drawing.file, drawing.svg)
+        write_text(folder.figures / drawing.file, hidden(drawing.svg))
     kept = {drawing.file for drawing in drawings}
     for path in folder.figures.glob("*.svg"):
         if path.name not in kept:  # of a row that the suite no longer has

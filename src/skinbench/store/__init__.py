@@ -19,14 +19,21 @@ from skinbench.store.objects import (
     default_store_path,
 )
 from skinbench.store.plain import canonical_json, content_digest, from_plain, salted, to_plain
+from skinbench.store.private import (
+    needed_salt,
+    private_data,
+    salt_in_use,
+    shown_id,
+    write_private,
+)
 from skinbench.store.run_folder import RunFolder, file_name
 
 __all__ = [
+    "FileDigests",
     "KINDS",
     "MARKER",
-    "STORE_SCHEMA_VERSION",
-    "FileDigests",
     "RunFolder",
+    "STORE_SCHEMA_VERSION",
     "Store",
     "StoredObject",
     "alone_in",
@@ -36,11 +43,16 @@ __all__ = [
     "file_digest",
     "file_name",
     "from_plain",
+    "needed_salt",
+    "private_data",
     "read_json",
     "read_record",
     "replacing",
+    "salt_in_use",
     "salted",
+    "shown_id",
     "to_plain",
     "write_json",
+    "write_private",
     "write_text",
 ]

@@ -22,6 +22,7 @@ class RunFolder:
         self.scorecard = root / "scorecard.json"
         self.seen = root / "seen.json"
         self.cases = root / "cases.json"
+        self.private = root / "private.json"
         self.explanations = root / "explanations.parquet"
         self.verdict = root / "verdict.json"
         self.markdown = root / "report.md"

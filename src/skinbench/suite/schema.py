@@ -74,11 +74,11 @@ class HeatQuality(Strict):
 
 
 class Explain(Strict):
-    """Heatmaps of chosen cases."""
+    """Cases chosen by stated rules, the same for every shown row, and their heatmaps."""
 
     method: str = "gradcam"
     rows: str = Field("best 4", description="a pattern, or `best N` by the val metric")
-    cases: int = Field(24, ge=0, le=2000)
+    cases: int = Field(24, ge=0, le=2000, description="images, each shown for every row")
     quality: HeatQuality | None = Field(
         None, description="judge explainers on the test images of these rows"
     )
@@ -146,6 +146,9 @@ class SuiteFile(Strict):
     data: dict[Name, DataSource] = Field(min_length=1)
     splits: dict[Name, Split] = Field(min_length=1)
     leakage: Literal["error", "drop", "keep"] = "error"
+    private: bool = Field(
+        False, description="all data is private: no picture in reports, ids only salted"
+    )
     audit: Audit = Audit()
     baselines: bool = Field(True, description="majority, metadata and nearest-neighbour rows")
     defaults: RowSettings = RowSettings()
@@ -170,3 +173,8 @@ class SuiteFile(Strict):
     bootstrap: Bootstrap = Bootstrap()
     max_concurrent: Positive | None = Field(None, description="fits at a time; default: as fit in")
     profiles: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+
+    @property
+    def private_data(self) -> frozenset[str]:
+        """Datasets whose pictures and ids do not leave this machine."""
+        return frozenset(n for n, source in self.data.items() if self.private or source.private)

@@ -70,3 +70,4 @@ class DataSource(Strict):
     sample: Positive | None = Field(None, description="use about this many images, stratified")
     options: dict[str, Any] = Field(default_factory=dict)
     cleaning: Cleaning = Cleaning()
+    private: bool = Field(False, description="no picture in reports, ids only salted")
