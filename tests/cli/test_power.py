@@ -67,7 +67,7 @@ def test_a_share_too_small_says_so(shell, table):
 def test_a_metric_that_is_no_share_says_so(shell, tmp_path):
     write_run(tmp_path / "run", plain_run())
     done = shell("power", "run", "--metric", "auroc", "--class", "mel")
-    assert "auroc is judged by the bootstrap" in done.out
+    assert "auroc is no share of images" in done.out
 
 
 @pytest.mark.parametrize(

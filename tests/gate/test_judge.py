@@ -238,7 +238,7 @@ def test_an_undefined_metric_never_passes():
     assert "undefined" in verdict.checks[0].reason
 
 
-@pytest.mark.parametrize("metric", ["auroc", "f1", "log_loss", "macro_auroc"])
+@pytest.mark.parametrize("metric", ["average_precision", "f1", "log_loss", "macro_auroc"])
 def test_nan_from_a_metric_never_passes(monkeypatch, metric):
     from skinbench import registry
 

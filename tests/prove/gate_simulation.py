@@ -93,8 +93,8 @@ def uncorrected_passes(pairs):
     return pairs.difference + MARGIN > Z * error
 
 
-def regressed(bounds):
-    return bounds.low <= -MARGIN and bounds.high < 0
+def regressed(bounds, margin=MARGIN):
+    return bounds.low <= -margin and bounds.high < 0
 
 
 def rates(images, recall, correlation, simulations, seed=0):

@@ -84,7 +84,7 @@ def judge(
         checks: the policy; None takes the baseline's own.
         slices: slice name to image id to value, for checks with a slice.
         salt: the secret text that the baseline's ids were salted with.
-        resampling: bootstrap of metrics that are no share of images.
+        resampling: bootstrap of metrics that are neither a share of images nor an AUROC.
         on_inconclusive: `warn` lets an inconclusive verdict, and no other, exit with 0.
         decision: how the candidate decides where a check names no rule of its own; None for the
             argmax. The baseline keeps the decisions of its own rule.

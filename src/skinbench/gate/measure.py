@@ -14,6 +14,7 @@ from scipy import special
 from skinbench import registry
 from skinbench.errors import counted
 from skinbench.gate.checks import Check
+from skinbench.gate.means import class_pairs, mean_bounds
 from skinbench.gate.paired import (
     Bounds,
     PairedShare,
@@ -23,9 +24,11 @@ from skinbench.gate.paired import (
     paired_share,
     seed_variance,
 )
+from skinbench.gate.ranked import auc_against_floor, paired_auc, ranked_bounds
 from skinbench.score.evaluate import Request, replicate_values
 from skinbench.score.images import ScoredImages
 from skinbench.score.intervals import MOST_UNDEFINED, wilson
+from skinbench.score.paired_tests import placements
 from skinbench.score.proportions import GIVEN_TRUTH, effective_n, group_sums, hits
 
 SHARES = (*GIVEN_TRUTH, "called_benign", "melanoma_called_benign")
@@ -46,7 +49,7 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Resampling:
-    """Bootstrap resamples for metrics that are no share of images."""
+    """Bootstrap resamples for metrics that are neither a share of images nor an AUROC."""
 
     replicates: int = 2000
     seed: int = 0
@@ -143,6 +146,10 @@ def _count(asked: Request, pair: Pair) -> dict[str, Any]:
 def _values(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> dict[str, Any]:
     if asked[0] in SHARES:
         return _shares(check, asked, pair)
+    if asked[0] == "auroc":
+        return _ranked(check, asked, pair)
+    if asked[0] == "balanced_accuracy":
+        return _mean(check, asked, pair, resampling)
     return _resampled(check, asked, pair, resampling)
 
 
@@ -238,6 +245,48 @@ def _turned(bounds: Bounds) -> Bounds:
         high=-bounds.low,
         p_regressed=1 - bounds.p_regressed,
     )
+
+
+def _ranked(check: Check, asked: Request, pair: Pair) -> dict[str, Any]:
+    """AUROC of a class: the score test by lesion, inverted."""
+    index = int(asked[1] or 0)
+    found, own = paired_auc(pair.candidate, pair.baseline, index)
+    if math.isnan(found.difference) or math.isnan(found.spread):
+        raise UndefinedError(f"undefined: {registry.metrics.get(asked[0]).undefined}")
+    universe = pair.candidate[0].group_codes[0]
+    each = [
+        np.array([placements([images], index, universe).auc for images in side])
+        for side in (pair.candidate, pair.baseline)
+    ]
+    seeds = seed_variance(*each)
+    floor = check.floor
+    return {
+        "candidate": found.candidate,
+        "baseline": found.baseline,
+        "difference": ranked_bounds(found, check.alpha, seeds),
+        "own": None if floor is None else auc_against_floor(own, floor, check.alpha, seeds),
+    }
+
+
+def _mean(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> dict[str, Any]:
+    """Balanced accuracy: the mean of the classes' own differences; a floor by the bootstrap."""
+    each = [
+        np.array([_value(images, asked, resampling) for images in side])
+        for side in (pair.candidate, pair.baseline)
+    ]
+    classes = class_pairs(pair.candidate, pair.baseline)
+    own = None if check.floor is None else _resampled(check, asked, pair, resampling)["own"]
+    return {
+        "candidate": float(each[0].mean()),
+        "baseline": float(each[1].mean()),
+        "difference": mean_bounds(classes, check.alpha, seed_variance(*each)),
+        "own": own,
+    }
+
+
+def _value(images: ScoredImages, asked: Request, resampling: Resampling) -> float:
+    """The metric of the data itself."""
+    return float(replicate_values(images, [asked], replicates=0, seed=resampling.seed)[asked][0])
 
 
 def _resampled(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> dict[str, Any]:

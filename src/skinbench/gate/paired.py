@@ -133,7 +133,7 @@ def _variance_of_mean(values: Numbers) -> float:
     return float(np.var(values, ddof=1)) / len(values) if np.ptp(values) > 0 else 0.0
 
 
-def _freedom(variance: float, n_groups: int, seeds: SeedVariance | None) -> float:
+def degrees_of_freedom(variance: float, n_groups: int, seeds: SeedVariance | None) -> float:
     """Satterthwaite's degrees of freedom; infinite (the normal) without seed variance."""
     if seeds is None or seeds.total <= 0:
         return math.inf
@@ -173,16 +173,33 @@ def clustered_bounds(
     """
     difference = float(pairs.difference)
     extra = seeds.total if seeds else 0.0
-    freedom = _freedom(float(pairs.squared_error(difference)), n_groups, seeds)
+    freedom = degrees_of_freedom(float(pairs.squared_error(difference)), n_groups, seeds)
+    return inverted_bounds(difference, pairs.squared_error, alpha, freedom, extra)
+
+
+def inverted_bounds(
+    difference: float,
+    squared_error: Callable[[Numbers | float], Numbers],
+    alpha: float,
+    freedom: float,
+    extra: float,
+) -> Bounds:
+    """Bounds that a score test does not reject.
+
+    Args:
+        difference: as it is seen.
+        squared_error: of a true difference d0 in [-1, 1], for numbers and arrays.
+        alpha: one-sided.
+        freedom: of Student's t; infinite for the normal.
+        extra: variance to add to any squared error.
+    """
     critical = _quantile(1 - alpha, freedom)
 
     def excess(d0: Numbers | float) -> Numbers:
         """Above 0 where the test rejects a true difference of d0."""
-        return np.asarray(
-            np.abs(difference - d0) - critical * np.sqrt(pairs.squared_error(d0) + extra)
-        )
+        return np.asarray(np.abs(difference - d0) - critical * np.sqrt(squared_error(d0) + extra))
 
-    error = math.sqrt(float(pairs.squared_error(0.0)) + extra)
+    error = math.sqrt(float(squared_error(0.0)) + extra)
     return Bounds(
         difference=difference,
         low=_outermost(excess, difference, -1.0),
@@ -221,7 +238,7 @@ def bootstrap_bounds(
     p_regressed = (1 + int((resampled >= 0).sum())) / (len(resampled) + 1)
     if seeds is not None and seeds.total > 0:
         within = float(np.var(resampled))
-        freedom = _freedom(within, n_groups, seeds)
+        freedom = degrees_of_freedom(within, n_groups, seeds)
         factor = _quantile(1 - alpha, freedom) / _quantile(1 - alpha, math.inf)
         reach = _quantile(1 - alpha, freedom) * math.sqrt(seeds.total)
         low = difference - math.hypot(factor * max(0.0, difference - low), reach)

@@ -112,7 +112,7 @@ def _run_lines(
         yield _measured(check, blank, row, sides, options)
 
 
-_NOT_A_SHARE = "{} is judged by the bootstrap; only shares of images are simulated"
+_NOT_A_SHARE = "{} is no share of images; only those are simulated"
 
 
 def _sliced(images: ScoredImages, check: Check, subject: Subject) -> ScoredImages:

@@ -122,7 +122,7 @@ class Placements:
     @property
     def variance(self) -> float:
         """Obuchowski 1997, Biometrics 53:567; DeLong et al. 1988 with one image a group."""
-        return _clustered_variance(self, self.positives, self.negatives)
+        return clustered_variance(self, self.positives, self.negatives)
 
 
 def placements(seeds: Sequence[ScoredImages], class_index: int, universe: Numbers) -> Placements:
@@ -201,7 +201,14 @@ def _below(scores: Floats, others: Floats, weights: Floats) -> Floats:
     return np.asarray((cumulated[low] + cumulated[high]) / 2)
 
 
-def _clustered_variance(about: Placements, positives: Floats, negatives: Floats) -> float:
+def clustered_variance(about: Placements, positives: Floats, negatives: Floats) -> float:
+    """Obuchowski's variance of what groups add to a deviation; NaN with a single group.
+
+    Args:
+        about: says which groups have images of the class, and of the rest.
+        positives: [G] sums over each group's images of the class.
+        negatives: [G] sums over its other images.
+    """
     both = about.has_positive | about.has_negative
     groups = [int(mask.sum()) for mask in (about.has_positive, about.has_negative, both)]
     if min(groups) < 2:
@@ -218,7 +225,7 @@ def auc_test(left: Placements, right: Placements) -> TestResult:
     """Test that two models have the same AUROC on the same images and groups."""
     name = DELONG if left.single else OBUCHOWSKI
     difference = left.auc - right.auc
-    variance = _clustered_variance(
+    variance = clustered_variance(
         left, left.positives - right.positives, left.negatives - right.negatives
     )
     if math.isnan(difference) or math.isnan(variance):
