@@ -26,7 +26,7 @@ from scipy import special
 from skinbench.gate.means import ClassPairs, mean_bounds
 from skinbench.gate.paired import paired_share
 from skinbench.gate.ranked import PairedAuc, ranked_bounds
-from skinbench.score.replicates import STRATUM, draws
+from skinbench.score.draws import STRATUM, draws
 from tests.prove.coverage import SIZES, by_lesion, sizes_of
 from tests.prove.gate_simulation import ALPHA, LIMITS, lesions, regressed
 
@@ -168,7 +168,7 @@ def balanced(recall, correlation, margin, simulations):
             pairs.append(
                 zip(class_of(before, equal, own), class_of(before, worse, own), strict=True)
             )
-            drawn = draws(len(own), 0, REPLICATES + 1, seed + STRATUM * (1 + index))
+            drawn = draws(len(own), 0, REPLICATES + 1, seed + STRATUM * (1 + index)).astype(float)
             sums = by_lesion(worse.astype(np.float64) - before, own)
             lowered = lowered + sums @ drawn[:, 1:] / (own @ drawn[:, 1:]) / len(sizes)
         for classes in zip(*pairs, strict=True):

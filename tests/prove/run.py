@@ -1,6 +1,6 @@
 """The proofs in full, one after the other: `make prove`.
 
-    python tests/prove/run.py [kills|gate|gate_ranked|coverage|duplicates|mutations ...] [options of the one named]
+    python tests/prove/run.py [kills|gate|gate_ranked|...] [options of the one named]
 
 Each proof is a program of its own under tests/prove that exits with 1 where it fails and says on
 its last line what it found. Their results, with date, machine and commit, are written to

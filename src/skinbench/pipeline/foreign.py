@@ -12,6 +12,7 @@ from skinbench.records.official import ForeignScores
 from skinbench.records.operating import PointRequest, PrevalenceRequest
 from skinbench.records.scoring import SLICES
 from skinbench.score.calibration import reliabilities
+from skinbench.score.decision_curves import decision_curves
 from skinbench.score.foreign import Foreign, Group, read_foreign
 from skinbench.score.official import Target, official_scores
 from skinbench.score.operating import Resamples, operating_points
@@ -109,6 +110,7 @@ def _card(found: Foreign, asked: ScoreRequest) -> Scorecard:
         confusions=confusions,
         operating=points,
         prevalence=at_prevalence([found.row], parts, [found.cell], asked.prevalences, points, how),
+        decision_curves=decision_curves([found.row], parts, [found.cell], asked.prevalences, how),
         reliability=reliabilities([found.row], parts, [found.cell]),
         weak_spots=weak_spots_of(
             [found], Settings(replicates=how.replicates, level=how.level, seed=how.seed)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from skinbench import registry
-from skinbench.records import CellOutcome, Plan
+from skinbench.records import CellOutcome, DecisionCurve, Plan
 from skinbench.records.operating import AtPrevalence, Calibrated, OperatingPoint, Reliability
 from skinbench.score.calibration import calibrated_rows, reliabilities
+from skinbench.score.decision_curves import decision_curves
 from skinbench.score.operating import Resamples, operating_points
 from skinbench.score.predictions import Predictions
 from skinbench.score.prevalence import at_prevalence
@@ -21,6 +22,7 @@ class Further:
 
     operating: tuple[OperatingPoint, ...]
     prevalence: tuple[AtPrevalence, ...]
+    decision_curves: tuple[DecisionCurve, ...]
     reliability: tuple[Reliability, ...]
     calibrated: tuple[Calibrated, ...]
 
@@ -43,16 +45,11 @@ def further_scores(
         [item.request() for item in suite.operating_points],
         resamples,
     )
+    asked = [item.request() for item in suite.prevalence]
     return Further(
         operating=points,
-        prevalence=at_prevalence(
-            plan.rows,
-            predictions,
-            cells,
-            [item.request() for item in suite.prevalence],
-            points,
-            resamples,
-        ),
+        prevalence=at_prevalence(plan.rows, predictions, cells, asked, points, resamples),
+        decision_curves=decision_curves(plan.rows, predictions, cells, asked, resamples),
         reliability=reliabilities(plan.rows, predictions, cells),
         calibrated=calibrated_rows(plan.rows, calibrations(plan), predictions, cells, resamples),
     )

@@ -154,6 +154,7 @@ def _score(
         ),
         operating=further.operating,
         prevalence=further.prevalence,
+        decision_curves=further.decision_curves,
         reliability=further.reliability,
         calibrated=further.calibrated,
         claims=check_claims(

@@ -42,6 +42,7 @@ from skinbench.records.data import (
     RawDataset,
     SplitTable,
 )
+from skinbench.records.decision_curves import DecisionCurve
 from skinbench.records.entries import (
     AugmentEntry,
     ConditionEntry,
@@ -215,6 +216,7 @@ __all__ = [
     "predictions_schema",
     "silent",
     "DatasetSize",
+    "DecisionCurve",
     "FindingKind",
     "Overlap",
     "OverlapReport",

@@ -9,6 +9,7 @@ from typing import Literal
 import pyarrow as pa
 
 from skinbench.records.comparing import DatasetRanks, Family
+from skinbench.records.decision_curves import DecisionCurve
 from skinbench.records.explaining import HeatScore
 from skinbench.records.gating import SetUse
 from skinbench.records.learning import later
@@ -263,6 +264,8 @@ class Scorecard:
     """Thresholds that val chose, applied to test."""
     prevalence: tuple[AtPrevalence, ...] = later(())
     """What rows would do at a stated prevalence, by prior shift."""
+    decision_curves: tuple[DecisionCurve, ...] = later(())
+    """Net benefit over the risk from which on one would act, at a stated prevalence."""
     reliability: tuple[Reliability, ...] = later(())
     calibrated: tuple[Calibrated, ...] = later(())
     """Calibrations beside the rows that they calibrate."""

@@ -13,6 +13,7 @@ from skinbench.records.operating import (
     Reliability,
 )
 from skinbench.report import numbers
+from skinbench.report.decision_curves import decision_curve_notes
 from skinbench.report.tables import FURTHER_METRICS, Column, Entry, Table, measure, words
 from skinbench.score.prevalence import ASSUMPTION
 
@@ -46,7 +47,8 @@ def focus_table(name: str, scores: Sequence[Score], focus: str) -> Table:
 
 def points_table(card: Scorecard) -> Table:
     """A line for each operating point: what it gives, and what it changes against argmax."""
-    rows = tuple(_point_row(point) for point in card.operating)
+    plain = [point for point in card.operating if point.condition == "none"]
+    rows = tuple(_point_row(point) for point in plain)
     columns = ("threshold", "recall", "specificity", "flagged for each hit", "accuracy", "cost")
     return Table(
         name="operating",
@@ -61,10 +63,17 @@ def points_table(card: Scorecard) -> Table:
             "An image is decided for the class from the threshold on, else for the most probable "
             "other class. The signed number is the change against deciding for the largest "
             "probability: what the point buys, and what it costs.",
+            *_altered_note(len(card.operating) - len(plain)),
         )
         if rows
         else (),
     )
+
+
+def _altered_note(left_out: int) -> Iterable[str]:
+    if left_out:
+        points = numbers.counted(left_out, "further line")
+        yield f"Of altered images there are {points}, in scorecard.json."
 
 
 def _point_row(point: OperatingPoint) -> tuple[Entry, ...]:
@@ -139,7 +148,7 @@ def prevalence_table(card: Scorecard) -> Table:
             *(Column(title=title, numeric=True) for _, title in shown),
         ),
         rows=tuple(row[: 3 + len(shown)] for row in rows),
-        notes=prevalence_notes(card.prevalence),
+        notes=(*prevalence_notes(card.prevalence), *decision_curve_notes(card.decision_curves)),
     )
 
 
@@ -213,7 +222,8 @@ def _calibrated_rows(item: Calibrated) -> Iterable[tuple[Entry, ...]]:
 
 def reliability_table(card: Scorecard) -> Table:
     """Each row's top-label error beside what a calibrated model would show."""
-    rows = tuple(_reliability_row(item) for item in card.reliability)
+    plain = [item for item in card.reliability if item.condition == "none"]
+    rows = tuple(_reliability_row(item) for item in plain)
     return Table(
         name="reliability",
         caption="Calibration error beside that of a calibrated model",
@@ -230,6 +240,7 @@ def reliability_table(card: Scorecard) -> Table:
             "Mean distance between probability and share over 15 bins of equal mass. A calibrated "
             "model's is not 0 on so many images: its outcomes were drawn from its own "
             "probabilities, image by image.",
+            *_altered_note(len(card.reliability) - len(plain)),
         )
         if rows
         else (),

@@ -26,6 +26,7 @@ from skinbench.report.cell_pages import CellPage, cell_part
 from skinbench.report.cells import slug
 from skinbench.report.claims import PaperPart, paper_parts
 from skinbench.report.content import Content, RunFacts, SplitFacts
+from skinbench.report.decision_curves import decision_figures
 from skinbench.report.figures import Drawing
 from skinbench.report.gallery import Gallery
 from skinbench.report.leaderboard import Leaderboard
@@ -75,6 +76,7 @@ class View:
     claims: tuple[PaperPart, ...]
     decisions: tuple[Table, ...]
     """Operating points, prevalence and calibration."""
+    decision_curves: tuple[Drawing, ...]
     segmentation: Table | None
     explanations: Table | None
     weak: WeakPart | None
@@ -100,8 +102,9 @@ class View:
         for cell in self.cells:
             found += cell.drawings
         found += self.rank_diagrams
+        found += self.decision_curves
         if self.weak is not None:
-            found += self.weak.matrices
+            found += (*self.weak.matrices, *self.weak.condition_curves)
         return tuple(drawing for drawing in found if drawing is not None)
 
 
@@ -138,6 +141,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         rank_diagrams=_rank_diagrams(scorecard),
         claims=paper_parts(scorecard),
         decisions=operating.decision_tables(scorecard),
+        decision_curves=tuple(decision_figures(scorecard.decision_curves)),
         segmentation=filled(segmentation.segmentation_table(scorecard)),
         explanations=filled(explanations.explanations_table(scorecard)),
         weak=weak_part(content.scorecard),
@@ -170,6 +174,7 @@ def _without_smoke(scorecard: Scorecard) -> Scorecard:
         ),
         operating=tuple(item for item in scorecard.operating if item.row not in smoke),
         prevalence=tuple(item for item in scorecard.prevalence if item.row not in smoke),
+        decision_curves=tuple(c for c in scorecard.decision_curves if c.row not in smoke),
         reliability=tuple(item for item in scorecard.reliability if item.row not in smoke),
         calibrated=tuple(item for item in scorecard.calibrated if item.row not in smoke),
     )

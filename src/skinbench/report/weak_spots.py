@@ -16,6 +16,7 @@ from skinbench.records import (
     WorstGroup,
 )
 from skinbench.report import numbers, robustness, shared_errors
+from skinbench.report.condition_curves import condition_figures
 from skinbench.report.figures import Drawing
 from skinbench.report.tables import Bar, Column, Entry, Table, integer, words
 
@@ -49,6 +50,7 @@ class WeakPart:
     doubtful: Table | None
     consistency: Table | None
     robustness: tuple[Table, ...]
+    condition_curves: tuple[Drawing, ...]
     flips: Table | None
     elsewhere: Table | None
     notes: tuple[str, ...]
@@ -83,6 +85,7 @@ def weak_part(scorecard: Scorecard) -> WeakPart | None:
         ),
         consistency=shown(consistency_table(spots.consistency, level)),
         robustness=tuple(filter(None, map(shown, robustness.drop_tables(spots.drops, level)))),
+        condition_curves=tuple(condition_figures(spots.drops)),
         flips=shown(robustness.flip_table(spots.flips, level)),
         elsewhere=shown(elsewhere_table(spots.out_of_distribution, level)),
         notes=tuple(numbers.one_line(note) for note in spots.notes),

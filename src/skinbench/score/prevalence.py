@@ -30,6 +30,8 @@ ASSUMPTION = (
     "change. An archive enriched by biopsy is no clinic; nothing here was seen at this prevalence."
 )
 Values = npt.NDArray[np.float64]
+ValShares = Mapping[tuple[int, int], Mapping[str, float]]
+"""(seed, fold) to class to its share of the val images."""
 
 
 def positive_predictive_value(recall: Values, specificity: Values, prevalence: float) -> Values:
@@ -49,7 +51,9 @@ def number_needed_to_biopsy(recall: Values, specificity: Values, prevalence: flo
     return _ratio(np.ones_like(recall), positive_predictive_value(recall, specificity, prevalence))
 
 
-def net_benefit(recall: Values, specificity: Values, prevalence: float, risk: float) -> Values:
+def net_benefit(
+    recall: Values, specificity: Values, prevalence: float, risk: float | Values
+) -> Values:
     """Hits less weighed false alarms, for each one examined (Vickers and Elkin 2006).
 
     A false alarm weighs risk / (1 - risk): the odds of the risk from which on one would act.
@@ -96,7 +100,7 @@ def at_prevalence(
         if not mine:
             continue
         images = row_images(row, predictions, cells)
-        shares = _val_shares(row, predictions, cells)
+        shares = val_shares(row, predictions, cells)
         own = [point for point in points if point.row == row.name]
         for item in mine:
             keys = {key for sets in images.by_seed.values() for key in sets if key[1] == "none"}
@@ -110,7 +114,7 @@ def _of_key(
     item: PrevalenceRequest,
     key: Key,
     images: RowImages,
-    known: tuple[Mapping[tuple[int, int], Mapping[str, float]], Sequence[OperatingPoint]],
+    known: tuple[ValShares, Sequence[OperatingPoint]],
     resamples: Resamples,
 ) -> Iterator[AtPrevalence]:
     shares, points = known
@@ -154,7 +158,7 @@ def _by_risk(
     index: int,
     item: PrevalenceRequest,
     prevalence: float,
-    shares: Mapping[tuple[int, int], Mapping[str, float]],
+    shares: ValShares,
 ) -> dict[int, ScoredImages] | str:
     """Decisions by the shifted probability, or why there are none."""
     found = {}
@@ -171,11 +175,11 @@ def _by_risk(
     return found
 
 
-def _val_shares(
+def val_shares(
     row: Row, predictions: Mapping[str, Predictions], cells: Sequence[Cell | CellOutcome]
-) -> dict[tuple[int, int], dict[str, float]]:
+) -> ValShares:
     """(seed, fold) to the share of each class among labelled val images."""
-    found = {}
+    found: dict[tuple[int, int], dict[str, float]] = {}
     for cell in cells:
         if cell.row != row.name or cell_name(cell) not in predictions:
             continue
