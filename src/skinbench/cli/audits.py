@@ -51,18 +51,19 @@ def print_audit(suite: Suite, result: AuditResult) -> None:
                 f" (by {split.group}): {parts}{folds}; leakage: {policy}",
             )
         )
-        _print_split(console, done.audit, split.name)
+        examples = console.width >= 100 and not suite.file.private_data
+        _print_split(console, done.audit, split.name, examples=examples)
     console.print()
     console.print(_notes(result))
 
 
-def _print_split(console: Console, report: AuditReport, name: str) -> None:
-    table, wide = Table(box=None, pad_edge=False, header_style="bold"), console.width >= 100
+def _print_split(console: Console, report: AuditReport, name: str, *, examples: bool) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("shared", overflow="fold")
     table.add_column("between", overflow="fold")
     for title in ("images", "of", "share", _CLASS):
         table.add_column(title, justify="right", no_wrap=True)
-    if wide:
+    if examples:
         table.add_column("for example", overflow="fold")
     rows = itertools.product(_SIDES, SHARED, (False, True))
     for (left, right), kind, advisory in rows:
@@ -85,7 +86,7 @@ def _print_split(console: Console, report: AuditReport, name: str) -> None:
             f"{total:,}",
             share,
             numbers.share(part, whole),
-            *([Text(pair)] if wide else []),
+            *([Text(pair)] if examples else []),
         )
     if table.row_count:
         console.print(table)

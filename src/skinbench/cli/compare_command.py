@@ -56,6 +56,7 @@ def command(
     JSON: the RunDifference record, with every image that flipped.
     """
     from skinbench.pipeline.comparing import compare_runs
+    from skinbench.report.private import names_of
     from skinbench.store import RunFolder
 
     found = compare_runs(
@@ -65,6 +66,9 @@ def command(
         pairs=[_pair(text) for text in pairs],
         metrics=metrics,
     )
+    for run in (run_a, run_b):
+        if names := names_of(RunFolder(run)):
+            found = names.record(found)
     if as_json:
         print_json(found)
     else:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from skinbench.gate import Check, Policy
     from skinbench.pipeline.judging import Subject
     from skinbench.records import Verdict
+    from skinbench.report.private import Names
 
 _File = click.Path(path_type=Path, dir_okay=False)
 
@@ -93,17 +94,20 @@ def command(
     """
     from skinbench.gate import may_update, read_baseline, write_baseline
     from skinbench.pipeline.judging import baseline_of, judge_subject
+    from skinbench.store import needed_salt
 
     if update_baseline and given["metric"] is not None and baseline.exists():
         # A narrow check that passes must not carry a collapse elsewhere into the baseline.
         message = "--update-baseline goes by the suite's whole policy: leave --metric out"
         raise click.UsageError(message)
     subject, policy = _subject(new, manifest, baseline, given)
+    names = _private_names(new, salt) if manifest is None else None
+    salt = salt or (needed_salt((str(new),)) if names else None)
     if update_baseline and not baseline.exists():
         made = baseline_of(subject, policy, salt=salt, uses=uses)
         write_baseline(baseline, made)
         click.echo(f"first baseline written: {baseline}", err=as_json)
-        itself = judge_subject(subject, made, policy, salt=salt, uses=uses)
+        itself = _shown(judge_subject(subject, made, policy, salt=salt, uses=uses), names)
         for line in _warnings(itself):
             click.echo(line, err=True)
         return
@@ -115,7 +119,7 @@ def command(
     else:
         before = read_baseline(baseline)
     verdict = judge_subject(subject, before, policy, salt=salt, uses=uses)
-    _show(verdict, as_json=as_json, junit=given["junit"], markdown=given["markdown"])
+    _show(_shown(verdict, names), as_json=as_json, junit=given["junit"], markdown=given["markdown"])
     if update_baseline:
         if may_update(verdict):
             after = baseline_of(subject, policy, salt=salt, previous=before, uses=uses)
@@ -124,6 +128,18 @@ def command(
         else:
             click.echo("baseline left as it is: the gate did not pass", err=True)
     raise SystemExit(verdict.exit_code)
+
+
+def _private_names(new: Path, salt: str | None) -> Names | None:
+    """What a private run keeps to itself; its baseline, comments and logs hold salted ids."""
+    from skinbench.report.private import names_of
+    from skinbench.store import RunFolder
+
+    return names_of(RunFolder(new), salt)
+
+
+def _shown(verdict: Verdict, names: Names | None) -> Verdict:
+    return verdict if names is None else names.record(verdict)
 
 
 def _is_baseline(path: Path) -> bool:

@@ -116,7 +116,8 @@ def _facts(prepared: Prepared, leaks: dict[str, str]) -> Iterator[tuple[str, str
         images = counted(len(manifest.table), "image")
         yield "data", f"{manifest.name}: {images}, {groups}", ""
         for finding in manifest.findings:
-            yield "", _said(finding), "yellow"
+            hidden = manifest.name in prepared.suite.file.private_data
+            yield "", finding.message if hidden else _said(finding), "yellow"
     for split in prepared.splits.values():
         shares = Counter(split.table[split.table["fold"] == 0]["split"])
         parts = ", ".join(f"{name} {shares[name]:,}" for name in ("train", "val", "test"))

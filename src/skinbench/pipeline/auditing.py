@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -198,10 +198,19 @@ def write_page(result: AuditResult, suite: Suite, path: Path) -> int:
         left_out=len(result.candidates) - len(shown),
         decided=tuple(result.survey.known.decided),
         sources=tuple(_source(name, manifests[name]) for name in manifests if name in used),
-        notes=tuple(result.survey.audit.not_looked_for),
+        notes=(*_private(suite, used), *result.survey.audit.not_looked_for),
     )
     write_text(path, pairs_page(page, _pictures(manifests)))
     return len(shown)
+
+
+def _private(suite: Suite, used: set[str]) -> Iterator[str]:
+    """What a page must say that holds private pictures, which deciding about pairs needs."""
+    if names := sorted(suite.file.private_data & used):
+        yield (
+            f"{', '.join(names)}: PRIVATE. This page holds pictures and image ids as they are; "
+            f"it is for this machine alone"
+        )
 
 
 def _shown(found: Sequence[Candidate]) -> list[Candidate]:

@@ -15,7 +15,7 @@ from skinbench.report.compared import ComparedCells
 from skinbench.report.content import Content
 from skinbench.report.curve_figures import Decision, Interval, curves_of_class
 from skinbench.report.figures import Drawing
-from skinbench.report.judged import HardCase, Judged, hardest, read_judged
+from skinbench.report.judged import HardCase, Judged, hardest, read_judged, salted_judged
 from skinbench.report.reliability import reliability_figure
 from skinbench.report.rerun import Rerun, rerun
 from skinbench.report.tables import ClassFacts, Column, Entry, Scores, Table, filled, words
@@ -126,6 +126,8 @@ def cell_part(content: Content, scores: Scores) -> CellPart:
     compared = ComparedCells(content=content, scores=scores)
     for row, mine in itertools.groupby(places(content, scores), key=lambda place: place.row):
         judged = read_judged(folder, row, content.scorecard.cells)
+        if content.private:
+            judged = salted_judged(judged, content.private, content.salt)
         for place in mine:
             pages.append(cell_page(content, scores, place, judged))
             compared.add(place, judged)

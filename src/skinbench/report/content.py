@@ -150,6 +150,8 @@ class Content:
     seen: tuple[SeenCount, ...] = ()
     private: frozenset[str] = frozenset()
     """Datasets of which nothing but numbers and salted ids is shown."""
+    salt: str = field(default="", repr=False)
+    """What their ids are salted with; empty where none is private."""
 
     @property
     def title(self) -> str:

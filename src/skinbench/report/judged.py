@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from skinbench.records import CellOutcome, Row
 from skinbench.score.images import Key, ScoredImages
 from skinbench.score.predictions import read_predictions
 from skinbench.score.row_images import row_images
-from skinbench.store import RunFolder
+from skinbench.store import RunFolder, shown_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,28 @@ def read_judged(folder: RunFolder, row: Row, cells: Sequence[CellOutcome]) -> Ju
         for key, images in sets.items():
             by_key.setdefault(key, {})[seed] = images
     return Judged(by_key=by_key)
+
+
+def salted_judged(judged: Judged, private: Collection[str], salt: str) -> Judged:
+    """The same with salted ids for private datasets."""
+
+    def hidden(images: ScoredImages) -> ScoredImages:
+        if images.dataset not in private:
+            return images
+        ids = [shown_id(str(name), salt) for name in images.image_ids]
+        groups = [shown_id(str(name), salt, "group") for name in images.groups]
+        return replace(
+            images,
+            image_ids=np.array(ids, dtype=object),
+            groups=np.array(groups, dtype=object),
+        )
+
+    return Judged(
+        by_key={
+            key: {seed: hidden(images) for seed, images in seeds.items()}
+            for key, seeds in judged.by_key.items()
+        }
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow.parquet as pq
 
@@ -18,7 +20,16 @@ from skinbench.records import (
     Scorecard,
 )
 from skinbench.report.content import Content, DatasetFacts
-from skinbench.store import RunFolder, shown_id
+from skinbench.store import (
+    RunFolder,
+    from_plain,
+    needed_salt,
+    private_data,
+    shown_id,
+    to_plain,
+)
+
+T = TypeVar("T")
 
 
 def hide(content: Content, private: Collection[str], salt: str) -> Content:
@@ -40,6 +51,7 @@ def hide(content: Content, private: Collection[str], salt: str) -> Content:
         datasets=_datasets(content.datasets, names, salt),
         cases=_cases(content.cases, names, salt),
         private=content.private | names,
+        salt=salt,
     )
 
 
@@ -55,22 +67,49 @@ class Names:
     def __init__(self, folder: RunFolder, private: Collection[str], salt: str) -> None:
         self._known: dict[str, str] = {}
         for name in sorted(private):
-            for column, kind in _NAMING.items():
-                for value in _column(folder.manifest(name), column):
+            tables = [folder.manifest(name)]
+            if not tables[0].exists():
+                tables = sorted(folder.predictions.glob("*.parquet"))
+            for table, (column, kind) in itertools.product(tables, _NAMING.items()):
+                for value in _column(table, column):
                     text = Path(value).stem if column == "path" else value
-                    if len(text) >= _LEAST:
-                        self._known.setdefault(text, shown_id(text, salt, kind))
-        self._odd = [text for text in self._known if not _WORD.fullmatch(text)]
+                    self._known.setdefault(text, shown_id(text, salt, kind))
+        self._long = {text: own for text, own in self._known.items() if len(text) >= _LEAST}
+        self._odd = [text for text in self._long if not _WORD.fullmatch(text)]
 
     def hidden(self, text: str) -> str:
         """A finished text in which no such name is left, wherever it came from."""
         for name in self._odd:
-            text = text.replace(name, self._known[name])
-        return _WORD.sub(lambda word: self._known.get(word[0], word[0]), text)
+            text = text.replace(name, self._long[name])
+        return _WORD.sub(lambda word: self._long.get(word[0], word[0]), text)
+
+    def record(self, value: T) -> T:
+        """The same record with stand-ins in all of its texts."""
+        return from_plain(type(value), self._plain(to_plain(value)))
+
+    def _plain(self, value: object, key: str = "") -> object:
+        if isinstance(value, dict):
+            return {name: self._plain(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self._plain(item, key) for item in value]
+        if not isinstance(value, str):
+            return value
+        return self._known.get(value, value) if key in _NAMING else self.hidden(value)
+
+
+def names_of(folder: RunFolder, salt: str | None = None) -> Names | None:
+    """What a run folder keeps to itself; None where nothing in it is private.
+
+    Raises:
+        UsageError: something is, and no salt is given or set.
+    """
+    private = private_data(folder)
+    return Names(folder, private, salt or needed_salt(private)) if private else None
 
 
 _LEAST = 5
-"""Characters; a shorter id, such as 12, would be found in every table."""
+"""Characters; a shorter id, such as 12, would be found in every table: only fields that hold ids
+are looked at for those."""
 _WORD = re.compile(r"\w(?:[\w\-]*\w)?")
 _NAMING = {
     "image_id": "image",
