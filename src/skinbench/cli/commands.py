@@ -21,6 +21,11 @@ SECTIONS: dict[str, dict[str, str]] = {
         "compare": "Two runs side by side: scores, flips, settings.",
         "claims": "Hold a paper's numbers against each other, by arithmetic alone.",
     },
+    "Take out": {
+        "export": "Take a cell out of a run as one folder: ONNX, evidence, card.",
+        "predict": "Answer images with an exported model.",
+        "serve": "Open a page to try an exported model by hand.",
+    },
     "Look around": {
         "list": "Names that a suite can use.",
         "verify": "Try a model on one batch before hours are spent on it.",

@@ -9,6 +9,11 @@ from skinbench.errors import MissingExtraError
 RUN_MODULES = ("ray", "torch", "timm", "kornia", "captum")
 
 
+EXPORT_MODULES = ("torch", "timm", "onnx", "onnxscript", "onnxruntime")
+PREDICT_MODULES = ("onnxruntime",)
+SERVE_MODULES = ("onnxruntime", "starlette", "uvicorn", "python_multipart", "weasyprint")
+
+
 def missing(modules: tuple[str, ...] = RUN_MODULES) -> list[str]:
     """Modules that cannot be imported because they are not there."""
     return [name for name in modules if find_spec(name) is None]
@@ -19,3 +24,10 @@ def require_run() -> None:
     absent = missing()
     if absent:
         raise MissingExtraError(f"`skinbench run` (missing: {', '.join(absent)})", "run")
+
+
+def require(what: str, modules: tuple[str, ...], extra: str) -> None:
+    """Raise MissingExtraError unless all modules of an extra are installed."""
+    absent = missing(modules)
+    if absent:
+        raise MissingExtraError(f"`skinbench {what}` (missing: {', '.join(absent)})", extra)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from skinbench.cli.options import json_option, print_json
+from skinbench.cli.points import point_request
 
 if TYPE_CHECKING:
-    from skinbench.records.operating import PointRequest, PrevalenceRequest
+    from skinbench.records.operating import PrevalenceRequest
 
 _File = click.Path(path_type=Path, dir_okay=False, exists=True)
 
@@ -94,7 +95,7 @@ def command(
             group=group,  # type: ignore[arg-type]  # click checked it
             slices=slices,
             metrics=metrics or None,
-            points=tuple(map(_point, points)),
+            points=tuple(map(point_request, points)),
             prevalences=tuple(_prevalence(text, risk) for text in prevalences),
             official=official,  # type: ignore[arg-type]  # click checked it
             resamples=Resamples(replicates=replicates, seed=seed),
@@ -111,15 +112,6 @@ def command(
         from skinbench.cli.scores import print_scores
 
         print_scores(found)
-
-
-def _point(text: str) -> PointRequest:
-    """`mel:recall=0.95`, `mel:youden`, `mel:cost=20/1`."""
-    from skinbench.records.deciding import parse_point
-    from skinbench.records.operating import PointRequest
-
-    class_, policy = parse_point(text)
-    return PointRequest(class_=class_, policy=policy)
 
 
 def _prevalence(text: str, risk: float | None) -> PrevalenceRequest:

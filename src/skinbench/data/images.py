@@ -55,7 +55,8 @@ def strict_pillow() -> Iterator[None]:
 
 
 @functools.cache
-def _formats() -> tuple[str, ...]:
+def image_formats() -> tuple[str, ...]:
+    """What Pillow may open a file as."""
     Image.init()  # which of them there are depends on how Pillow was built
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
@@ -67,7 +68,7 @@ def decode_rgb(data: bytes) -> Image.Image:
     first picture is taken. Raises whatever Pillow
     raises on a damaged, truncated or oversized file.
     """
-    with Image.open(io.BytesIO(data), formats=_formats()) as file:
+    with Image.open(io.BytesIO(data), formats=image_formats()) as file:
         file.load()
         image = ImageOps.exif_transpose(file)
     if image.mode in {"I", "I;16", "I;16L", "I;16B", "I;16N", "F"}:

@@ -98,6 +98,12 @@ def build_pixels(
     return open_pixels(store, digest)
 
 
+def squared(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
+    """An RGB image as the square [side, side, 3] that networks are given."""
+    # No reducing_gap and no draft mode: both trade exactness for speed.
+    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
+
+
 def publish_pixels(
     store: Store, digest: str, image_ids: pd.DataFrame, image_size: int, fill: Fill
 ) -> None:
@@ -183,10 +189,7 @@ def _decode_all(
     digests = table["file_digest"].tolist()
 
     def fill(row: int) -> None:
-        image = decode_file(paths[row], digests[row])
-        # No reducing_gap and no draft mode: both trade exactness for speed.
-        small = image.resize((side, side), Image.Resampling.BILINEAR)
-        images[row] = np.asarray(small)
+        images[row] = squared(decode_file(paths[row], digests[row]), side)
 
     with strict_pillow(), ThreadPoolExecutor(workers) as pool:
         for done, _ in enumerate(pool.map(fill, range(len(table))), start=1):

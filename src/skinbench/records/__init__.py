@@ -20,6 +20,20 @@ from skinbench.records.auditing import (
     Recognition,
     SharedKind,
 )
+from skinbench.records.bundling import (
+    BUNDLE_FILE,
+    BUNDLE_SCHEMA_VERSION,
+    Bundle,
+    BundleFile,
+    BundleNetwork,
+    BundleSpeed,
+    BundleStep,
+    FalseAlarms,
+    Likeness,
+    LikenessCheck,
+    Parity,
+    TrainedOn,
+)
 from skinbench.records.cases import ARTEFACTS, Answer, Case, CaseFile, CaseRule, CaseSet
 from skinbench.records.comparing import (
     DatasetRanks,
@@ -125,6 +139,18 @@ from skinbench.records.weak_spots import (
 __all__ = [
     "ARTEFACTS",
     "Answer",
+    "BUNDLE_FILE",
+    "BUNDLE_SCHEMA_VERSION",
+    "Bundle",
+    "BundleFile",
+    "BundleNetwork",
+    "BundleSpeed",
+    "BundleStep",
+    "FalseAlarms",
+    "Likeness",
+    "LikenessCheck",
+    "Parity",
+    "TrainedOn",
     "HEAT_MEASURES",
     "SetUse",
     "PowerLine",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,57 @@ def derive_predictions(
             dropped to make them fit. Or the kind is fitted on val, and there is none.
     """
     entry = registry.derived.get(kind)
+    known = _aligned(members, kind, names)
+    chosen = {**entry.options, **(options or {})}
+    facts = {}
+    if entry.learn is not None:
+        found = _learn(known, kind, chosen)
+        chosen["learnt"] = found.learnt
+        if found.words:
+            facts["learnt"] = found.words
+    combined = entry.combine(list(known.given), chosen)
+    frame = known.frame.copy()
+    frame[[f"p_{code}" for code in known.classes]] = np.asarray(combined, dtype=np.float32)
+    made = check_frame(frame, known.classes, f"derived '{kind}'")
+    return dataclasses.replace(made, metadata=facts)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What val taught a kind of derived cell."""
+
+    learnt: Any
+    """As the entry's `combine` takes it."""
+    words: str
+    """Half a sentence; "" where the entry has none."""
+
+
+def learn_from_val(
+    members: Sequence[Predictions],
+    *,
+    kind: str,
+    options: Mapping[str, object] | None = None,
+    names: Sequence[str] | None = None,
+) -> Learnt:
+    """What `derive_predictions` fits on val, by itself; arguments and errors are the same."""
+    entry = registry.derived.get(kind)
+    return _learn(_aligned(members, kind, names), kind, {**entry.options, **(options or {})})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Aligned:
+    """Members on the images that all have."""
+
+    frame: pd.DataFrame
+    """The first member's."""
+    given: list[Floats]
+    """Each member's probabilities, rows as in `frame`."""
+    classes: tuple[str, ...]
+    labels: list[str]
+
+
+def _aligned(members: Sequence[Predictions], kind: str, names: Sequence[str] | None) -> _Aligned:
+    entry = registry.derived.get(kind)
     if not members:
         raise PredictionsError(f"'{kind}' has no member; name at least one row under `of`")
     if entry.members is not None and len(members) != entry.members:
@@ -64,20 +116,18 @@ def derive_predictions(
         _refuse_misaligned(f"{name} and {labels[0]}", frames[0], frame)
     columns = [f"p_{code}" for code in first.classes]
     given = [frame[columns].to_numpy(np.float64) for frame in frames]
-    chosen = {**entry.options, **(options or {})}
-    facts = {}
-    if entry.learn is not None:
-        val = _val_members(frames[0], given, first.classes, f"'{kind}' of {labels[0]}")
-        chosen["learnt"] = entry.learn(val, chosen)
-        if entry.describe is not None:
-            rows = tuple(name.rpartition("@")[0] or name for name in labels)
-            words = entry.describe(chosen["learnt"], rows)
-            facts["learnt"] = f"{words}, fitted on {len(val.labels):,} val images"
-    combined = entry.combine(given, chosen)
-    frame = frames[0].copy()
-    frame[columns] = np.asarray(combined, dtype=np.float32)
-    made = check_frame(frame, first.classes, f"derived '{kind}'")
-    return dataclasses.replace(made, metadata=facts)
+    return _Aligned(frame=frames[0], given=given, classes=first.classes, labels=labels)
+
+
+def _learn(known: _Aligned, kind: str, chosen: Mapping[str, object]) -> Learnt:
+    entry = registry.derived.get(kind)
+    assert entry.learn is not None
+    val = _val_members(known.frame, known.given, known.classes, f"'{kind}' of {known.labels[0]}")
+    learnt, words = entry.learn(val, chosen), ""
+    if entry.describe is not None:
+        rows = tuple(name.rpartition("@")[0] or name for name in known.labels)
+        words = f"{entry.describe(learnt, rows)}, fitted on {len(val.labels):,} val images"
+    return Learnt(learnt=learnt, words=words)
 
 
 def _shared_places(members: Sequence[Predictions]) -> list[pd.DataFrame]:

@@ -1,0 +1,110 @@
+"""`skinbench export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from skinbench.cli.options import json_option, open_store, print_json, store_option
+from skinbench.cli.points import point_request
+
+if TYPE_CHECKING:
+    from skinbench.pipeline.exporting import ExportResult
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("cell")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder to be made: the bundle.",
+)
+@click.option(
+    "--point",
+    "points",
+    multiple=True,
+    metavar="CLASS:POLICY",
+    help="Threshold chosen on val beside the suite's: mel:recall=0.95, mel:youden, mel:cost=20/1.",
+)
+@store_option
+@json_option
+def command(
+    run: Path,
+    cell: str,
+    out: Path,
+    points: tuple[str, ...],
+    store: Path | None,
+    as_json: bool,
+) -> None:
+    """Take a cell out of a run as one folder: ONNX, evidence, card.
+
+    CELL is a cell (cnn/none-image@0.0) or a row that has one; ensembles and calibrations bring
+    what they are made of. The bundle holds each network as ONNX and safetensors, bundle.json
+    (preprocessing, classes, operating points with what they cost, licences, digests), a model card
+    and speed.json.
+
+    It is compared with the fit over the whole test split by onnxruntime: every probability within
+    1e-4, the same decisions, the same scores. Where that does not hold nothing is written.
+
+    JSON: {root, bundle: Bundle, speed: BundleSpeed}.
+    """
+    from skinbench.cli.extras import EXPORT_MODULES, require
+
+    require("export", EXPORT_MODULES, "export")
+    from skinbench.cli.progress import progress_bar
+    from skinbench.pipeline.exporting import ExportRequest, export_cell
+    from skinbench.store import RunFolder
+
+    request = ExportRequest(
+        folder=RunFolder(run),
+        cell=cell,
+        out=out,
+        store=open_store(store),
+        points=tuple(map(point_request, points)),
+    )
+    with progress_bar() as advance:
+        made = export_cell(request, advance)
+    if as_json:
+        print_json(made)
+    else:
+        _show(made)
+
+
+def _show(made: ExportResult) -> None:
+    from skinbench.errors import counted
+
+    bundle, parity, speed = made.bundle, made.bundle.parity, made.speed
+    click.echo(f"{bundle.cell} -> {made.root}")
+    click.echo(
+        f"  parity   {counted(parity.images, 'test image')}: probabilities within "
+        f"{parity.largest_difference:.1e}, {counted(parity.decisions, 'decision')} and "
+        f"{counted(parity.scores, 'score')} the same"
+    )
+    click.echo(
+        f"  pixels   {counted(parity.pixels_checked, 'file')} decoded by the bundle's own code: "
+        f"equal to the fit's"
+    )
+    click.echo(
+        f"  size     {speed.bytes / 1e6:.1f} MB of ONNX (opset {bundle.opset}), loaded in "
+        f"{speed.load_seconds:.2f} s"
+    )
+    click.echo(
+        f"  speed    {speed.onnx_images_per_second:,.0f} images/s (torch "
+        f"{speed.torch_images_per_second:,.0f}), one image {speed.onnx_milliseconds:.1f} ms "
+        f"(torch {speed.torch_milliseconds:.1f}), one thread"
+    )
+    maps = [item for item in bundle.networks if item.maps]
+    why = "" if maps else f" ({bundle.networks[0].no_maps})"
+    click.echo(f"  heatmap  {'class activation' if maps else 'none'}{why}")
+    if not bundle.points:
+        click.echo(
+            f"  decision by the largest probability; --point {bundle.focus}:recall=0.9 adds a "
+            f"threshold that val chooses"
+        )
+    if bundle.non_commercial:
+        click.echo("  licence  trained on non-commercial data")
+    click.echo(f"Try it: skinbench serve {made.root}")

@@ -1,0 +1,1 @@
+"""A page on loopback for trying an exported model by hand."""
