@@ -19,6 +19,7 @@ from skinbench.store import RunFolder, read_record, to_plain, write_json
 from skinbench.suite import load_suite
 from tests.pipeline.in_process import scheduled, train_here
 from tests.pipeline.tiny import write_suite
+from tests.reports import whole_markdown
 
 pytestmark = pytest.mark.torch
 ROWS = """
@@ -78,7 +79,7 @@ def test_a_table_of_explainers_beside_maps_that_know_nothing(tmp_path, monkeypat
     write_json(folder.run, {"schema": 1, "suite": "tiny"})
     assert score_folder(folder).explanations == card.explanations
     render(folder)
-    text = folder.markdown.read_text("utf-8")
+    text = whole_markdown(folder)
     assert "## Explainers" in text
     assert "blob in the middle" in text
     assert "no attention to show" in text.replace("\\", "")

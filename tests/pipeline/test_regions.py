@@ -19,6 +19,7 @@ from skinbench.pipeline.seen import count_seen
 from skinbench.pipeline.segmenting import segment
 from skinbench.store import RunFolder, write_json
 from tests.pipeline.in_process import scheduled, train_here
+from tests.reports import whole_markdown
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 UNET = "{name: unet, options: {encoder: tu-test_resnet}}"
@@ -109,7 +110,7 @@ def test_fallbacks_are_counted_by_split_and_printed(ran):
         assert found["mask", split].images == 2 * len(ids), "two seeds"
         assert found["mask", split].fallbacks == 2 * sum(whole[name] for name in ids)
     assert len(json.loads(folder.seen.read_text())["counts"]) == 6
-    report = folder.markdown.read_text("utf-8")
+    report = whole_markdown(folder)
     part = report.partition("### Images seen as they are")[2].partition("\n#")[0]
     assert "where no lesion is found, the whole image is seen" in part
     assert part.count("| region") == 6
@@ -130,9 +131,7 @@ def test_they_are_judged_under_conditions_and_explained(ran):
         ("mask", "metadata_missing"),
     }
     assert None not in accuracy.values()
-    assert "metadata_missing: no image has metadata" in folder.markdown.read_text("utf-8").replace(
-        "\\_", "_"
-    )
+    assert "metadata_missing: no image has metadata" in whole_markdown(folder).replace(r"\_", "_")
     assert list(folder.heatmaps.glob("*.webp"))
     assert list(folder.thumbnails.glob("????????????+*.webp")), "what the network saw"
 

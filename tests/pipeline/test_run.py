@@ -16,6 +16,7 @@ from skinbench.score.predictions import read_predictions
 from skinbench.store import RunFolder, Store, read_json
 from skinbench.suite import load_suite
 from tests.pipeline.tiny import ROWS, write_suite
+from tests.reports import whole_markdown
 
 pytestmark = [pytest.mark.ray, pytest.mark.torch, pytest.mark.timeout(240)]
 
@@ -128,7 +129,7 @@ derived:
     assert "second" in reasons["third"]
     assert "third@0.0" in reasons["mixed"]
     assert reasons["broken"]
-    text = result.folder.markdown.read_text("utf-8")
+    text = whole_markdown(result.folder)
     assert reasons["second"] in text.replace("\\", "")
     scored = {score.row for score in result.scorecard.scores if score.value is not None}
     assert scored == {"sound"}

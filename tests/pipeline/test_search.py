@@ -10,6 +10,7 @@ from skinbench.plan import read_search
 from skinbench.records import FitRecord, SearchResult
 from skinbench.store import RunFolder, Store, read_json, read_record
 from tests.pipeline.test_run import fitted, go
+from tests.reports import whole_markdown
 
 pytestmark = [pytest.mark.ray, pytest.mark.torch, pytest.mark.timeout(480)]
 
@@ -50,7 +51,7 @@ def test_a_search_is_one_fit_chosen_on_val_and_is_not_run_again(
         record = read_record(store.open("fits", trial["fit"]) / "record.json", FitRecord)
         losses = [epoch.val_log_loss for epoch in record.history]
         assert trial["value"] == min(losses)
-    assert f"optimizer.lr {best['values']['optimizer.lr']}" in result.folder.markdown.read_text()
+    assert f"optimizer.lr {best['values']['optimizer.lr']}" in whole_markdown(result.folder)
     before = result.folder.scorecard.read_bytes()
 
     again, events = go(tmp_path, store, ray_address, text)

@@ -18,6 +18,7 @@ from skinbench.records import FitRecord
 from skinbench.score.segmentation import per_image, read_overlaps
 from skinbench.store import RunFolder, to_plain, write_json
 from tests.pipeline.in_process import scheduled, train_here
+from tests.reports import whole_markdown
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 UNET = "model: {name: unet, options: {encoder: tu-test_resnet}}, image_size: 32"
@@ -130,7 +131,7 @@ def test_a_failed_one_says_why_and_stands_in_the_report(ran):
         text = path.read_text("utf-8")
         assert "seg/unet" in text
         assert "no-such" in text
-    report = folder.markdown.read_text("utf-8")
+    report = whole_markdown(folder)
     assert "## Segmentation" in report
     board = report.partition("## Segmentation")[0]
     assert "seg/unet" not in board
@@ -158,7 +159,7 @@ def test_a_suite_of_segmentations_alone(tmp_path):
     render(folder)
     assert card.rows == ()
     assert [cell.status for cell in card.every_cell] == ["failed"]
-    assert "cell seg@0.0 failed: x" in folder.markdown.read_text("utf-8")
+    assert "cell seg@0.0 failed: x" in whole_markdown(folder)
 
 
 def test_scoring_again_needs_the_folder_alone(ran):

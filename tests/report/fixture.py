@@ -612,7 +612,7 @@ def _write_cases(folder: RunFolder, rows, wish: Wish, classes, manifest) -> None
     missed, kept = f"{focus} called nv, most confident first", f"{focus} recognised"
     half = wish.cases // 2
     cases = []
-    for index in range(wish.cases):
+    for index in range(wish.cases if shown else 0):
         image_id = str(manifest["image_id"][index])
         thumbnail = f"{file_name(image_id)}.jpg"
         (folder.thumbnails / thumbnail).write_bytes(_picture(wish.picture_size, index, heat=False))

@@ -16,6 +16,7 @@ from skinbench.report.gallery import build_gallery
 from skinbench.report.render import render_run
 from skinbench.store import RunFolder, read_json, read_record, write_json
 from tests.report.fixture import Wish, make_run
+from tests.reports import whole_markdown
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_every_case_is_shown_for_every_row_and_each_picture_is_embedded_once(mad
 
 
 def test_counts_of_rules_and_flags_stand_in_both_reports(made):
-    for text in (made.html.read_text("utf-8"), made.markdown.read_text("utf-8")):
+    for text in (made.html.read_text("utf-8"), whole_markdown(made)):
         assert "3 of 57" in text
         assert "6 of 66" in text
         assert "6 cases of 120 images" in text

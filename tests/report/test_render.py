@@ -13,6 +13,7 @@ import sys
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -20,6 +21,7 @@ from skinbench.errors import CorruptObjectError, StoreError
 from skinbench.report.render import render_run
 from skinbench.store import RunFolder
 from tests.report.fixture import Wish, make_run
+from tests.reports import whole_markdown
 
 GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = (
@@ -90,11 +92,13 @@ class Page(HTMLParser):
 
 def test_golden_markdown_with_failed_undefined_and_missing_rows(run):
     check_golden("report.md", run.markdown.read_text("utf-8"))
+    further = [path.read_text("utf-8") for path in sorted(run.further.iterdir())]
+    check_golden("report_further.md", "\n".join(further))
 
 
 def test_rendering_twice_gives_the_same_bytes(run):
     def contents() -> dict[str, bytes]:
-        files = [run.markdown, run.html, *sorted(run.figures.iterdir())]
+        files = [run.markdown, run.html, *run.further.iterdir(), *run.figures.iterdir()]
         return {str(path): path.read_bytes() for path in files}
 
     first = contents()
@@ -113,14 +117,17 @@ def test_a_copy_elsewhere_renders_to_the_same_bytes(small, tmp_path):
     assert copy.markdown.read_bytes() == small.markdown.read_bytes()
 
 
-def test_figures_of_rows_that_are_gone_are_removed(small, tmp_path):
+def test_files_of_rows_that_are_gone_are_removed(small, tmp_path):
     copy = RunFolder(tmp_path / "run")
     shutil.copytree(small.root, copy.root)
     stale = copy.figures / "curves-gone-123456.svg"
     stale.write_text("<svg/>")
     (copy.figures / "mine.png").write_text("kept")
+    page = copy.further / "cell-gone-123456.md"
+    page.write_text("# Gone")
     render_run(copy)
     assert not stale.exists()
+    assert not page.exists()
     assert (copy.figures / "mine.png").exists()
 
 
@@ -179,7 +186,7 @@ def test_names_do_nothing_in_html(hostile):
 
 
 def test_names_do_nothing_in_markdown(hostile):
-    text = hostile.markdown.read_text("utf-8")
+    text = whole_markdown(hostile)
     outside = re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.DOTALL | re.MULTILINE)
     assert "<script" not in outside
     assert not re.search(r"(?<!\\)\]\((javascript|http)", outside)
@@ -199,7 +206,7 @@ def test_names_do_nothing_in_figures(hostile):
 
 
 def test_undefined_failed_and_missing_are_never_zero(run):
-    text = run.markdown.read_text("utf-8")
+    text = whole_markdown(run)
     board = text[text.index("## Leaderboard") : text.index("## Gate")]
     undone = [
         line for line in board.splitlines() if re.search(r"\| (failed|blocked|missing): ", line)
@@ -213,9 +220,7 @@ def test_undefined_failed_and_missing_are_never_zero(run):
 
 def test_recall_stands_beside_its_specificity(run):
     head = next(
-        line
-        for line in run.markdown.read_text("utf-8").splitlines()
-        if line.startswith("| row | model")
+        line for line in whole_markdown(run).splitlines() if line.startswith("| row | model")
     )
     fields = [field.strip() for field in head.strip("|").split("|")]
     place = fields.index("mel recall (sensitivity)")
@@ -223,7 +228,7 @@ def test_recall_stands_beside_its_specificity(run):
 
 
 def test_leak_stamp_stands_in_the_cells_and_below(run):
-    text = run.markdown.read_text("utf-8")
+    text = whole_markdown(run)
     line = next(line for line in text.splitlines() if line.startswith("| p1/multimodal | mobile"))
     assert line.count("†") == 6
     assert "† leaky split: 38.8 % of test images" in text
@@ -281,7 +286,7 @@ def test_scorecard_alone_is_enough(small, tmp_path):
     copy.root.mkdir()
     shutil.copy(small.scorecard, copy.scorecard)
     render_run(copy)
-    text = copy.markdown.read_text("utf-8")
+    text = whole_markdown(copy)
     assert "| baseline_cnn |" in text
     assert "The run folder holds no audit." in text
 
@@ -319,16 +324,17 @@ def test_page_stays_small(run):
     assert run.html.stat().st_size < 1_500_000
 
 
-def test_figures_that_the_markdown_names_exist(run):
-    text = run.markdown.read_text("utf-8")
-    named = re.findall(r"\]\(((?:figures|thumbnails|heatmaps)/[^)]+)\)", text)
-    assert len(named) > 20
-    for name in named:
-        assert (
-            run.root / name.replace("%40", "@").replace("%2B", "+").replace("%2C", ",")
-        ).exists()
-    figures = {path.name for path in run.figures.iterdir()}
-    assert figures == {Path(name).name for name in named if name.startswith("figures/")}
+def test_files_that_the_markdown_names_exist(run):
+    named = set()
+    for page in (run.markdown, *run.further.iterdir()):
+        for target in re.findall(r"\]\(([^):]+)\)", page.read_text("utf-8")):
+            path = (page.parent / unquote(target)).resolve()
+            assert path.is_file(), (page.name, target)
+            named.add(path.relative_to(run.root.resolve()).as_posix())
+    for folder in (run.figures, run.further):
+        there = {f"{folder.name}/{path.name}" for path in folder.iterdir()}
+        assert there <= named
+    assert len(named) > 30
 
 
 @pytest.mark.slow  # tests/cli/test_light.py asks the command itself

@@ -27,6 +27,7 @@ from skinbench.report.leaderboard import leaderboard
 from skinbench.report.render import render_run
 from skinbench.store import read_record, write_json
 from tests.report.fixture import Wish, make_run
+from tests.reports import whole_markdown
 
 PLACE = {"dataset": "ham", "split": "s"}
 
@@ -181,9 +182,9 @@ def run(tmp_path):
 def test_both_pages_have_the_section_and_escape_what_data_says(run):
     folder, _ = run
     render_run(folder)
-    page, text = folder.html.read_text("utf-8"), folder.markdown.read_text("utf-8")
-    assert '<section id="weak-section"' in page
-    assert '<a href="#weak-section">Where it fails</a>' in page
+    page, text = folder.html.read_text("utf-8"), whole_markdown(folder)
+    assert 'id="weak"' in page
+    assert '<a href="#weak">Where it fails</a>' in page
     assert "<i>x</i>" not in page
     assert "<i>x</i>" not in text
     assert (folder.figures / "agreement-1.svg").exists()

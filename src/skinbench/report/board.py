@@ -291,8 +291,23 @@ def _named(rows: Sequence[str]) -> str:
     return ", ".join(rows) if len(rows) <= 3 else f"{rows[0]} and {len(rows) - 1} others"
 
 
+def _all_or_named(rows: Sequence[str], table: TestSet) -> str:
+    return "Every row" if len(rows) == len(table.rows) > 1 else _named(rows)
+
+
 def _several(rows: Sequence[str]) -> str:
     return f"{_named(rows)} {'was' if len(rows) == 1 else 'were'}"
+
+
+def _remarks(table: TestSet) -> list[str]:
+    """What is said about scores that have a value, each once with the rows it is about."""
+    said: dict[str, list[str]] = {}
+    for row in table.rows:
+        for remark in remarks(row.scores.values()):
+            said.setdefault(remark, []).append(row.row)
+    return [
+        numbers.one_line(f"{_all_or_named(rows, table)}: {remark}") for remark, rows in said.items()
+    ]
 
 
 def footnotes(table: TestSet) -> tuple[str, ...]:
@@ -310,11 +325,7 @@ def footnotes(table: TestSet) -> tuple[str, ...]:
         for note in row.notes:
             joined.setdefault(note, []).append(row.row)
     notes += [numbers.one_line(f"{_named(rows)}: {note}") for note, rows in joined.items()]
-    notes += [
-        numbers.one_line(f"{row.row}: {remark}")
-        for row in table.rows
-        for remark in remarks(row.scores.values())
-    ]
+    notes += _remarks(table)
     notes += table.comparisons
     if table.ranked_by:
         notes.append(

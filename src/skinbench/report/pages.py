@@ -8,7 +8,8 @@ import hashlib
 import json
 from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from skinbench.report import markdown, numbers
@@ -45,12 +46,20 @@ def _breakable(value: str) -> Markup:
     )
 
 
+@pass_context
+def _link(context: Context, value: object) -> Markup:
+    """A path below the run folder as a target, from the folder that the page lies in."""
+    return markdown.path(f"{context.get('root', '')}{value}")
+
+
 @functools.cache
 def _markdown_environment() -> Environment:
     environment = _environment()
     environment.finalize = markdown.escape
     environment.globals["numbers"] = numbers
-    environment.filters.update(table=markdown.table, fenced=markdown.fenced, path=markdown.path)
+    environment.filters.update(
+        table=markdown.table, fenced=markdown.fenced, path=markdown.path, link=_link
+    )
     return environment
 
 

@@ -1,12 +1,13 @@
-"""report.md, report.html and figures/, from the files of a run folder alone.
+"""report.md, report/, report.html and figures/, from the files of a run folder alone.
 
 The same files give the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
+from pathlib import Path
 
 from skinbench.errors import StoreError
 from skinbench.report import leaderboard as boards
@@ -14,6 +15,7 @@ from skinbench.report import pages
 from skinbench.report.content import read_content
 from skinbench.report.figures import Drawing
 from skinbench.report.gallery import build_gallery
+from skinbench.report.markdown_report import markdown_files
 from skinbench.report.private import Names, hide
 from skinbench.report.view import build_view
 from skinbench.store import RunFolder, needed_salt, salt_in_use, write_text
@@ -43,9 +45,12 @@ def render_run(folder: RunFolder) -> None:
         # Markdown travels: with a salt, the cases of other data stay out of it too.
         open_ = set(content.datasets) - content.private
         shown = replace(view, gallery=build_gallery(hide(content, open_, salt_set)))
-    text = pages.markdown_page("report.md.j2", view=shown, figures=folder.figures.name)
+    files = markdown_files(shown, folder=folder.further.name, figures=folder.figures.name)
     _write_figures(folder, view.drawings, hidden)
-    write_text(folder.markdown, hidden(text))
+    for file in files[1:]:
+        write_text(folder.root / file.path, hidden(file.text))
+    _remove(folder.further, "*.md", {file.path.rpartition("/")[2] for file in files})
+    write_text(folder.markdown, hidden(files[0].text))
     write_text(folder.html, hidden(html))
 
 
@@ -59,7 +64,11 @@ def _write_figures(
 ) -> None:
     for drawing in drawings:
         write_text(folder.figures / drawing.file, hidden(drawing.svg))
-    kept = {drawing.file for drawing in drawings}
-    for path in folder.figures.glob("*.svg"):
-        if path.name not in kept:  # of a row that the suite no longer has
+    _remove(folder.figures, "*.svg", {drawing.file for drawing in drawings})
+
+
+def _remove(folder: Path, pattern: str, kept: Set[str]) -> None:
+    """Files of earlier renders: of rows that the suite no longer has."""
+    for path in folder.glob(pattern):
+        if path.name not in kept:
             path.unlink(missing_ok=True)

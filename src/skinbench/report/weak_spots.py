@@ -29,6 +29,7 @@ _SLICES = {
     "source": "source",
 }
 BY_CLASS = "dx_type"
+SHOWN_GAPS = 12
 MARK = "\u2020"
 
 
@@ -39,6 +40,8 @@ class WeakPart:
     floor: str
     plain: Table | None
     worst: Table | None
+    top: Table | None
+    """The largest gaps of `worst`, where it is long."""
     groups: Table | None
     by_class: Table | None
     """Subgroups within a class: how its diagnoses were made."""
@@ -69,6 +72,7 @@ def weak_part(scorecard: Scorecard) -> WeakPart | None:
         floor=numbers.counted(spots.floor, "lesion group"),
         plain=shown(plain_table(spots.against_plain, level)),
         worst=shown(worst_table(spots.worst, level)),
+        top=shown(worst_table(_largest(spots.worst), level)),
         groups=shown(group_table(general, level)),
         by_class=shown(class_table(within, level)),
         errors=shown(shared_errors.error_table(spots.shared_errors, level)),
@@ -90,6 +94,16 @@ def weak_part(scorecard: Scorecard) -> WeakPart | None:
         elsewhere=shown(elsewhere_table(spots.out_of_distribution, level)),
         notes=tuple(numbers.one_line(note) for note in spots.notes),
     )
+
+
+def _largest(items: Sequence[WorstGroup]) -> list[WorstGroup]:
+    """Subgroups furthest below the others, those that are separable from them first."""
+    known = [item for item in items if item.group is not None and item.gap is not None]
+
+    def rank(item: WorstGroup) -> tuple[bool, float]:
+        return (_separable(item) != "separable", item.gap or 0.0)
+
+    return sorted(known, key=rank)[:SHOWN_GAPS]
 
 
 def without_smoke(spots: WeakSpots, smoke: Iterable[str]) -> WeakSpots:

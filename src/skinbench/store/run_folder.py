@@ -26,6 +26,7 @@ class RunFolder:
         self.explanations = root / "explanations.parquet"
         self.verdict = root / "verdict.json"
         self.markdown = root / "report.md"
+        self.further = root / "report"
         self.html = root / "report.html"
         self.log = root / "run.log"
         self.history = root / "history"
