@@ -609,10 +609,12 @@ def _write_cases(folder: RunFolder, rows, wish: Wish, classes, manifest) -> None
     folder.heatmaps.mkdir(parents=True, exist_ok=True)
     focus = "mel" if wish.focus else "bcc"
     shown = [r.name for r in rows if r.kind == "fit"][:2]
+    if not shown:
+        return
     missed, kept = f"{focus} called nv, most confident first", f"{focus} recognised"
     half = wish.cases // 2
     cases = []
-    for index in range(wish.cases if shown else 0):
+    for index in range(wish.cases):
         image_id = str(manifest["image_id"][index])
         thumbnail = f"{file_name(image_id)}.jpg"
         (folder.thumbnails / thumbnail).write_bytes(_picture(wish.picture_size, index, heat=False))
