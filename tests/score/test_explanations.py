@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from skinbench.errors import PredictionsError
+from skinbench.records.explaining import HEAT_SHARES
 from skinbench.score.explanations import (
     MEASURES,
     HeatMeasures,
@@ -29,7 +31,8 @@ def table(images=60, per_group=2):
             **{name: rng.random(images) for name in MEASURES},
         }
     )
-    frame["pointing"] = (frame["pointing"] > 0.5).astype(float)
+    for name in HEAT_SHARES:
+        frame[name] = (frame[name] > 0.5).astype(float)
     frame.loc[frame.index >= 20, ["deletion", "insertion", "flip", "randomised"]] = np.nan
     return frame
 
@@ -77,3 +80,21 @@ def test_files_are_equal_whatever_the_order_and_damage_is_one_line(tmp_path):
     one.write_bytes(one.read_bytes()[:200])
     with pytest.raises(PredictionsError, match="cannot be read"):
         read_heat(one)
+
+
+def test_a_file_of_before_artefacts_were_flagged_is_read(tmp_path):
+    path = tmp_path / "heat.parquet"
+    write_heat(path, HeatMeasures(table=table()))
+    whole = pq.read_table(path)
+    pq.write_table(whole.drop_columns(["on_corners", "on_vignette", "on_lines"]), path)
+    found = scores(read_heat(path).table)
+    assert "corners" in found
+    assert "on_corners" not in found
+
+
+def test_shares_of_images_have_intervals_where_all_are_alike():
+    frame = table()
+    frame["on_lines"] = 0.0
+    found = scores(frame)["on_lines"]
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert 0.05 < found.high < 0.3, "Wilson's, not the bootstrap's single point"

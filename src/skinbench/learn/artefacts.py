@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from skinbench.records import ARTEFACTS
 
@@ -36,12 +36,11 @@ def artefact_regions(images: npt.NDArray[np.uint8]) -> dict[str, Flags]:
     Lines are found as DullRazor finds hairs (Lee 1997): what a closing along some direction
     fills. A rim is what is nearly black and reaches the picture's border.
     """
-    corners = corner_region(images.shape[1])
-    return {
-        "corners": np.broadcast_to(corners, images.shape[:3]),
-        "vignette": np.stack([_rim(one) for one in images]),
-        "lines": np.stack([_lines(one) for one in images]),
-    }
+    rims, lines = (np.zeros(images.shape[:3], dtype=np.bool_) for _ in range(2))
+    for index, image in enumerate(images):
+        rims[index], lines[index] = _rim(image), _lines(image)
+    corners = np.broadcast_to(corner_region(images.shape[1]), images.shape[:3])
+    return {"corners": corners, "vignette": rims, "lines": lines}
 
 
 def flagged(
@@ -77,27 +76,26 @@ def corner_region(side: int) -> Flags:
 
 
 def _rim(image: npt.NDArray[np.uint8]) -> Flags:
-    dark = image.max(axis=2) < DARK
-    parts, _ = ndimage.label(dark)
+    dark = (image.max(axis=2) < DARK).astype(np.uint8)
+    _, parts = cv2.connectedComponents(dark, connectivity=4)
     border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
     return np.asarray(np.isin(parts, np.unique(border[border > 0])))
 
 
 def _lines(image: npt.NDArray[np.uint8]) -> Flags:
     side = image.shape[0]
-    grey = image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     span = max(5, round(SPAN * side)) | 1
-    straight, slanted = np.ones((1, span), dtype=bool), np.eye(span, dtype=bool)
-    ways = (straight, straight.T, slanted, slanted[::-1])
-    fall = np.max([ndimage.grey_closing(grey, footprint=way, mode="nearest") for way in ways], 0)
-    thin = np.asarray(fall - grey > FALL)
-    parts, _ = ndimage.label(thin, structure=np.ones((3, 3)))
-    kept = [0]
-    for number, box in enumerate(ndimage.find_objects(parts), start=1):
-        tall, wide = (part.stop - part.start for part in box)
-        longest = max(tall, wide)
-        edge = any(part.start == 0 or part.stop == side for part in box)
-        area = int((parts[box] == number).sum())
-        if longest >= (TICK if edge else LENGTH) * side and area <= SOLID[edge] * longest**2:
-            kept.append(number)
-    return np.asarray(np.isin(parts, kept[1:]))
+    straight, slanted = np.ones((1, span), dtype=np.uint8), np.eye(span, dtype=np.uint8)
+    ways = (straight, straight.T.copy(), slanted, slanted[::-1].copy())
+    filled = np.max([cv2.morphologyEx(grey, cv2.MORPH_CLOSE, way) for way in ways], axis=0)
+    thin = (filled - grey > FALL).astype(np.uint8)  # a closing is never darker
+    _, parts, boxes, _ = cv2.connectedComponentsWithStats(thin, connectivity=8)
+    left, top, wide, tall, area = boxes.T
+    longest = np.maximum(wide, tall)
+    edge = (left == 0) | (top == 0) | (left + wide == side) | (top + tall == side)
+    kept = (longest >= np.where(edge, TICK, LENGTH) * side) & (
+        area <= np.where(edge, *SOLID[::-1]) * longest**2
+    )
+    kept[0] = False  # what is no line
+    return np.asarray(kept[parts])

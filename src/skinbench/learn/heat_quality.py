@@ -21,6 +21,7 @@ from torch.nn import functional
 from skinbench import registry
 from skinbench.data.lesion_masks import LESION, Masks, known, mask_digest, open_masks
 from skinbench.learn.arrays import Sources
+from skinbench.learn.artefacts import DARK, artefact_regions, flagged
 from skinbench.learn.batches import to_unit
 from skinbench.learn.explain import Heat, Target, explainable, heat_target, on_image
 from skinbench.learn.network import Network
@@ -33,8 +34,6 @@ from skinbench.store import Store
 BATCH = 16
 STEPS = 16
 """Steps from nothing removed to everything, an equal number of pixels each."""
-DARK = 32
-"""Brightest channel below which a pixel is nearly black, of 255."""
 BLOB = 0.25
 """Standard deviation of the blob in the middle, as a share of the side."""
 GRAIN = 8
@@ -110,8 +109,11 @@ class _Seen:
     masks: Masks | None
     sampled: npt.NDArray[np.bool_]
     blurred: torch.Tensor = field(init=False)
+    regions: dict[str, npt.NDArray[np.bool_]] = field(init=False)
+    """Where artefacts lie."""
 
     def __post_init__(self) -> None:
+        self.regions = artefact_regions(self.images)
         side = self.batch.shape[-1]
         small = functional.adaptive_avg_pool2d(self.batch, max(1, side // 16))
         self.blurred = functional.interpolate(
@@ -266,9 +268,10 @@ def _located(heat: Heat, seen: _Seen) -> Columns:
     """Where the heat of stored images [N, S, S] lies; NaN for an image without heat or mask."""
     total = heat.sum(axis=(1, 2), dtype=np.float64)
     found = {
-        "corners": _share(heat, np.broadcast_to(_corners(heat.shape[1]), heat.shape), total),
+        "corners": _share(heat, seen.regions["corners"], total),
         "dark": _share(heat, seen.images.max(axis=3) < DARK, total),
     }
+    found.update({f"on_{name}": hits for name, hits in flagged(heat, seen.regions).items()})
     if seen.masks is not None:
         has, lesion = known(seen.masks), seen.masks == LESION
         hottest = heat.reshape(len(heat), -1).argmax(axis=1)
@@ -325,12 +328,6 @@ def _correlations(left: Heat, right: Heat) -> npt.NDArray[np.float64]:
     found = np.where((spread > 0) | (other > 0), 0.0, np.nan)
     np.divide((first * second).sum(axis=(1, 2)), both, out=found, where=both > 0)
     return found
-
-
-def _corners(side: int) -> npt.NDArray[np.bool_]:
-    """Pixels outside the circle that touches the four sides."""
-    offset = (np.arange(side) + 0.5) / side - 0.5
-    return np.asarray(np.hypot(offset[:, None], offset[None]) > 0.5)
 
 
 def _blob(side: int) -> Heat:

@@ -21,7 +21,7 @@ from skinbench.score.predictions import read_predictions
 from skinbench.store import RunFolder, content_digest
 
 _FILE = "heat.parquet"
-_VERSION = 1
+_VERSION = 2
 
 
 def judge_heatmaps(

@@ -16,8 +16,13 @@ HEAT_MEASURES = {
     "randomised": "correlation with the heat of the same network with shuffled weights",
     "corners": "share of the heat in the corners, outside the circle that touches the sides",
     "dark": "share of the heat on nearly black pixels, such as a dermatoscope's rim",
+    "on_corners": "share of images flagged for heat in the corners",
+    "on_vignette": "share of images flagged for heat on a dark rim",
+    "on_lines": "share of images flagged for heat on thin dark lines: hairs, ruler marks",
 }
 """Measure of one heatmap -> what it is; correlations in [-1, 1], all else in [0, 1]."""
+HEAT_SHARES = ("pointing", "on_corners", "on_vignette", "on_lines")
+"""Measures that are shares of images."""
 
 
 @dataclass(frozen=True, kw_only=True)

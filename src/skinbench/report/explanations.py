@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from skinbench.records import CONTROLS, HEAT_MEASURES, HeatScore, Scorecard
+from skinbench.records import ARTEFACTS, CONTROLS, HEAT_MEASURES, HeatScore, Scorecard
 from skinbench.report import numbers
 from skinbench.report.tables import Column, Entry, Table, integer, words
 
@@ -18,6 +18,7 @@ _TITLES = {
     "corners": "corners",
     "dark": "dark",
 }
+_FLAGS = {f"on_{name}": text for name, text in ARTEFACTS.items()}
 _NAMES = {"centre": "(blob in the middle)", "random": "(noise)"}
 
 
@@ -43,11 +44,37 @@ def explanations_table(scorecard: Scorecard) -> Table:
     )
 
 
+def artefacts_table(scorecard: Scorecard) -> Table:
+    """How often heat lies on what is no skin, one line for each row, dataset and explainer."""
+    found: dict[tuple[str, str, str], dict[str, HeatScore]] = {}
+    for score in scorecard.explanations:
+        if score.measure in _FLAGS:
+            found.setdefault((score.row, score.dataset, score.method), {})[score.measure] = score
+    ordered = sorted(found, key=lambda key: (*key[:2], key[2] in CONTROLS, key[2]))
+    return Table(
+        name="artefacts",
+        caption="Artefacts: share of test images whose heat lies where no skin is",
+        columns=(
+            Column(title="row"),
+            Column(title="data"),
+            Column(title="explainer"),
+            Column(title="n", numeric=True),
+            *(Column(title=text, numeric=True) for text in _FLAGS.values()),
+        ),
+        rows=tuple(_line(key, found[key], list(_FLAGS)) for key in ordered),
+        notes=(
+            "Flagged: a tenth of the heat or more lies there, and half as much again as even heat "
+            "would put there. Lines are found by their shape, as DullRazor does (Lee 1997): hairs, "
+            "ruler marks, and now and then a dark line of the lesion itself.",
+        ),
+    )
+
+
 def _line(
     key: tuple[str, str, str], scores: Mapping[str, HeatScore], taken: Sequence[str]
 ) -> tuple[Entry, ...]:
     row, dataset, method = key
-    counts = [score.n for score in scores.values() if score.measure != "lesion"]
+    counts = [score.n for score in scores.values() if score.measure in (*_TITLES, *_FLAGS)]
     cells = [
         Entry(text=numbers.estimate(one.value, one.low, one.high))
         if (one := scores.get(measure)) is not None

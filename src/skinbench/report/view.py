@@ -79,6 +79,7 @@ class View:
     decision_curves: tuple[Drawing, ...]
     segmentation: Table | None
     explanations: Table | None
+    artefacts: Table | None
     weak: WeakPart | None
     failed: Table | None
     tracebacks: tuple[tuple[str, str], ...]
@@ -144,6 +145,7 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         decision_curves=tuple(decision_figures(scorecard.decision_curves)),
         segmentation=filled(segmentation.segmentation_table(scorecard)),
         explanations=filled(explanations.explanations_table(scorecard)),
+        artefacts=filled(explanations.artefacts_table(scorecard)),
         weak=weak_part(content.scorecard),
         failed=filled(facts.cells_table(scorecard.every_cell, _row_splits(content))),
         tracebacks=_tracebacks(content),

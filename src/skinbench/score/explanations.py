@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skinbench.errors import PredictionsError, counted
-from skinbench.records.explaining import HEAT_MEASURES, HeatScore
+from skinbench.records.explaining import HEAT_MEASURES, HEAT_SHARES, HeatScore
 from skinbench.score.group_means import Floats, group_means
 from skinbench.score.intervals import interval
 from skinbench.score.proportions import GroupSums
@@ -65,6 +65,11 @@ def read_heat(path: Path) -> HeatMeasures:
     try:
         table = pq.read_table(path, partitioning=None)
         problems = json.loads((table.schema.metadata or {}).get(b"problems", b"{}"))
+        for field_ in _SCHEMA:
+            if field_.name in MEASURES and field_.name not in table.column_names:
+                # A measure that an earlier version did not take.
+                table = table.append_column(field_, pa.nulls(len(table), field_.type))
+        table = table.select(_SCHEMA.names)
         return HeatMeasures(table=table.cast(_SCHEMA).to_pandas(), problems=problems)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
@@ -109,7 +114,7 @@ def _taken(table: pd.DataFrame, replicates: int, level: float, seed: int) -> Ite
                 resampled,
                 level,
                 n_groups=len(means.universe),
-                share=share if measure == "pointing" else (),
+                share=share if measure in HEAT_SHARES else (),
             )
             yield HeatScore(
                 **place,
