@@ -36,17 +36,17 @@ def torch_session(train: TrainSpec) -> Iterator[torch.device]:
     """
     keep_pages()
     device = device_of(train)
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    threads, before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     torch.set_num_threads(train.threads)
-    torch.use_deterministic_algorithms(True)
+    # As `use_deterministic_algorithms`, which imports a compiler besides: 1.5 s a process.
+    torch.set_deterministic_debug_mode("error")
     try:
         # NumPy's and scikit-learn's BLAS too: it rounds by its number of threads.
         with threadpool_limits(train.threads, user_api="blas"):
             yield device
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(before)
 
 
 def set_threads(train: TrainSpec) -> None:
