@@ -14,9 +14,19 @@ from skinbench.errors import RunInterrupted, counted
 from skinbench.pipeline.environment import environment, run_facts, utc_now
 from skinbench.pipeline.prepared import Clock, Options, Prepared, prepare, write_preparation
 from skinbench.pipeline.scheduling import open_schedule
-from skinbench.records import CellOutcome, FitRecord, Listener, Scorecard, Verdict, silent
-from skinbench.store import RunFolder, needed_salt, to_plain, write_json
+from skinbench.records import CellOutcome, Event, FitRecord, Listener, Scorecard, Verdict, silent
+from skinbench.store import (
+    RunFolder,
+    needed_salt,
+    read_record,
+    salt_in_use,
+    to_plain,
+    write_json,
+)
 from skinbench.suite import Suite
+
+UNCHANGED = "unchanged"
+"""Of a stage whose inputs are those of the last run into the same folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +63,7 @@ def run_suite(suite: Suite, options: Options, listener: Listener = silent) -> Ru
 
 def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     from skinbench.pipeline.explaining import explain
+    from skinbench.pipeline.finished import finish, inputs_digest, is_finished
     from skinbench.pipeline.history import put_away, scorecard_name
     from skinbench.pipeline.judging import judge_run
     from skinbench.pipeline.judging_heat import judge_heatmaps
@@ -70,11 +81,19 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     with clock.stage("heatmaps judged") as entry:
         entry["detail"] = judge_heatmaps(prepared, records, folder, options, clock)
     measure(prepared, folder, options, clock)
+    inputs = inputs_digest(folder, salt_in_use())
+    finished = is_finished(folder, inputs)
     with clock.stage("scorecard") as entry:
-        card = score(prepared, records, folder)
-        entry["detail"] = counted(len(card.scores), "score")
+        card = (
+            read_record(folder.scorecard, Scorecard)
+            if finished
+            else score(prepared, records, folder)
+        )
+        entry["detail"] = UNCHANGED if finished else counted(len(card.scores), "score")
     with clock.stage("cases and heatmaps") as entry:
-        entry["detail"] = explain(prepared, records, folder, options.store)
+        entry["detail"] = (
+            UNCHANGED if finished else explain(prepared, records, folder, options.store)
+        )
     verdict = judge_run(
         folder,
         options.baseline,
@@ -82,11 +101,19 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
         environment=environment(),
         store=options.store.root,
     )
-    put_away(prepared, card, folder, earlier, judged=verdict is not None)
-    facts = run_facts(prepared, options, clock, started=started, engine=engine)
-    with clock.stage("report"):
-        write_json(folder.run, {**facts, "seconds": round(time.perf_counter() - start, 2)})
-        render(folder)
+    with clock.stage("report") as entry:
+        if finished and is_finished(folder, inputs):  # the verdict, too
+            entry["detail"] = UNCHANGED
+            listener = clock.listener
+            listener(
+                Event(kind="note", detail="nothing changed: scores and report stay as they are")
+            )
+        else:
+            put_away(prepared, card, folder, earlier, judged=verdict is not None)
+            facts = run_facts(prepared, options, clock, started=started, engine=engine)
+            write_json(folder.run, {**facts, "seconds": round(time.perf_counter() - start, 2)})
+            render(folder)
+            finish(folder, inputs)
     return RunResult(
         folder=folder,
         scorecard=card,

@@ -63,21 +63,46 @@ _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 
 def _restore_names(kind: Any, value: object) -> object:
     """Give a field such as `class_` its underscore back; keys of free mappings stay."""
-    kinds = [kind, *get_args(kind)]
     if isinstance(value, list):
-        item = next((k for k in kinds if get_origin(k) in (list, tuple)), None)
-        return [_restore_names(get_args(item)[0], part) for part in value] if item else value
+        item = _shape(kind).item
+        return value if item is None else [_restore_names(item, part) for part in value]
     if not isinstance(value, Mapping):
         return value
-    record: Any = next((k for k in kinds if dataclasses.is_dataclass(k)), None)
-    if record is not None and get_origin(kind) not in _MAPPINGS:
-        fields = _fields(record)
-        known = {key: fields.get(str(key), (key, object)) for key in value}
-        return {known[key][0]: _restore_names(known[key][1], value[key]) for key in value}
-    free = next((k for k in kinds if get_origin(k) in _MAPPINGS), None)
-    if free is None:
+    shape = _shape(kind)
+    if shape.fields is not None:
+        found = {}
+        for key, item in value.items():
+            name, its = shape.fields.get(key, (key, object))
+            found[name] = _restore_names(its, item) if isinstance(item, (list, dict)) else item
+        return found
+    if shape.free is None:
         return value
-    return {key: _restore_names(get_args(free)[1], item) for key, item in value.items()}
+    return {key: _restore_names(shape.free, item) for key, item in value.items()}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Shape:
+    """What lies below a type, of whose members at most one is a list, a record or a mapping."""
+
+    item: Any = None
+    """Type of a list's items."""
+    fields: Mapping[str, tuple[str, Any]] | None = None
+    """Of a record."""
+    free: Any = None
+    """Type of a free mapping's values."""
+
+
+@functools.cache
+def _shape(kind: Any) -> _Shape:
+    kinds = [kind, *get_args(kind)]
+    listed = next((k for k in kinds if get_origin(k) in (list, tuple)), None)
+    record: Any = next((k for k in kinds if dataclasses.is_dataclass(k)), None)
+    free = next((k for k in kinds if get_origin(k) in _MAPPINGS), None)
+    return _Shape(
+        item=None if listed is None else get_args(listed)[0],
+        fields=None if record is None or get_origin(kind) in _MAPPINGS else _fields(record),
+        free=None if free is None else get_args(free)[1],
+    )
 
 
 _MAPPINGS = (dict, Mapping)

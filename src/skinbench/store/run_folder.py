@@ -20,6 +20,7 @@ class RunFolder:
         self.near_duplicates = root / "near_duplicates.json"
         self.run = root / "run.json"
         self.scorecard = root / "scorecard.json"
+        self.made = root / "made.json"
         self.seen = root / "seen.json"
         self.cases = root / "cases.json"
         self.private = root / "private.json"
