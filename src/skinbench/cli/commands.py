@@ -19,6 +19,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "gate": "Compare a run with a baseline, for CI.",
         "power": "What the gate can tell on a test set, before it judges.",
         "compare": "Two runs side by side: scores, flips, settings.",
+        "card": "Model card of one cell, with reporting checklists filled in.",
         "claims": "Hold a paper's numbers against each other, by arithmetic alone.",
     },
     "Take out": {

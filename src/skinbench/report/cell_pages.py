@@ -16,6 +16,7 @@ from skinbench.report.content import Content
 from skinbench.report.curve_figures import Decision, Interval, curves_of_class
 from skinbench.report.figures import Drawing
 from skinbench.report.judged import HardCase, Judged, hardest, read_judged, salted_judged
+from skinbench.report.model_card import ModelCard, model_card
 from skinbench.report.reliability import reliability_figure
 from skinbench.report.rerun import Rerun, rerun
 from skinbench.report.tables import ClassFacts, Column, Entry, Scores, Table, filled, words
@@ -71,6 +72,8 @@ class CellPage:
     fits: Table | None
     environment: str
     rerun: Rerun
+    card: ModelCard | None
+    """None under a condition: the card of the unaltered test set holds."""
 
     @property
     def title(self) -> str:
@@ -177,6 +180,7 @@ def cell_page(content: Content, scores: Scores, place: Place, judged: Judged) ->
         fits=filled(_fits(content, row)),
         environment=_environment(content),
         rerun=rerun(content.run.command, row, content.rows, place.slug),
+        card=model_card(content, scores, place) if place.condition == "none" else None,
     )
 
 

@@ -1,0 +1,42 @@
+"""`skinbench card`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from skinbench.cli.options import json_option, print_json
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("cell")
+@click.option("--on", metavar="DATA[,CONDITION]", help="Test set, where the row has several.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a file.")
+@json_option
+def command(run: Path, cell: str, on: str | None, out: Path | None, as_json: bool) -> None:
+    """Model card of one cell, with reporting checklists filled in.
+
+    RUN is a folder such as reports/quickstart; CELL is a row of it, on its first test set unless
+    --on names another one, or the address of its page in report.html (cell-...). Markdown, from
+    the files of the run folder alone: data, licence, splits, scores with intervals, subgroups,
+    limits, what was not measured; STARD-AI and CLEAR Derm item by item, "not stated" where the
+    run cannot say. A filled list claims no compliance.
+
+    JSON: {row, dataset, slug, card: ModelCard}.
+    """
+    from skinbench.report.card_page import read_card, to_markdown
+    from skinbench.store import RunFolder, write_text
+
+    card = read_card(RunFolder(run), cell, on)
+    if out is not None:
+        write_text(out, to_markdown(card))
+    if as_json:
+        page = card.page
+        about = {"row": page.row, "dataset": page.dataset, "slug": page.slug}
+        print_json({**about, "card": card.card})
+    elif out is None:
+        click.echo(to_markdown(card), nl=False)
+    else:
+        click.echo(f"Model card: {out}")
