@@ -19,7 +19,8 @@ def test_a_card_as_json(shell, tmp_path):
     make_run(tmp_path / "run", Wish(rows=4))
     found = shell("card", "run", "baseline_cnn", "--on", "lesions", "--json").json
     assert set(found) == {"row", "dataset", "slug", "card"}
-    assert [one["title"] for one in found["card"]["checklists"]] == ["STARD-AI 2025", "CLEAR Derm 2022"]  # fmt: skip
+    titles = [one["title"] for one in found["card"]["checklists"]]
+    assert titles == ["STARD-AI 2025", "CLEAR Derm 2022"]
 
 
 def test_a_wrong_name_is_one_line(shell, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shlex
 
 import pytest
@@ -48,7 +49,8 @@ def test_run_takes_the_printed_command():
     from skinbench.cli.run_command import command
 
     found = rerun(TYPED, row("a"), [row("a")], "again")
-    given = command.make_context("run", shlex.split(found.command)[2:]).params
+    # A copy: a context without its group would leave the command without `-h`.
+    given = copy.copy(command).make_context("run", shlex.split(found.command)[2:]).params
     assert given["suite"] == "suite.yaml"
     assert given["only"] == ("a",)
     assert given["sets"] == ("defaults.epochs=9", "data.drawn.options={lesions: 60}")

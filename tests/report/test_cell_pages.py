@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from skinbench.errors import PredictionsError
@@ -104,3 +107,16 @@ def test_hardest_images_are_mistakes_of_different_lesions_missed_melanoma_first(
     part.decisions[:] = part.labels
     assert hardest(part, "mel") == ()
     assert hardest(part.subset(np.zeros(300, dtype=bool)), None) == ()
+
+
+def test_private_images_have_salted_ids_in_the_page(folder):
+    """Short ids too, which a search in the finished page would leave."""
+    content = read_content(folder)
+    hidden = replace(content, private=frozenset({"lesions"}), salt="a secret")
+    part = cell_part(hidden, Scores(content.scorecard))
+    shown = {name for one in part.compared["sets"] for name in one["ids"]}
+    known = set(pq.read_table(folder.manifest("lesions"))["image_id"].to_pylist())
+    assert shown
+    assert not shown & known
+    named = {row[0].text for page in part.pages if page.hardest for row in page.hardest.rows}
+    assert named <= shown

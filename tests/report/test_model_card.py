@@ -1,4 +1,4 @@
-"""Model cards and checklists: every answer is from the run folder, everything else is not stated."""
+"""Model cards and checklists: answers are from the run folder, all else is not stated."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def test_limits_name_the_leak_and_what_was_not_measured(folder):
     assert card.limits[0].startswith("Leak: leaky split")
     assert any("drawn by a program" in line for line in card.limits)
     assert any(line.startswith("Skin tones") for line in card.unmeasured)
-    assert not any(line.startswith("Leak") for line in read_card(folder, "baseline_cnn").card.limits)
+    assert not any(
+        line.startswith("Leak") for line in read_card(folder, "baseline_cnn").card.limits
+    )
 
 
 def test_a_cell_is_named_by_its_row_its_address_or_its_test_set(folder):

@@ -10,7 +10,7 @@ from skinbench.report import numbers, pages
 from skinbench.report.cell_pages import CellPage, cell_page, places
 from skinbench.report.cells import Place
 from skinbench.report.content import Content, read_content
-from skinbench.report.judged import read_judged
+from skinbench.report.judged import Judged
 from skinbench.report.model_card import ModelCard, model_card
 from skinbench.report.tables import Scores
 from skinbench.store import RunFolder
@@ -68,9 +68,8 @@ def read_card(folder: RunFolder, named: str, on: str | None = None) -> Card:
     content = read_content(folder)
     scores = Scores(content.scorecard)
     place = find_place(content, scores, named, on)
-    judged = read_judged(folder, place.row, content.scorecard.cells)
     return Card(
-        page=cell_page(content, scores, place, judged),
+        page=cell_page(content, scores, place, Judged(by_key={})),  # no image stands in a card
         card=model_card(content, scores, place),
         suite=numbers.one_line(content.title),
         version=content.run.version,

@@ -48,7 +48,9 @@ def _sources(facts: CardFacts) -> str:
 
 def _elsewhere(facts: CardFacts) -> str:
     spots = facts.content.scorecard.weak_spots
-    mine = [o for o in (spots.out_of_distribution if spots else ()) if o.row == facts.place.row.name]
+    mine = [
+        o for o in (spots.out_of_distribution if spots else ()) if o.row == facts.place.row.name
+    ]
     return "; ".join(
         f"{o.outside}: AUROC of doubt {numbers.estimate(o.value, o.low, o.high)}" for o in mine
     )
@@ -102,7 +104,8 @@ def _benchmark(facts: CardFacts) -> str:
 CLEAR_DERM = Checklist(
     name="clear-derm",
     title="CLEAR Derm 2022",
-    source="the four parts of Daneshjou et al., JAMA Dermatol 2022;158:90, doi:10.1001/jamadermatol.2021.4915",
+    source="the four parts of Daneshjou et al., JAMA Dermatol 2022;158:90, "
+    "doi:10.1001/jamadermatol.2021.4915",
     items=(
         Item("1", "kinds of images", _images),
         Item("2", "artefacts in them: rulers, ink, hair"),
