@@ -227,3 +227,15 @@ def test_a_baseline_with_several_rules_can_be_written_and_read(tmp_path, salt):
     verdict = judge(item.scorecard, item.predictions, back, salt=salt)
     assert verdict.outcome == "passed"
     assert verdict.checks[0].difference == 0
+
+
+def test_recall_and_specificity_by_different_rules_do_not_guard_each_other():
+    item = cells()
+    apart = verdict_on(item, item, by_rules(recall="mel:youden"))
+    assert any(
+        "recall of mel (*), decided by mel at Youden's J on val, is checked without its specificity"
+        in note
+        for note in apart.notes
+    )
+    same = verdict_on(item, item, by_rules("mel:youden", "mel:youden"))
+    assert not any("without its specificity" in note for note in same.notes)

@@ -717,3 +717,24 @@ def test_an_anchor_leaves_floors_alone():
     first = make_baseline(item.scorecard, item.predictions, checks)
     second = make_baseline(item.scorecard, item.predictions, checks, previous=first)
     assert len(judge(item.scorecard, item.predictions, second).checks) == 1
+
+
+def test_scope_is_said_of_the_rows_that_are_judged():
+    both = run({"a@0.0": frame(1600), "b@0.0": frame(1600), "b@0.1": frame(1600, seed=1),
+                "b@0.2": frame(1600, seed=2)})  # fmt: skip
+    kept = make_baseline(both.scorecard, both.predictions, DEFAULT_CHECKS)
+    only = [replace(check, rows="b") for check in DEFAULT_CHECKS]
+    notes = judge(both.scorecard, both.predictions, kept, only, resampling=FEW).notes
+    assert not any("fewer than three seeds" in note for note in notes)
+
+
+def test_a_check_below_its_bound_by_itself_says_by_how_much():
+    gained, lost = flags(223, 9), [not 9 <= index < 27 for index in range(223)]
+    old, new = single(gained, flags(300, 20)), single(lost, flags(300, 20))
+    verdict = against(new, old, DEFAULT_CHECKS)
+    assert (verdict.outcome, of(verdict).outcome) == ("inconclusive", "regressed")
+    (note,) = [note for note in verdict.notes if "after Holm" in note]
+    assert note == (
+        "recall of mel of a is below its bound by itself (p 0.042), not after Holm over all checks "
+        "(p 0.083)"
+    )

@@ -155,7 +155,7 @@ def balanced(recall, correlation, margin, simulations):
     """Wrong verdicts about balanced accuracy, a share each."""
     about = [int(1000 * value) for value in (recall, correlation, margin)]
     generator, counts, resampled = np.random.default_rng([4, *about]), Counts(), 0
-    sizes = sizes_of("balanced accuracy", 0.2)
+    sizes = sizes_of("balanced accuracy", "test split")
     for seed, start in enumerate(range(0, simulations, BATCH)):
         count, lowered, pairs = min(BATCH, simulations - start), 0.0, []
         for index, own in enumerate(sizes):

@@ -38,6 +38,8 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
         table.add_column()
         for check in checks:
             table.add_row(*_line(check))
+            if check.margin is not None and check.own_low is not None:
+                table.add_row(*_floor(check), "")
         out.print(Text(row, style="bold"))
         out.print(table)
     compared = (check for check in verdict.checks if check.margin is not None)
@@ -45,7 +47,7 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
         levels = sorted({check.alpha for check in verdict.checks if check.margin is not None})
         alpha = " or ".join(f"{100 * level:g} %" for level in levels)
         out.print(Text(f"now - baseline, with bounds one-sided at {alpha} each", style="dim"))
-    if any(check.own_low is not None and check.margin is None for check in verdict.checks):
+    if any(check.own_low is not None for check in verdict.checks):
         text = "floor: the run alone, with its bounds; passed where all of them are beyond it"
         out.print(Text(text, style="dim"))
     reasons = dict.fromkeys(
@@ -74,9 +76,14 @@ def _line(check: CheckResult) -> list[str | Text]:
     elif check.candidate is not None:
         values = f"{check.candidate:.3f}"
     floor_only = check.margin is None and check.floor is not None
-    if floor_only and check.own_low is not None and check.own_high is not None:
-        values = f"{check.candidate:.3f} alone"
-        difference = f"floor {check.floor:g} [{check.own_low:.3f}, {check.own_high:.3f}]"
+    if floor_only and check.own_low is not None:
+        _, values, difference = _floor(check)
     elif check.difference is not None and check.low is not None and check.high is not None:
         difference = f"{check.difference:+.3f} [{check.low:+.3f}, {check.high:+.3f}]"
     return [f"  {what}", values, difference, Text(check.outcome, style=STYLES[check.outcome])]
+
+
+def _floor(check: CheckResult) -> list[str]:
+    """The run by itself beside its floor."""
+    bounds = f"[{check.own_low:.3f}, {check.own_high:.3f}]"
+    return ["    its floor", f"{check.candidate:.3f} alone", f"floor {check.floor:g} {bounds}"]

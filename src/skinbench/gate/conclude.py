@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,6 +10,7 @@ from skinbench.errors import counted
 from skinbench.gate.checks import Check
 from skinbench.gate.measure import Measured, direction, oriented
 from skinbench.gate.needed import assumed_pairs, reach
+from skinbench.gate.output import check_title
 from skinbench.records import CheckResult
 from skinbench.records.deciding import rule_title
 from skinbench.score.paired_tests import holm
@@ -162,9 +163,30 @@ def together(
 
 
 def _regressed(counted: Sequence[Judged]) -> bool:
-    flat = [(item, p) for item in counted for p in item.p_values]
-    adjusted = holm([p for _, p in flat])
     return any(
-        item.result.outcome == "regressed" and p is not None and p <= item.result.alpha
-        for (item, _), p in zip(flat, adjusted, strict=True)
+        item.result.outcome == "regressed" and after <= item.result.alpha
+        for item, _, after in _adjusted(counted)
     )
+
+
+def _adjusted(judged: Sequence[Judged]) -> list[tuple[Judged, float, float]]:
+    """Every p-value before and after Holm over all of them."""
+    flat = [(item, p) for item in judged for p in item.p_values]
+    adjusted = holm([p for _, p in flat])
+    return [(item, p, float(after or 0.0)) for (item, p), after in zip(flat, adjusted, strict=True)]
+
+
+def alone_notes(judged: Sequence[Judged]) -> Iterator[str]:
+    """Checks that are below their bound by themselves, where all together have not regressed."""
+    counted = [item for item in judged if item.result.required]
+    lines = _adjusted(counted)
+    for item in counted:
+        own = [(p, after) for other, p, after in lines if other is item]
+        if item.result.outcome == "regressed" and own:
+            p, after = min(own)
+            yield (
+                f"{check_title(item.result)} of {item.result.row} is below its bound by itself "
+                f"(p {p:.3f}), not after Holm over all checks (p {after:.3f})"
+            )
+    if any(i.result.outcome == "regressed" and not i.result.required for i in judged):
+        yield "a check that is not required is below its bound, and changes nothing"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from skinbench.errors import BaselineError
 from skinbench.gate.baseline import scorecard_rows, verify_baseline
 from skinbench.gate.checks import Check, matching_rows, validate_checks
-from skinbench.gate.conclude import Judged, conclude, missing, together
+from skinbench.gate.conclude import Judged, alone_notes, conclude, missing, together
 from skinbench.gate.decisions import DecidedRow, decided_row
 from skinbench.gate.kept import (
     BaselineRow,
@@ -127,8 +127,8 @@ def judge(
     )
     notes = notes_on(candidate.scorecard, baseline, asked, kept, facts)
     notes += power_notes([item.result for item in judged])
-    if outcome != "regressed" and any(item.result.outcome == "regressed" for item in judged):
-        notes.append("a check is below its bound by itself, not after Holm over all checks")
+    if outcome != "regressed":
+        notes += alone_notes(judged)
     if warned:
         notes.append("inconclusive, and the policy only warns of that: exit code 0")
     return Verdict(

@@ -14,7 +14,7 @@ from skinbench.gate.decisions import Thresholds
 from skinbench.gate.kept import BaselineRow
 from skinbench.gate.needed import TARGET
 from skinbench.records import CheckResult, Scorecard
-from skinbench.records.deciding import ARGMAX, rule_title
+from skinbench.records.deciding import ARGMAX, parse_decision, rule_title
 from skinbench.store import to_plain
 
 
@@ -38,13 +38,7 @@ def notes_on(
     """Facts and warnings to print with a verdict."""
     notes = [*_rule_notes(asked, facts), *_decision_notes(baseline, asked, facts)]
     notes.extend(_environment_notes(baseline.get("environment") or {}, facts.environment))
-    recalls = {(c.rows, c.class_, c.slice) for c in asked if c.metric == "recall"}
-    beside = {(c.rows, c.class_, c.slice) for c in asked if c.metric == "specificity"}
-    for rows, class_, _ in sorted(recalls - beside, key=str):
-        notes.append(
-            f"warning: recall of {class_} ({rows}) is checked without its specificity; a model "
-            f"that calls everything {class_} passes"
-        )
+    notes.extend(_alone(asked))
     if to_plain(list(asked)) != baseline["policy"]:
         notes.append("the policy differs from the one that the baseline was written with")
     if baseline["versions"].get("skinbench") != skinbench.__version__:
@@ -65,8 +59,23 @@ def notes_on(
             r.name for r in matching_rows(check, scorecard_rows(scorecard)) if r.name not in known
         ]
         notes.extend(f"row {name} is not in the baseline and is not judged" for name in new)
-    notes.extend(_scope(kept))
+    judged = {row.name for check in asked for row in matching_rows(check, [k.row for k in kept])}
+    notes.extend(_scope([item for item in kept if item.row.name in judged]))
     return list(dict.fromkeys(notes))
+
+
+def _alone(asked: Sequence[Check]) -> Iterator[str]:
+    """Recalls without the specificity of the same decisions beside them."""
+    recalls, beside = (
+        {(c.rows, c.class_, c.slice, c.decision) for c in asked if c.metric == metric}
+        for metric in ("recall", "specificity")
+    )
+    for rows, class_, _, decision in sorted(recalls - beside, key=str):
+        by = f", decided by {rule_title(parse_decision(decision))}," if decision else ""
+        yield (
+            f"warning: recall of {class_} ({rows}){by} is checked without its specificity; a "
+            f"model that calls everything {class_} passes"
+        )
 
 
 def _scope(kept: Sequence[BaselineRow]) -> Iterator[str]:
