@@ -19,8 +19,6 @@ from skinbench.store import read_record, write_json
 from tests.bundle.world import bundle, world
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(400)]
-for _module in ("onnxruntime", "onnxscript"):
-    pytest.importorskip(_module)
 
 
 def answers(cell: str, split: str = "test"):

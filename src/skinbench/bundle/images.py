@@ -16,6 +16,8 @@ from skinbench.errors import DataError, one_line
 
 MOST_PIXELS = 50_000_000
 """Of one image; 24 megapixels is what a camera makes."""
+_ORIENTATION = 0x0112
+_TURNED = frozenset({"JPEG", "MPO", "TIFF", "WEBP"})
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -43,31 +45,35 @@ def read_image(data: bytes, most_pixels: int = MOST_PIXELS) -> ReadImage:
     """
     if not data:
         raise DataError("the file is empty")
-    try:
-        with Image.open(io.BytesIO(data), formats=image_formats()) as head:
-            width, height = head.size
-            mode, frames = head.mode, int(getattr(head, "n_frames", 1))
-            turned = int(head.getexif().get(0x0112, 1)) != 1
-    except UnidentifiedImageError as error:
-        raise DataError(
-            "the file is no image that can be read; expected JPEG, PNG, TIFF, WebP, BMP or GIF"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise DataError(f"the image is larger than {most_pixels / 1e6:.0f} megapixels") from error
-    except Exception as error:  # Pillow raises many kinds on broken headers
-        raise DataError(f"the image's header is damaged: {_said(error)}") from error
-    if width * height > most_pixels:
-        raise DataError(
-            f"the image has {width:,} x {height:,} pixels; at most "
-            f"{most_pixels / 1e6:.0f} megapixels are read"
-        )
+    notes = _looked_at(data, most_pixels)
     try:
         image = decode_rgb(data)
     except Exception as error:  # likewise on broken content
         raise DataError(f"the image is damaged or cut off: {_said(error)}") from error
-    return ReadImage(
-        image=image, width=image.width, height=image.height, notes=_notes(mode, frames, turned)
-    )
+    return ReadImage(image=image, width=image.width, height=image.height, notes=notes)
+
+
+def _looked_at(data: bytes, most_pixels: int) -> tuple[str, ...]:
+    """What the header says; nothing is decoded before its size is known to be small enough."""
+    too_large = f"the image has more than {most_pixels / 1e6:.0f} megapixels"
+    try:
+        with Image.open(io.BytesIO(data), formats=image_formats()) as head:
+            if head.width * head.height > most_pixels:
+                raise DataError(f"{too_large}: {head.width:,} x {head.height:,} pixels")
+            animated = bool(getattr(head, "is_animated", False))
+            # Of other kinds getexif would decode the image.
+            turned = head.format in _TURNED and int(head.getexif().get(_ORIENTATION, 1)) != 1
+            return _notes(head.mode, animated, turned)
+    except DataError:
+        raise
+    except UnidentifiedImageError as error:
+        raise DataError(
+            "the file is no image that can be read; expected JPEG, PNG, TIFF, WebP, BMP or GIF"
+        ) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(too_large) from error
+    except Exception as error:  # Pillow raises many kinds on broken headers
+        raise DataError(f"the image's header is damaged: {_said(error)}") from error
 
 
 def squares(image: Image.Image, sizes: Sequence[int]) -> dict[int, Bytes]:
@@ -75,7 +81,7 @@ def squares(image: Image.Image, sizes: Sequence[int]) -> dict[int, Bytes]:
     return {size: squared(image, size) for size in sizes}
 
 
-def _notes(mode: str, frames: int, turned: bool) -> tuple[str, ...]:
+def _notes(mode: str, animated: bool, turned: bool) -> tuple[str, ...]:
     found = []
     if turned:
         found.append("turned as its EXIF data says")
@@ -87,8 +93,8 @@ def _notes(mode: str, frames: int, turned: bool) -> tuple[str, ...]:
         found.append("the file is grey, without colour")
     if mode in {"RGBA", "LA", "PA"}:
         found.append("transparent places became white")
-    if frames > 1:
-        found.append(f"the first of its {frames} pictures is looked at")
+    if animated:
+        found.append("the first of its pictures is looked at")
     return tuple(found)
 
 
