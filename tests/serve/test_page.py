@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,16 +17,14 @@ import pytest
 from pypdf import PdfReader
 
 from tests.bundle.world import bundle, world
-from tests.report.test_browser import ARGUMENTS, CONTRAST
+from tests.report.test_browser import CONTRAST
 from tests.serve import pictures
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.torch,
     pytest.mark.slow,
     pytest.mark.timeout(400),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
 ]
 
 
@@ -66,15 +63,6 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     out, err = process.communicate(timeout=30)
     assert "lesion" not in out + err, "nothing of an upload is printed"
     assert "Traceback" not in err
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
