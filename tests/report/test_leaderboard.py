@@ -212,12 +212,13 @@ def test_terminal_shows_what_was_sorted_by_first_and_whole(run, width, sort):
 
 def test_hostile_names_do_nothing_in_the_four_forms(tmp_path):
     hostile = HOSTILE + "[bold red]x[/]\x1b[31m"
-    board = boards.leaderboard([make_run(tmp_path / "run", Wish(hostile=hostile, rows=5))])
+    folder = make_run(tmp_path / "run", Wish(hostile=hostile, rows=5))
+    board = boards.leaderboard([folder])
     text = terminal(board, 80)
     assert "\x1b" not in text
     assert "[bold" in text.replace("\n", "")
-    html = boards.to_html(board)
-    assert "<script" not in html
+    html = boards.to_html(board, [folder])
+    assert "<script>alert" not in html
     assert Page(html).open == []
     assert "<script" not in boards.to_markdown(board)
 
@@ -226,9 +227,9 @@ def test_markdown_and_html_of_several_runs_name_the_run(run, tmp_path):
     other = make_run(tmp_path / "other", Wish(rows=4))
     board = boards.leaderboard([run, other])
     assert "| row | run |" in boards.to_markdown(board)
-    html = boards.to_html(board)
+    html = boards.to_html(board, [run, other])
     assert "other" in html
-    assert html == boards.to_html(boards.leaderboard([run, other]))
+    assert html == boards.to_html(boards.leaderboard([run, other]), [run, other])
 
 
 def test_seeds_apart_do_not_hide_the_mean(tmp_path):

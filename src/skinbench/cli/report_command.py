@@ -21,6 +21,8 @@ from skinbench.cli.options import json_option, print_json
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a file.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a file.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
+@click.option("--serve", is_flag=True, help="Serve the page to this machine until Ctrl-C.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Of --serve. [default: a free one]")
 @json_option
 def command(
     runs: tuple[Path, ...],
@@ -28,18 +30,24 @@ def command(
     markdown: Path | None,
     html: Path | None,
     open_page: bool,
+    serve: bool,
+    port: int | None,
     as_json: bool,
 ) -> None:
     """Leaderboard over one or several runs.
 
     RUN is a folder such as reports/quickstart. Rows of different test sets stand in different
-    tables. The reports of the runs themselves are written anew from their files.
+    tables. The reports of the runs themselves are written anew from their files. For rows in
+    several runs it says which moved, and since when.
 
     JSON: the Leaderboard record.
     """
+    import dataclasses
+
     from rich.console import Console
 
     from skinbench.pipeline import render
+    from skinbench.pipeline.run_history import run_history
     from skinbench.report.leaderboard import (
         leaderboard,
         to_html,
@@ -49,14 +57,18 @@ def command(
     )
     from skinbench.store import RunFolder, write_text
 
+    if port is not None and not serve:
+        raise click.UsageError("--port is of --serve")
     folders = [RunFolder(path) for path in runs]
     board = leaderboard(folders, sort=sort)
+    if len(folders) > 1:
+        board = dataclasses.replace(board, history=run_history(folders, board))
     for folder in folders:
         render(folder)
     if markdown is not None:
         write_text(markdown, to_markdown(board))
     if html is not None:
-        write_text(html, to_html(board))
+        write_text(html, to_html(board, folders))
     if as_json:
         print_json(to_plain(board))
     else:
@@ -64,5 +76,21 @@ def command(
         to_terminal(board, console)
         for page in [html] if html else [folder.html for folder in folders]:
             console.print(f"Report: {page}", soft_wrap=True, highlight=False)
-    if open_page:
-        click.launch(str(html or folders[0].html))
+    show(html or folders[0].html, open_page=open_page, serve=serve, port=port)
+
+
+def show(page: Path, *, open_page: bool, serve: bool, port: int | None) -> None:
+    """Open a page from disk, or serve it until Ctrl-C."""
+    if not serve:
+        if open_page:
+            click.launch(str(page))
+        return
+    from skinbench.cli.page_server import serve_page
+
+    def started(address: str) -> None:
+        click.echo(f"Serving {page} at {address} to this machine only; Ctrl-C ends.", err=True)
+        if open_page:
+            click.launch(address)
+
+    serve_page(page, port or 0, started)
+    click.echo("Stopped.", err=True)

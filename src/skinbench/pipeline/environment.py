@@ -6,6 +6,7 @@ The environment is recorded by allow-list: no variable, user name or host is wri
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 from importlib import metadata
 
@@ -67,6 +68,11 @@ def _gpus() -> list[str]:
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
 
 
+def _commit() -> str:
+    """The commit that CI says it runs for; empty elsewhere."""
+    return os.environ.get("GITHUB_SHA") or os.environ.get("CI_COMMIT_SHA") or ""
+
+
 def run_facts(
     prepared: Prepared, options: Options, clock: Clock, *, started: str, engine: dict[str, str]
 ) -> dict[str, object]:
@@ -76,6 +82,7 @@ def run_facts(
         "suite": prepared.suite.name,
         "description": prepared.suite.file.description,
         "version": __version__,
+        "commit": _commit(),
         "command": options.command,
         "continue": options.command,
         "started": started,

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from skinbench.records import Score, Standing
+from skinbench.records.run_history import RowHistory
 from skinbench.report import numbers, standings
+from skinbench.report.history import history_table
 from skinbench.report.tables import (
     OUTCOME_TONES,
     Column,
@@ -129,6 +131,8 @@ class Leaderboard:
     notes: tuple[str, ...] = ()
     smoke: tuple[SmokeRow, ...] = ()
     """Rows that were run on too little to stand in a table."""
+    history: tuple[RowHistory, ...] = ()
+    """Rows that several runs judged on one test set, where that was looked at."""
 
 
 def sort_columns(sort: str | None) -> tuple[BoardColumn, ...]:
@@ -162,21 +166,32 @@ class BoardView:
 
     title: str
     tables: tuple[Table, ...]
+    history: Table | None
+    """Which row moved, where several runs have it."""
     notes: tuple[str, ...]
 
 
-def view(leaderboard: Leaderboard, *, folded: bool) -> BoardView:
-    """Tables of the leaderboard page; see `board_table` for `folded`."""
+def view(leaderboard: Leaderboard) -> BoardView:
+    """Tables of the leaderboard page."""
     several = len(leaderboard.runs) > 1
     title = "Leaderboard" + ("" if several else f": {leaderboard.runs[0]}")
     return BoardView(
         title=numbers.one_line(title),
         tables=tuple(
-            board_table(table, index, runs=several, folded=folded)
+            board_table(table, index, runs=several)
             for index, table in enumerate(leaderboard.tables, 1)
         ),
+        history=history_part(leaderboard),
         notes=leaderboard.notes,
     )
+
+
+def history_part(leaderboard: Leaderboard) -> Table | None:
+    """The table of moves; None where no row stands in several runs."""
+    if not leaderboard.history:
+        return None
+    level = max(table.level for table in leaderboard.tables)
+    return history_table(leaderboard.history, level)
 
 
 def marks(table: TestSet) -> dict[str, str]:
@@ -188,25 +203,23 @@ def marks(table: TestSet) -> dict[str, str]:
     }
 
 
-def board_table(table: TestSet, index: int, *, runs: bool, folded: bool = False) -> Table:
+def board_table(table: TestSet, index: int, *, runs: bool) -> Table:
     """One test set as a table.
 
     Args:
         table: the test set.
         index: 1-based place among the tables of the page.
         runs: name the run of every row.
-        folded: model, input, technique, run and status stand beneath the row's name, where a
-            page is too narrow for columns of their own.
     """
     signs = marks(table)
-    with_status = not folded and any(row.status != "done" for row in table.rows)
+    with_status = any(row.status != "done" for row in table.rows)
     lines = []
     for row in table.rows:
         mark = signs.get(row.stamp, "")
         measures = [measured(row, column) for column in table.columns]
         lines.append(
             (
-                *(_name_entries(row, runs=runs, folded=folded)),
+                *(_name_entries(row, runs=runs)),
                 *(
                     dataclasses.replace(m, mark=mark if m.sort is not None else "")
                     for m in measures
@@ -219,8 +232,8 @@ def board_table(table: TestSet, index: int, *, runs: bool, folded: bool = False)
         )
     columns = [
         Column(title="row"),
-        *([Column(title="run")] if runs and not folded else []),
-        *([] if folded else [Column(title="model · input · technique")]),
+        *([Column(title="run")] if runs else []),
+        Column(title="model · input · technique"),
         *(Column(title=column.title, numeric=True) for column in table.columns),
         *([Column(title="ranks", numeric=True)] if table.ranked_by else []),
         Column(title="n", numeric=True),
@@ -236,21 +249,9 @@ def board_table(table: TestSet, index: int, *, runs: bool, folded: bool = False)
     )
 
 
-def _name_entries(row: BoardRow, *, runs: bool, folded: bool) -> list[Entry]:
-    if not folded:
-        name = Entry(text=numbers.one_line(row.row), why=unbeaten_text(row))
-        return [name, *([words(row.run)] if runs else []), words(made_of(row))]
-    detail = f"{row.run} · {made_of(row)}" if runs else made_of(row)
-    status = status_entry(row)
-    undone = row.status != "done"
-    return [
-        Entry(
-            text=numbers.one_line(row.row),
-            detail=numbers.one_line(detail),
-            why=status.text if undone else unbeaten_text(row),
-            tone=status.tone if undone else "warn" if row.unbeaten else "",
-        )
-    ]
+def _name_entries(row: BoardRow, *, runs: bool) -> list[Entry]:
+    name = Entry(text=numbers.one_line(row.row), why=unbeaten_text(row))
+    return [name, *([words(row.run)] if runs else []), words(made_of(row))]
 
 
 def unbeaten_text(row: BoardRow) -> str:
@@ -288,7 +289,8 @@ def made_of(row: BoardRow) -> str:
 
 def _named(rows: Sequence[str]) -> str:
     """Rows by name where they are few, else the first and how many there are."""
-    return ", ".join(rows) if len(rows) <= 3 else f"{rows[0]} and {len(rows) - 1} others"
+    names = list(dict.fromkeys(rows))  # a row of several runs is one name
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} others"
 
 
 def _all_or_named(rows: Sequence[str], table: TestSet) -> str:
@@ -296,7 +298,7 @@ def _all_or_named(rows: Sequence[str], table: TestSet) -> str:
 
 
 def _several(rows: Sequence[str]) -> str:
-    return f"{_named(rows)} {'was' if len(rows) == 1 else 'were'}"
+    return f"{_named(rows)} {'was' if len(set(rows)) == 1 else 'were'}"
 
 
 def _remarks(table: TestSet) -> list[str]:

@@ -69,6 +69,8 @@ class RunFacts:
     schema: int = 1
     suite: str = ""
     version: str = ""
+    commit: str = ""
+    """Of the repository that the run was started for, where CI names one."""
     command: str = ""
     """The command that makes this run again."""
     continue_: str = ""
@@ -175,9 +177,6 @@ def read_content(folder: RunFolder) -> Content:
     """
     scorecard = read_record(folder.scorecard, Scorecard)
     datasets, tables = _read_datasets(folder, scorecard)
-    fits = {}
-    for path in sorted(folder.fits.glob("*.json")):
-        fits[path.stem] = _checked(path, lambda plain: from_plain(FitRecord, plain["record"]))
     cases = CaseFile(method="")
     if folder.cases.exists():
         cases = _checked(folder.cases, read_cases)
@@ -191,7 +190,7 @@ def read_content(folder: RunFolder) -> Content:
         run=read_run_facts(folder),
         datasets=datasets,
         splits=_read_splits(folder, scorecard, tables),
-        fits=fits,
+        fits=read_fits(folder),
         cases=cases,
         verdict=_optional(folder.verdict, Verdict),
         seen=_checked(folder.seen, lambda plain: from_plain(_Seen, plain).counts)
@@ -211,6 +210,14 @@ def read_run_facts(folder: RunFolder) -> RunFacts:
 def _run_facts(plain: Mapping[str, object]) -> RunFacts:
     renamed = {"continue_" if key == "continue" else key: item for key, item in plain.items()}
     return from_plain(RunFacts, renamed)
+
+
+def read_fits(folder: RunFolder) -> dict[str, FitRecord]:
+    """Fit id to what came of it, for every fit of the folder."""
+    return {
+        path.stem: _checked(path, lambda plain: from_plain(FitRecord, plain["record"]))
+        for path in sorted(folder.fits.glob("*.json"))
+    }
 
 
 def read_label_spaces(folder: RunFolder) -> dict[str, LabelSpace]:

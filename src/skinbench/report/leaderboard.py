@@ -16,8 +16,10 @@ from skinbench.errors import StoreError, UnknownNameError, UsageError, counted
 from skinbench.records import LabelSpace, Plan, Row, Score, Scorecard
 from skinbench.report import board, numbers, pages, standings, terminal
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, SmokeRow, Status, TestSet
+from skinbench.report.board_page import board_page
 from skinbench.report.claims import short_lines
-from skinbench.report.content import read_label_spaces, read_run_facts
+from skinbench.report.content import read_fits, read_label_spaces, read_run_facts
+from skinbench.report.row_facts import run_detail
 from skinbench.report.tables import Scores
 from skinbench.report.weak_spots import unbeaten
 from skinbench.score.balance import balanced_name
@@ -357,12 +359,20 @@ def to_plain(leaderboard: Leaderboard) -> Any:
 
 def to_markdown(leaderboard: Leaderboard) -> str:
     """The leaderboard alone, as a Markdown page."""
-    return pages.markdown_page("leaderboard.md.j2", view=board.view(leaderboard, folded=False))
+    return pages.markdown_page("leaderboard.md.j2", view=board.view(leaderboard))
 
 
-def to_html(leaderboard: Leaderboard) -> str:
+def to_html(leaderboard: Leaderboard, folders: Sequence[RunFolder]) -> str:
     """The leaderboard alone, as one self-contained HTML page."""
-    return pages.html_page("leaderboard.html.j2", view=board.view(leaderboard, folded=True))
+    runs = {
+        name: run_detail(_scorecard(folder), read_fits(folder))
+        for name, folder in zip(leaderboard.runs, folders, strict=True)
+    }
+    return pages.html_page(
+        "leaderboard.html.j2",
+        view=board.view(leaderboard),
+        page=board_page(leaderboard, runs),
+    )
 
 
 def to_terminal(leaderboard: Leaderboard, console: Console) -> None:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from skinbench.report import board, numbers
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, TestSet
+from skinbench.report.history import last_move, said_of
 
 _MEASURE_WIDTH = 17
 """`[0.650, 0.770]` and the space between columns."""
@@ -37,6 +38,7 @@ def show(leaderboard: Leaderboard, console: Console) -> None:
             _note(console, note, "yellow" if note[:1] in board.MARKS else "dim")
         level = numbers.level(table.level)
         _note(console, f"Intervals: {level}, resampled by lesion group.", "dim")
+    _history(leaderboard, console)
     for note in leaderboard.notes:
         _note(console, note, "dim")
 
@@ -129,3 +131,27 @@ def _measure(row: BoardRow, column: BoardColumn, mark: str) -> Text:
     elif entry.why:
         text.append(f"\n{entry.why}", style="dim")
     return text
+
+
+def _history(leaderboard: Leaderboard, console: Console) -> None:
+    """Rows that moved, a line each, and how many did not."""
+    if not leaderboard.history:
+        return
+    console.print()
+    console.print(Text("Which row moved, and since when", style="bold"))
+    still = 0
+    for item in leaderboard.history:
+        move = last_move(item)
+        if move is None or move.verdict not in ("higher", "lower"):
+            still += 1
+            continue
+        since = next(point for point in item.points if point.run == move.run)
+        change = numbers.estimate(move.difference, move.low, move.high)
+        _note(
+            console,
+            f"{item.row}, {numbers.short_title(item.metric, item.class_)}: {move.verdict} by "
+            f"{change} since {said_of(since)}",
+            "green" if move.verdict == "higher" else "red",
+        )
+    of = f"{len(leaderboard.history):,} (row, metric)"
+    _note(console, f"Not separable from the run before: {still:,} of {of}.", "dim")
