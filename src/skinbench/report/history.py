@@ -41,7 +41,8 @@ def history_table(items: Sequence[RowHistory], level: float) -> Table:
 def last_move(item: RowHistory) -> Move | None:
     """The latest step that is separable from none; else the latest step of all."""
     moved = [move for move in item.moves if move.verdict in _MOVED]
-    return (moved or list(item.moves) or [None])[-1]
+    steps = moved or list(item.moves)
+    return steps[-1] if steps else None
 
 
 def _since(item: RowHistory) -> tuple[bool, str]:
