@@ -61,6 +61,19 @@ def network() -> Any:
 def dataloader(files: list[Path]) -> np.ndarray:
     """As torchvision's examples do it: two workers decode, this process computes."""
     import torch
+
+    return torch.from_numpy(_loaded(files, network())).softmax(dim=1).numpy()
+
+
+def features(files: list[Path]) -> np.ndarray:
+    """What the network has before its last layer, the same way."""
+    model = network()
+    model.reset_classifier(0)
+    return _loaded(files, model)
+
+
+def _loaded(files: list[Path], model: Any) -> np.ndarray:
+    import torch
     from PIL import Image
     from torch.utils.data import DataLoader, Dataset
     from torchvision.transforms import v2
@@ -82,11 +95,11 @@ def dataloader(files: list[Path]) -> np.ndarray:
             with Image.open(files[index]) as image:
                 return transform(image.convert("RGB"))
 
-    model = network().to(memory_format=torch.channels_last)
+    model = model.to(memory_format=torch.channels_last)
     loader = DataLoader(Images(), batch_size=BATCH, num_workers=2)
     with torch.inference_mode():
-        logits = [model(batch.to(memory_format=torch.channels_last)) for batch in loader]
-        return torch.cat(logits).softmax(dim=1).numpy()
+        found = [model(batch.to(memory_format=torch.channels_last)) for batch in loader]
+        return torch.cat(found).numpy()
 
 
 def on_ray(files: list[Path]) -> np.ndarray:
@@ -132,6 +145,7 @@ def skinbench(files: list[Path], *, warm: bool) -> tuple[np.ndarray, float | Non
     clock = Clock(listener=lambda _: None)
     if warm:
         shutil.rmtree(store / "predictions", ignore_errors=True)
+        import skinbench.learn.infer  # noqa: F401 - what is measured is the pass
     prepared = prepare(suite, options, clock)
     folder = RunFolder(run)
     learn_and_predict(prepared, options, folder, clock)
