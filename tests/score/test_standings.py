@@ -257,3 +257,19 @@ def test_ranks_over_datasets_read_scores_of_datasets_alone():
     (found,) = rank_over_datasets(rows, [*scores, *seeds], "accuracy", level=0.95)
     assert [item.row for item in found.ranks] == ["+m+cf", "+m", "+cf", "c4.5"]
     assert rank_over_datasets(rows, scores[:4], "accuracy", level=0.95) == ()
+
+
+def test_ranks_that_were_asked_for_and_cannot_be_are_refused_in_words():
+    scores = [
+        Score(row="a", metric="accuracy", value=0.5, n=9, dataset=f"d{n}", seed=seed)
+        for n in range(2)
+        for seed in (None, 0, 1, 2, 3, 4)
+    ]
+    (found,) = rank_over_datasets([row(name="a")], scores, "accuracy", level=0.95, asked=True)
+    assert found.ranks == ()
+    assert found.reason == (
+        "no ranks over datasets: the rows were scored on 2 datasets at most, at least 5 are "
+        "needed; seeds and folds share their images and are no datasets"
+    )
+    (none,) = rank_over_datasets([], [], "accuracy", level=0.95, asked=True)
+    assert "0 datasets at most" in none.reason

@@ -71,4 +71,5 @@ def dataset_ranks(
     ranking: Ranking, rows: Sequence[Row], scores: Sequence[Score], *, level: float
 ) -> tuple[DatasetRanks, ...]:
     """Mean ranks over datasets by the metric that rows are chosen by, where there are enough."""
-    return rank_over_datasets(rows, scores, ranking.by, level=level)
+    asked = ranking.over == "datasets"
+    return rank_over_datasets(rows, scores, ranking.by, level=level, asked=asked)

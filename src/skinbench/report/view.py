@@ -138,7 +138,9 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
             comparisons.comparisons_table(scorecard.comparisons, scorecard.level, run.reduced)
         ),
         standings=filled(standings.standings_table(scorecard)),
-        dataset_ranks=filled(dataset_ranks.dataset_ranks_table(scorecard.dataset_ranks)),
+        dataset_ranks=dataset_ranks.dataset_ranks_table(scorecard.dataset_ranks)
+        if scorecard.dataset_ranks
+        else None,
         rank_diagrams=_rank_diagrams(scorecard),
         claims=paper_parts(scorecard),
         decisions=operating.decision_tables(scorecard),

@@ -90,19 +90,24 @@ def friedman(
 
 
 def rank_over_datasets(
-    rows: Sequence[Row], scores: Sequence[Score], metric: str, *, level: float
+    rows: Sequence[Row],
+    scores: Sequence[Score],
+    metric: str,
+    *,
+    level: float,
+    asked: bool = False,
 ) -> tuple[DatasetRanks, ...]:
     """Ranks of the rows that were scored on five or more datasets, by one metric.
 
     Rows are joined by the datasets that they were scored on without any condition; none where no
-    row has five.
+    row has five, or the refusal where ranks were asked for.
     """
     name, _, class_ = metric.partition(":")
     found: dict[str, dict[str, float]] = {}
     for score in scores:
         plain = score.condition == "none" and score.seed is None and score.slice is None
-        asked = plain and (score.metric, score.class_ or "") == (name, class_)
-        if asked and score.value is not None:
+        wanted = plain and (score.metric, score.class_ or "") == (name, class_)
+        if wanted and score.value is not None:
             found.setdefault(score.row, {})[score.dataset] = score.value
     sets: dict[frozenset[str], dict[str, Mapping[str, float]]] = {}
     for row in rows:
@@ -110,7 +115,29 @@ def rank_over_datasets(
         if len(own) >= FEWEST_DATASETS:
             members = sets.setdefault(frozenset(own), {})
             members[row.name] = {dataset: own[dataset] for dataset in sorted(own)}
+    if asked and not sets:
+        return (_refused(rows, found, (name, class_ or None), level),)
     return tuple(
         friedman(members, metric=name, class_=class_ or None, level=level)
         for members in sets.values()
+    )
+
+
+def _refused(
+    rows: Sequence[Row],
+    found: Mapping[str, Mapping[str, float]],
+    metric: tuple[str, str | None],
+    level: float,
+) -> DatasetRanks:
+    """Why there are no ranks: by the row with the most datasets."""
+    own = max((found.get(row.name, {}) for row in rows), key=len, default={})
+    few = counted(len(own), "dataset")
+    return DatasetRanks(
+        metric=metric[0],
+        class_=metric[1],
+        datasets=tuple(sorted(own)),
+        ranks=(),
+        level=level,
+        reason=f"no ranks over datasets: the rows were scored on {few} at most, at least "
+        f"{FEWEST_DATASETS} are needed; seeds and folds share their images and are no datasets",
     )

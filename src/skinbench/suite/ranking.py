@@ -25,8 +25,9 @@ class Ranking(Strict):
         default_factory=list,
         description="`metric`, or `metric:class`; default: the columns of the leaderboard",
     )
-    over: Literal["datasets"] = Field(
-        "datasets", description="what mean ranks are taken over, of five or more"
+    over: Literal["datasets"] | None = Field(
+        None,
+        description="`datasets`: say why, where there are no mean ranks over five or more datasets",
     )
 
     @field_validator("over", mode="before")
