@@ -73,7 +73,8 @@ class CellPage:
     environment: str
     rerun: Rerun
     card: ModelCard | None
-    """None under a condition: the card of the unaltered test set holds."""
+    """None for a baseline without a network, and under a condition, where the card of the
+    unaltered test set holds."""
 
     @property
     def title(self) -> str:
@@ -180,8 +181,12 @@ def cell_page(content: Content, scores: Scores, place: Place, judged: Judged) ->
         fits=filled(_fits(content, row)),
         environment=_environment(content),
         rerun=rerun(content.run.command, row, content.rows, place.slug),
-        card=model_card(content, scores, place) if place.condition == "none" else None,
+        card=model_card(content, scores, place) if _has_card(place) else None,
     )
+
+
+def _has_card(place: Place) -> bool:
+    return place.condition == "none" and place.row.kind != "plain"
 
 
 def _place_title(place: Place) -> str:

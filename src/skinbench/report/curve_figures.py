@@ -91,7 +91,8 @@ def curves_of_class(
         seeds = numbers.counted(len(curves), "seed")
         said = "".join(f"; {item.said}" for item in decisions)
         alt = f"ROC and precision-recall of {class_} for {row}, {seeds}{said}"
-        return made_drawing(figure, name, f"ROC and precision-recall of {class_}: {row}", alt)
+        title = f"ROC and precision-recall of {class_}: {row}"
+        return made_drawing(figure, name, title, alt, clipped=False)
 
 
 def _lines(axes: Axes, lines: Sequence[Points], *, steps: bool) -> None:

@@ -6,6 +6,7 @@ variables, so that one drawing serves light and dark. The same input gives the s
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import warnings
@@ -61,6 +62,35 @@ STYLE = {
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 
 
+_SHARED = tuple(
+    [
+        f"font-size: {size}px; text-anchor: {anchor}; fill: {colour}"
+        for size, anchor, colour in (
+            (8, "middle", MUTED),
+            (8, "end", MUTED),
+            (9, "middle", MUTED),
+            (8, "middle", INK),
+            (6, "middle", INK),
+            (8, "middle", ON_COLOUR),
+            (6, "middle", ON_COLOUR),
+            (8, "start", ORANGE),
+            (8, "start", BLUE),
+        )
+    ]
+    + [
+        f"fill: none; stroke: {colour}; {width}; stroke-linecap: square"
+        for colour, width in (
+            (GRID, "stroke-width: 0.6"),
+            (GRID, "stroke-width: 1.2"),
+            (BLUE, "stroke-width: 1.6"),
+            (BLUE, "stroke-opacity: 0.45; stroke-width: 2"),
+            (ORANGE, "stroke-width: 1.6"),
+            (ORANGE, "stroke-opacity: 0.7; stroke-width: 1.4"),
+        )
+    ]
+    + [f"fill: {BLUE}; stroke: {BLUE}", f"fill: {BLUE}"]
+)
+"""Styles that most marks of a page have: each a class of the page, so that a mark stays short."""
 _JOINS = 'stroke-linejoin="round" stroke-linecap="butt"'
 
 
@@ -95,6 +125,12 @@ class Drawing:
         rest = re.sub(
             r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", rest, count=1, flags=re.DOTALL
         )
+        rest = re.sub(
+            rf'style="(fill: {BLUE}); opacity: ([\d.]+)"', r'style="\1" opacity="\2"', rest
+        )
+        for index, style in enumerate(_SHARED):
+            rest = rest.replace(f'style="{style}"', f'class="d{index}"')
+        prefix = f"d{hashlib.sha256(prefix.encode()).hexdigest()[:8]}"
         rest = re.sub(r"\bxlink:href=", "href=", rest)
         rest = re.sub(r'\bid="', f'id="{prefix}-', rest)
         rest = re.sub(r'href="#', f'href="#{prefix}-', rest)
@@ -103,6 +139,14 @@ class Drawing:
             rest = rest.replace(colour, variable)
         label = escape(self.alt, {'"': "&quot;"})
         return f'<svg {box[0] if box else ""} role="img" aria-label="{label}" {_JOINS}>{rest}'
+
+
+def shared_styles() -> str:
+    """The page's rules for the marks of its drawings."""
+    rules = "\n".join(f"svg .d{index} {{ {style}; }}" for index, style in enumerate(_SHARED))
+    for colour, variable in _VARIABLES.items():
+        rules = rules.replace(colour, variable)
+    return rules
 
 
 def confusion_figure(name: str, confusion: Confusion, classes: Sequence[str]) -> Drawing:
@@ -129,7 +173,7 @@ def confusion_figure(name: str, confusion: Confusion, classes: Sequence[str]) ->
             f"Confusion matrix of {confusion.row}, seed {confusion.seed}: {right:,} of {total:,} "
             f"images on the diagonal"
         )
-        return made_drawing(figure, name, f"Confusion matrix: {confusion.row}", alt)
+        return made_drawing(figure, name, f"Confusion matrix: {confusion.row}", alt, clipped=False)
 
 
 def matrix_figure(
@@ -227,7 +271,7 @@ def curves_figure(
             f"Training curves of {row}: loss and val accuracy over {longest} epochs, "
             f"{numbers.counted(len(histories), 'fit')}"
         )
-        return made_drawing(figure, name, f"Training curves: {row}", alt)
+        return made_drawing(figure, name, f"Training curves: {row}", alt, clipped=False)
 
 
 def _curve(
@@ -312,8 +356,18 @@ def _texts(values: Sequence[str]) -> list[str]:
     return [numbers.one_line(value) for value in values]
 
 
-def made_drawing(figure: Figure, name: str, title: str, alt: str) -> Drawing:
-    """A figure as a drawing; the same figure gives the same bytes."""
+def made_drawing(
+    figure: Figure, name: str, title: str, alt: str, *, clipped: bool = True
+) -> Drawing:
+    """A figure as a drawing; the same figure gives the same bytes.
+
+    Args:
+        figure: of matplotlib.
+        name: file name without its ending.
+        title: short.
+        alt: what it shows, in words.
+        clipped: False where nothing lies outside its axes: no mark then has to name its frame.
+    """
     title, alt = numbers.one_line(title), numbers.one_line(alt)
     buffer = io.StringIO()
     FigureCanvasSVG(figure)
@@ -322,7 +376,11 @@ def made_drawing(figure: Figure, name: str, title: str, alt: str) -> Drawing:
         # Text stays text, so a letter that matplotlib's own font lacks is the reader's to draw.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format="svg", metadata=metadata)
-    return Drawing(name=name, title=title, alt=alt, svg=_cleaned(buffer.getvalue(), title))
+    svg = buffer.getvalue()
+    if not clipped:
+        svg = re.sub(r' clip-path="[^"]*"', "", svg)
+        svg = re.sub(r"<clipPath.*?</clipPath>\s*", "", svg, flags=re.DOTALL)
+    return Drawing(name=name, title=title, alt=alt, svg=_cleaned(svg, title))
 
 
 def _cleaned(svg: str, title: str) -> str:
@@ -333,7 +391,9 @@ def _cleaned(svg: str, title: str) -> str:
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
     svg = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in used else "", svg)
     svg = re.sub(r"<[^<>]*>", lambda match: _short_tag(match[0]), svg)
-    svg = re.sub(r"<g/>", "", svg)
+    svg = re.sub(r"<g/>|<defs>\s*</defs>", "", svg)
+    if "<g " not in svg:  # groups that say nothing
+        svg = re.sub(r"</?g>", "", svg)
     svg = re.sub(r"\s*\n\s*", "\n", svg)
     head, _, rest = svg.partition(">")
     # One font for the whole drawing; within a page it takes the page's.

@@ -30,8 +30,12 @@ def _environment() -> Environment:
 
 @functools.cache
 def _html_environment() -> Environment:
+    from skinbench.report import figures  # matplotlib, which a page in the terminal needs not
+
     environment = _environment()
-    environment.globals.update(numbers=numbers, data_script=data_script)
+    environment.globals.update(
+        numbers=numbers, data_script=data_script, drawing_styles=figures.shared_styles()
+    )
     environment.filters["breakable"] = _breakable
     return environment
 

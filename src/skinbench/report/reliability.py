@@ -37,7 +37,7 @@ def reliability_figure(name: str, row: str, items: Sequence[Reliability]) -> Dra
             for item in shown
         )
         alt = f"Reliability of {row}, {numbers.counted(shown[0].n, 'image')}: {said}"
-        return made_drawing(figure, name, f"Reliability: {row}", alt)
+        return made_drawing(figure, name, f"Reliability: {row}", alt, clipped=False)
 
 
 def _of(item: Reliability) -> str:
