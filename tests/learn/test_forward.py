@@ -130,3 +130,22 @@ def test_a_pass_fits_a_cache(size, images):
 
 def test_a_gpu_takes_any_number():
     assert images_per_pass(224, torch.device("cuda")) >= 4096
+
+
+def test_a_frozen_network_learns_the_same_on_folded_features(tmp_path, monkeypatch):
+    from skinbench.learn import views
+    from skinbench.learn.fit import train_fits
+    from tests.learn.world import make_world
+    from tests.learn.world import network as model
+
+    world = make_world(tmp_path)
+    augment = (NamedSpec(name="brightness"),)
+    spec = world.spec(model=model("test_resnet", frozen=True), augment=augment)
+    made = {}
+    for name, fold in (("folded", folded), ("plain", lambda given, *_: given.encoder)):
+        monkeypatch.setattr(views, "folded", fold)
+        done = train_fits({name: spec}, world.store, weights={}, on_epoch=lambda *_: None)
+        made[name] = done[name].history
+    for fast, plain in zip(made["folded"], made["plain"], strict=True):
+        assert fast.train_loss == pytest.approx(plain.train_loss, abs=1e-4)
+        assert fast.val_log_loss == pytest.approx(plain.val_log_loss, abs=1e-4)

@@ -15,13 +15,14 @@ from skinbench.data.lesion_masks import Masks, known, mask_digest, open_masks
 from skinbench.errors import DataError, MissingExtraError, UsageError
 from skinbench.learn.arrays import FitArrays, Part, Sources
 from skinbench.learn.batches import cut, to_unit
+from skinbench.learn.forward import images_per_pass
 from skinbench.learn.losses import Loss
 from skinbench.learn.network import Network
 from skinbench.learn.runtime import autocast, torch_session
 from skinbench.learn.saved import Weights, load_fit
 from skinbench.learn.stopping import ValScores
-from skinbench.learn.training import VAL_BATCH, Training
-from skinbench.learn.views import Mixed, View
+from skinbench.learn.training import Training
+from skinbench.learn.views import VAL_BATCH, Mixed, View
 from skinbench.records import FitSpec, TrainSpec
 from skinbench.records.entries import Mix
 from skinbench.store import Store
@@ -76,7 +77,7 @@ class SegmentationTraining(Training):
     def score_val(self, view: View) -> ValScores:
         """Log loss, accuracy, and mean of the recalls of lesion and skin, over pixels."""
         totals = torch.zeros(5, dtype=torch.float64)
-        for batch in cut(np.arange(len(self.arrays.val), dtype=np.int64), VAL_BATCH):
+        for batch in cut(np.arange(len(self.arrays.val), dtype=np.int64), view.most):
             logits = view.logits(batch)[:, 0].double()
             truth = view.labels.index_select(0, torch.from_numpy(batch).to(view.labels.device))
             entropy = torch.nn.functional.binary_cross_entropy_with_logits(
@@ -134,6 +135,7 @@ class MaskView:
         self._network, self._arrays, self._part = network, arrays, part
         self._device, self._flips, self._train = network.mean.device, flips, train
         self.labels = torch.from_numpy(masks).to(self._device)
+        self.most = min(VAL_BATCH, images_per_pass(train.image_size, self._device))
 
     def start_epoch(self, epoch: int) -> None:
         """Nothing: what is drawn comes from torch's generator, seeded for the epoch."""

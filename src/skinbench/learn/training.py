@@ -39,9 +39,6 @@ from skinbench.learn.views import FeatureView, PixelView, View, feature_rows
 from skinbench.records import EpochRecord, FitRecord, FitSpec
 from skinbench.store import Store, canonical_json
 
-VAL_BATCH = 256
-"""Val images in one pass of a network; part of the numbers."""
-
 
 class DivergedError(SkinbenchError):
     """The loss became infinite or undefined; the message names the epoch and the next step."""
@@ -133,7 +130,7 @@ class Training:
     def score_val(self, view: View) -> ValScores:
         """Scores of the network, in eval mode, on val."""
         positions = np.arange(len(self.arrays.val), dtype=np.int64)
-        logits = [view.logits(batch) for batch in cut(positions, VAL_BATCH)]
+        logits = [view.logits(batch) for batch in cut(positions, view.most)]
         return val_scores(torch.cat(logits), view.labels)
 
     def _features(self, view: str) -> list[torch.Tensor]:

@@ -14,12 +14,16 @@ from torch import nn
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import FitArrays, Part
 from skinbench.learn.batches import to_unit
+from skinbench.learn.forward import folded, images_per_pass
 from skinbench.learn.network import Network
 from skinbench.learn.runtime import VIEWS, autocast, derive_seed
 from skinbench.records import TrainSpec
 from skinbench.records.entries import Mix
 
 Ints = npt.NDArray[np.int64]
+
+VAL_BATCH = 256
+"""Most val images in one pass of a network; part of the numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,8 @@ class View(Protocol):
 
     labels: torch.Tensor
     """[N] int64 on the network's device."""
+    most: int
+    """Images that go through the network at once where nothing is learnt."""
 
     def start_epoch(self, epoch: int) -> None:
         """What is drawn from here on is the epoch's, whatever was drawn before."""
@@ -80,7 +86,7 @@ class FeatureView:
         self._rows = torch.from_numpy(rows).to(device)
         self._metadata = metadata_tensor(part, device)
         self._device = device
-        self.labels = torch.from_numpy(part.labels).to(device)
+        self.labels, self.most = torch.from_numpy(part.labels).to(device), VAL_BATCH
 
     def logits(self, positions: Ints) -> torch.Tensor:
         """Logits [B, C] float32 of the head at these positions."""
@@ -123,7 +129,7 @@ class PixelView:
     """Runs the whole network on pixels gathered from the pixel store.
 
     Args:
-        network: a frozen encoder gets no gradient.
+        network: a frozen encoder gets no gradient, and is folded.
         arrays: where pixels come from.
         part: which images.
         augment: random transforms of pixels in [0, 1]; None for none.
@@ -143,6 +149,9 @@ class PixelView:
         self._augment, self._train, self._device = augment, train, device
         self._metadata = metadata_tensor(part, device)
         self.labels = torch.from_numpy(part.labels).to(device)
+        self.most = min(VAL_BATCH, images_per_pass(train.image_size, device))
+        still = network.frozen and network.encoder is not None
+        self._encoder = folded(network, train.image_size, device) if still else None
 
     def start_epoch(self, epoch: int) -> None:
         """Nothing: transforms draw from torch's global generator."""
@@ -174,8 +183,12 @@ class PixelView:
         return self._metadata.index_select(0, torch.from_numpy(positions).to(self._device))
 
     def _run(self, pixels: torch.Tensor, metadata: torch.Tensor | None) -> torch.Tensor:
+        seen = self._network.normalise(pixels)
         with autocast(self._train):
-            logits: torch.Tensor = self._network(self._network.normalise(pixels), metadata)
+            if self._encoder is None:
+                logits: torch.Tensor = self._network(seen, metadata)
+            else:
+                logits = self._network.head(self._encoder(seen), metadata)
         return logits.float()
 
 
