@@ -238,3 +238,14 @@ def test_seeds_apart_do_not_hide_the_mean(tmp_path):
     assert isinstance(score, Score)
     assert score.seed is None
     assert score.sd_seeds == pytest.approx(0.0125)
+
+
+def test_terminal_leaves_many_tables_of_altered_images_to_the_report(run):
+    plain = boards.leaderboard([run])
+    first = plain.tables[0]
+    altered = [dataclasses.replace(first, condition=f"blur@{strength}") for strength in range(1, 6)]
+    few = terminal(dataclasses.replace(plain, tables=(first, *altered[:3])), 100)
+    assert "condition blur@3" in few
+    many = terminal(dataclasses.replace(plain, tables=(first, *altered)), 100)
+    assert "condition blur" not in many
+    assert "5 more tables of altered images (conditions) are in the report" in many

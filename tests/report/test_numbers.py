@@ -124,3 +124,10 @@ def test_measure_of_undefined_absent_and_unbounded():
     assert (alone.bar.low, alone.bar.high) == (0.5, 0.5)
     loss = measure(Score(row="r", metric="log_loss", n=5, value=1.4, low=1.0, high=2.0))
     assert loss.bar is None
+
+
+def test_ends_of_a_difference_show_on_which_side_of_zero_they_are():
+    assert numbers.ends(0.0002, 0.1) == "[0.0002, 0.100]"
+    assert numbers.ends(-0.2, 0.0) == "[-0.200, 0.000]"
+    assert numbers.ends(None, None) == ""
+    assert numbers.bounds(0.0002, 0.1) == "[0.000, 0.100]"

@@ -111,6 +111,8 @@ def _print_row(out: Console, scores: list[ScoreChange], level: float) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from skinbench.score.ends import end
+
     first = scores[0]
     name = first.row if first.row == first.old_row else f"{first.old_row} -> {first.row}"
     out.print(Text(name, style="bold"))
@@ -122,7 +124,7 @@ def _print_row(out: Console, scores: list[ScoreChange], level: float) -> None:
         what = f"  {score.metric}" + (f" {score.class_}" if score.class_ else "")
         change = _signed(score.difference)
         if score.low is not None and score.high is not None:
-            change += f" [{score.low:+.3f}, {score.high:+.3f}]"
+            change += f" [{end(score.low, sign=True)}, {end(score.high, sign=True)}]"
         table.add_row(what, _plain(score.old), _plain(score.new), change, f"{score.n_groups:,}")
     out.print(table)
     if not all(score.paired for score in scores) and not any(score.reason for score in scores):

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skinbench.gate.judge import ANCHOR_REASON
+from skinbench.gate.output import printed_bounds
 from skinbench.records import CheckResult, Verdict
 
 STYLES = {
@@ -79,7 +80,7 @@ def _line(check: CheckResult) -> list[str | Text]:
     if floor_only and check.own_low is not None:
         _, values, difference = _floor(check)
     elif check.difference is not None and check.low is not None and check.high is not None:
-        difference = f"{check.difference:+.3f} [{check.low:+.3f}, {check.high:+.3f}]"
+        difference = f"{check.difference:+.3f} [{', '.join(printed_bounds(check))}]"
     return [f"  {what}", values, difference, Text(check.outcome, style=STYLES[check.outcome])]
 
 

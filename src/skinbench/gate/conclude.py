@@ -13,6 +13,7 @@ from skinbench.gate.needed import assumed_pairs, reach
 from skinbench.gate.output import check_title
 from skinbench.records import CheckResult
 from skinbench.records.deciding import rule_title
+from skinbench.score.ends import end
 from skinbench.score.paired_tests import holm
 
 Outcome = Literal["passed", "regressed", "inconclusive", "missing"]
@@ -127,9 +128,11 @@ def _margin_sentence(check: Check, found: Measured, outcome: Outcome) -> str:
         text = f"{check.title} {found.candidate:.3f}: the predictions are the baseline's own"
         return f"{text}, to the bit"
     _, low, high = oriented(check.metric, bounds)
+    lines = (0.0, -check.margin, check.margin)
+    first, last = (end(bound, lines, sign=True) for bound in (low, high))
     text = (
         f"{check.title} {found.candidate:.3f} after {found.baseline:.3f}: difference between "
-        f"{low:+.3f} and {high:+.3f}, margin {check.margin:g}"
+        f"{first} and {last}, margin {check.margin:g}"
     )
     if outcome == "passed" and bounds.high < 0:
         text += "; worse within the margin"

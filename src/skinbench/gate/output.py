@@ -6,6 +6,7 @@ import re
 from xml.etree import ElementTree
 
 from skinbench.records import CheckResult, Verdict
+from skinbench.score.ends import end
 
 _CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~@])")
@@ -22,6 +23,18 @@ def check_title(check: CheckResult) -> str:
     name = check.metric + (f" of {check.class_}" if check.class_ else "")
     name += f", {check.slice}" if check.slice else ""
     return name + (f", by {check.decision}" if check.decision else "")
+
+
+def check_lines(check: CheckResult) -> tuple[float, ...]:
+    """Differences that the outcome follows from: 0, and a loss of the margin."""
+    return (0.0,) if check.margin is None else (0.0, -check.margin, check.margin)
+
+
+def printed_bounds(check: CheckResult) -> tuple[str, str]:
+    """Both bounds of the difference, with digits that show where they lie."""
+    lines = check_lines(check)
+    low, high = check.low or 0.0, check.high or 0.0
+    return end(low, lines, sign=True), end(high, lines, sign=True)
 
 
 def verdict_to_junit(verdict: Verdict) -> str:
@@ -101,7 +114,7 @@ def verdict_to_markdown(verdict: Verdict) -> str:
 def _line(check: CheckResult) -> str:
     difference = _number(check.difference, "+.3f")
     if check.low is not None and check.high is not None:
-        difference += f" \\({check.low:+.3f} to {check.high:+.3f}\\)"
+        difference += f" \\({' to '.join(printed_bounds(check))}\\)"
     title = _escape(check_title(check)) + ("" if check.required else " \\(not required\\)")
     cells = [
         _escape(check.row),

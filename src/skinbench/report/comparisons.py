@@ -27,7 +27,7 @@ def comparisons_table(
             words(numbers.metric_title(item.metric, item.class_)),
             Entry(
                 text=numbers.signed(item.difference),
-                detail=numbers.bounds(item.low, item.high),
+                detail=numbers.ends(item.low, item.high),
                 sort=item.difference,
             ),
             Entry(text=probability(item.p), detail=item.test, sort=item.p),

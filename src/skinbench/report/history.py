@@ -67,7 +67,7 @@ def _line(item: RowHistory) -> tuple[Entry, ...]:
         _value(now),
         Entry(
             text=numbers.signed(move.difference if move else None),
-            detail=numbers.bounds(move.low, move.high) if move else "",
+            detail=numbers.ends(move.low, move.high) if move else "",
             sort=move.difference if move else None,
         ),
         _verdict(item, move),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from skinbench.errors import counted as counted
+from skinbench.score.ends import end
 
 MISSING = "\u2013"
 """Printed for a value that is undefined or absent; the reason stands beside it. Never 0."""
@@ -67,6 +69,16 @@ def bounds(low: float | None, high: float | None, digits: int = 3) -> str:
     if low is None and high is None:
         return ""
     return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def ends(
+    low: float | None, high: float | None, digits: int = 3, lines: Sequence[float] = (0.0,)
+) -> str:
+    """An interval of a difference: an end that is not 0 never reads as 0, see `score.ends`."""
+    if low is None or high is None:
+        return bounds(low, high, digits)
+    first, last = (end(value, lines, digits=digits) for value in (low, high))
+    return f"[{first}, {last}]"
 
 
 def estimate(value: float | None, low: float | None, high: float | None) -> str:

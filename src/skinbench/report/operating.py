@@ -214,7 +214,7 @@ def _calibrated_rows(item: Calibrated) -> Iterable[tuple[Entry, ...]]:
             estimate_entry(after),
             Entry(
                 text=numbers.signed(change.value),
-                detail=numbers.bounds(change.low, change.high),
+                detail=numbers.ends(change.low, change.high),
                 sort=change.value,
             ),
         )

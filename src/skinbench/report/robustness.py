@@ -108,7 +108,7 @@ def _drop(item: ConditionDrop | None) -> Entry:
         return Entry(text="")
     if item.value is None:
         return Entry(text=numbers.MISSING, why=numbers.one_line(item.reason))
-    bounds = numbers.bounds(item.change_low, item.change_high)
+    bounds = numbers.ends(item.change_low, item.change_high)
     return Entry(
         text=numbers.number(item.value),
         detail="" if item.change is None else numbers.signed(item.change),

@@ -77,7 +77,7 @@ def standings_table(scorecard: Scorecard) -> Table:
                     rank(item),
                     Entry(
                         text=numbers.signed(item.difference),
-                        detail=numbers.bounds(item.low, item.high),
+                        detail=numbers.ends(item.low, item.high),
                         sort=item.difference,
                     ),
                     Entry(text=probability(item.p), sort=item.p),

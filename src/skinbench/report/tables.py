@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from skinbench.records import Confusion, Score, Scorecard, Verdict
+from skinbench.records import CheckResult, Confusion, Score, Scorecard, Verdict
 from skinbench.report import numbers
 
 PER_CLASS_ORDER = ("recall", "specificity", "precision", "f1", "auroc", "average_precision")
@@ -324,6 +324,11 @@ def confusion_table(confusion: Confusion, classes: Sequence[str]) -> Table:
 OUTCOME_TONES = {"passed": "good", "regressed": "bad", "done": "good", "failed": "bad"}
 
 
+def _lines(check: CheckResult) -> tuple[float, ...]:
+    """Differences that a check's outcome follows from."""
+    return (0.0,) if check.margin is None else (0.0, -check.margin, check.margin)
+
+
 def verdict_table(verdict: Verdict) -> Table:
     """One line for each check of the gate."""
     rows = tuple(
@@ -335,7 +340,7 @@ def verdict_table(verdict: Verdict) -> Table:
             Entry(text=numbers.number(check.candidate), sort=check.candidate),
             Entry(
                 text=numbers.signed(check.difference),
-                detail=numbers.bounds(check.low, check.high),
+                detail=numbers.ends(check.low, check.high, lines=_lines(check)),
                 sort=check.difference,
             ),
             Entry(text=numbers.number(check.margin)),

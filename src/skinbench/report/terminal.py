@@ -17,6 +17,8 @@ _NAME_WIDTH = 28
 _LEAST_NAME_WIDTH = 12
 _MADE_OF_WIDTH = 30
 _COUNT_WIDTH = 9
+_MOST_ALTERED = 3
+"""Tables of altered images beyond which a terminal shows none of them."""
 _SHORT = {
     "balanced_accuracy": "balanced accuracy",
     "macro_auroc": "macro AUROC",
@@ -27,7 +29,11 @@ _SHORT = {
 def show(leaderboard: Leaderboard, console: Console) -> None:
     """Print every table with its footnotes."""
     several = len(leaderboard.runs) > 1
+    altered = [table for table in leaderboard.tables if table.condition != "none"]
+    folded = altered if len(altered) > _MOST_ALTERED else []
     for table in leaderboard.tables:
+        if table in folded:
+            continue
         console.print()
         console.print(Text(table.title, style="bold"))
         console.print(_rich_table(table, console.width, leaderboard.sort, runs=several))
@@ -38,6 +44,9 @@ def show(leaderboard: Leaderboard, console: Console) -> None:
             _note(console, note, "yellow" if note[:1] in board.MARKS else "dim")
         level = numbers.level(table.level)
         _note(console, f"Intervals: {level}, resampled by lesion group.", "dim")
+    if folded:
+        text = f"{len(folded)} more tables of altered images (conditions) are in the report"
+        _note(console, text, "dim")
     _history(leaderboard, console)
     for note in leaderboard.notes:
         _note(console, note, "dim")

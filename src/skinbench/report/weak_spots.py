@@ -175,7 +175,7 @@ def _value(value: float | None, low: float | None, high: float | None, why: str 
 def _change(value: float | None, low: float | None, high: float | None, why: str = "") -> Entry:
     return Entry(
         text=numbers.signed(value),
-        detail=numbers.bounds(low, high) if value is not None else "",
+        detail=numbers.ends(low, high) if value is not None else "",
         why=numbers.one_line(why),
         sort=value,
     )
