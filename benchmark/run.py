@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-ROWS = ("inference", "gradcam", "scoring", "scale", "fixed", "grid")
+ROWS = ("inference", "gradcam", "scoring", "scale", "fixed", "grid", "report")
 
 
 @dataclass(frozen=True, kw_only=True)

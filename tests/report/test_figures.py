@@ -10,13 +10,14 @@ import pytest
 from skinbench.records import Confusion, EpochRecord
 from skinbench.report import figures
 from skinbench.report.board import BoardColumn, BoardRow, TestSet
+from skinbench.report.confusion_figure import confusion_figure
 
 COUNTS = ((5, 1, 0), (0, 0, 0), (2, 0, 1000))
 
 
 def confusion(row: str = "a/b") -> figures.Drawing:
     record = Confusion(row=row, dataset="d", condition="none", seed=0, counts=COUNTS)
-    return figures.confusion_figure("confusion-a", record, ("x", "y", "z"))
+    return confusion_figure("confusion-a", record, ("x", "y", "z"))
 
 
 def epochs(n: int, val: bool = True) -> tuple[EpochRecord, ...]:

@@ -12,6 +12,7 @@ from skinbench.records import EpochRecord, LabelSpace, Row
 from skinbench.report import facts, figures, numbers, operating, tables, weak_spots
 from skinbench.report.cells import Place, slug
 from skinbench.report.compared import ComparedCells
+from skinbench.report.confusion_figure import confusion_figure
 from skinbench.report.content import Content
 from skinbench.report.curve_figures import Decision, Interval, curves_of_class
 from skinbench.report.figures import Drawing
@@ -255,7 +256,7 @@ def _confusions(content: Content, place: Place) -> tuple[tuple[Drawing, Table], 
         if (item.row, item.dataset, item.condition) != place.where:
             continue
         name = f"confusion-{place.slug}-{item.seed}"
-        drawing = figures.confusion_figure(name, item, place.row.classes)
+        drawing = confusion_figure(name, item, place.row.classes)
         counts = tables.confusion_table(item, place.row.classes)
         found.append((drawing, dataclasses.replace(counts, name=name)))
     return tuple(found)

@@ -21,7 +21,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from skinbench.records import Confusion, EpochRecord
+from skinbench.records import EpochRecord
 from skinbench.report import numbers
 from skinbench.report.board import TestSet
 
@@ -59,7 +59,7 @@ STYLE = {
     "grid.color": GRID,
     "grid.linewidth": 0.6,
 }
-_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
+FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 
 
 _SHARED = tuple(
@@ -149,33 +149,6 @@ def shared_styles() -> str:
     return rules
 
 
-def confusion_figure(name: str, confusion: Confusion, classes: Sequence[str]) -> Drawing:
-    """Counts and shares of each true class; the share is the strength of the colour, too."""
-    size = max(2.6, 0.46 * len(classes) + 0.9)
-    with rc_context(STYLE):
-        figure = Figure(figsize=(size, size))
-        axes = figure.add_axes((0.17, 0.03, 0.81, 0.81))
-        for true, line in enumerate(confusion.counts):
-            whole = sum(line)
-            for decided, count in enumerate(line):
-                _confusion_field(axes, (decided, true), count, count / whole if whole else 0.0)
-        axes.set(xlim=(0, len(classes)), ylim=(len(classes), 0))
-        axes.set_xticks([i + 0.5 for i in range(len(classes))], _texts(classes))
-        axes.set_yticks([i + 0.5 for i in range(len(classes))], _texts(classes))
-        axes.xaxis.set(ticks_position="top", label_position="top")
-        axes.set_xlabel("decided")
-        axes.set_ylabel("true")
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-        right = sum(line[i] for i, line in enumerate(confusion.counts) if i < len(line))
-        total = sum(map(sum, confusion.counts))
-        alt = (
-            f"Confusion matrix of {confusion.row}, seed {confusion.seed}: {right:,} of {total:,} "
-            f"images on the diagonal"
-        )
-        return made_drawing(figure, name, f"Confusion matrix: {confusion.row}", alt, clipped=False)
-
-
 def matrix_figure(
     name: str, title: str, rows: Sequence[str], values: Sequence[Sequence[float | None]]
 ) -> Drawing:
@@ -217,21 +190,6 @@ def _share_field(axes: Axes, place: tuple[int, int], value: float | None) -> Non
     text = numbers.MISSING if value is None else f"{value:.2f}"
     colour = ON_COLOUR if value is not None and value > 0.5 else INK
     axes.text(left + 0.5, top + 0.5, text, color=colour, size=8, ha="center", va="center")
-
-
-def _confusion_field(axes: Axes, place: tuple[int, int], count: int, share: float) -> None:
-    left, top = place
-    field = Rectangle((left + 0.03, top + 0.03), 0.94, 0.94, linewidth=0)
-    field.set(facecolor=BLUE, alpha=round(0.04 + 0.96 * share, 3))
-    axes.add_patch(field)
-    colour = MUTED if count == 0 else (ON_COLOUR if share > 0.5 else INK)
-    middle = 0.42 if count else 0.5
-    axes.text(
-        left + 0.5, top + middle, f"{count:,}", color=colour, size=8, ha="center", va="center"
-    )  # fmt: skip
-    if count:
-        text = f"{100 * share:.0f} %"
-        axes.text(left + 0.5, top + 0.74, text, color=colour, size=6, ha="center", va="center")
 
 
 def curves_figure(
@@ -397,7 +355,7 @@ def _cleaned(svg: str, title: str) -> str:
     svg = re.sub(r"\s*\n\s*", "\n", svg)
     head, _, rest = svg.partition(">")
     # One font for the whole drawing; within a page it takes the page's.
-    return f'{head} font-family="{_FONTS}">\n<title>{escape(title)}</title>{rest}'.rstrip() + "\n"
+    return f'{head} font-family="{FONTS}">\n<title>{escape(title)}</title>{rest}'.rstrip() + "\n"
 
 
 def _short_tag(tag: str) -> str:
