@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from skinbench.records import Confusion
 from skinbench.report import numbers
-from skinbench.report.figures import BLUE, FONTS, INK, MUTED, ON_COLOUR, Drawing
+from skinbench.report.figures import BLUE, FONTS, INK, MUTED, ON_COLOUR, PAPER, Drawing
 
 _FIELD = 34
 _MARGIN = 52
@@ -28,7 +28,8 @@ def confusion_figure(name: str, confusion: Confusion, classes: Sequence[str]) ->
     body = "\n".join([*_heads(classes), *_fields(counts)])
     svg = (
         f'{head} viewBox="0 0 {size} {size}" font-family="{FONTS}" text-anchor="middle">\n'
-        f"<title>{escape(title)}</title>\n{body}\n</svg>\n"
+        f'<title>{escape(title)}</title>\n<rect width="{size}" height="{size}" fill="{PAPER}"/>\n'
+        f"{body}\n</svg>\n"
     )
     return Drawing(name=name, title=title, alt=alt, svg=svg)
 
