@@ -114,6 +114,8 @@ def _writer(kind: Format, out: Path | None, opened: OpenedBundle) -> Iterator[Wr
 
 
 def _remarks(fields: tuple[str, ...], given: bool, without: int, unknown: tuple[str, ...]) -> None:
+    from skinbench.errors import counted
+
     if fields and not given:
         click.echo(
             f"note: the model also reads {', '.join(fields)}, and none were given: taken as "
@@ -121,7 +123,8 @@ def _remarks(fields: tuple[str, ...], given: bool, without: int, unknown: tuple[
             err=True,
         )
     if without:
-        click.echo(f"note: {without:,} images have no row of metadata: taken as unknown", err=True)
+        shown = counted(without, "image")
+        click.echo(f"note: {shown} without a row of metadata: taken as unknown", err=True)
     for sentence in unknown:
         click.echo(f"note: {sentence}", err=True)
 
