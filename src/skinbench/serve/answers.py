@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from skinbench.bundle.decisions import Decision, decide
-from skinbench.bundle.heat import class_heat, overlay, shown_image
+from skinbench.bundle.heat import class_heat, jpeg, overlay, shrunk
 from skinbench.bundle.images import ReadImage, squares
 from skinbench.bundle.likeness import Unlike, feature_distance, judge, measure, read_arrays
 from skinbench.bundle.metadata import Said, understand
@@ -32,7 +32,7 @@ class Heat:
 
     class_: str
     picture: bytes
-    """PNG: the image under its heat."""
+    """JPEG: the image under its heat."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Answer:
     said: Mapping[str, str]
     """Metadata as it was taken."""
     picture: bytes
-    """PNG of the image."""
+    """JPEG of the image."""
     heat: tuple[Heat, ...]
     no_heat: str
     """Why there is no heatmap; "" where there is one."""
@@ -95,7 +95,8 @@ class Answerer:
         )
         probabilities = found.probabilities[0]
         decisions = tuple(decide(self.bundle, probabilities))
-        heat, why = self._heat(found, read.image, decisions[0].decided)
+        shown = shrunk(read.image, LONGEST)
+        heat, why = self._heat(found, shown, decisions[0].decided)
         words = [
             f"{field}: the model never saw '{word}' in training; taken as unknown"
             for field, word in sorted(understood.unknown[0].items())
@@ -117,7 +118,7 @@ class Answerer:
                 for name in self.model.fields
                 if said.get(name) and name not in odd
             },
-            picture=shown_image(read.image, LONGEST),
+            picture=jpeg(shown),
             heat=heat,
             no_heat=why,
         )
@@ -139,7 +140,7 @@ class Answerer:
         return judge(likeness, measured, distance)
 
     def _heat(
-        self, found: Answers, image: Image.Image, decided: str
+        self, found: Answers, shown: Image.Image, decided: str
     ) -> tuple[tuple[Heat, ...], str]:
         """Heat of the decided class and of the focus class, of the first network with maps."""
         if len(self.bundle.networks) > 1 or not self._mapped:
@@ -154,7 +155,7 @@ class Answerer:
             index = network.classes.index(code)
             heat = class_heat(found.maps[network.name][0], index, network)
             if heat is not None:
-                made.append(Heat(class_=code, picture=overlay(image, heat, LONGEST)))
+                made.append(Heat(class_=code, picture=jpeg(overlay(shown, heat))))
         if not made:
             return (), "No place of this image speaks for the decided class."
         return tuple(made), ""
@@ -196,7 +197,7 @@ def answer_json(answer: Answer, answerer: Answerer) -> dict[str, Any]:
 
 
 def _uri(picture: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(picture).decode()
 
 
 @dataclass(frozen=True, kw_only=True)

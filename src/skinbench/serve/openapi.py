@@ -111,7 +111,7 @@ def _schemas(answerer: Answerer) -> dict[str, Any]:
             "called": {"type": ["boolean", "null"]},
         }
     )
-    picture = {"type": "string", "pattern": "^data:image/png;base64,"}
+    picture = {"type": "string", "pattern": "^data:image/jpeg;base64,"}
     answer = _object(
         {
             "notice": _TEXT,

@@ -59,4 +59,4 @@ def sheet_html(answer: Answer, answerer: Answerer, name: str) -> str:
 
 
 def _uri(picture: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(picture).decode()
