@@ -25,11 +25,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-<<<<<<< HEAD
-ROWS = ("inference", "gradcam", "scoring", "scale", "fixed", "grid", "report")
-=======
-ROWS = ("inference", "gradcam", "scoring", "scale", "fixed", "grid", "serving")
->>>>>>> aed236c (Serving measured: pictures as JPEG, an answer in a fifteenth of the time; pango for the sheet in CI)
+ROWS = ("inference", "gradcam", "scoring", "scale", "fixed", "grid", "report", "serving")
 
 
 @dataclass(frozen=True, kw_only=True)
