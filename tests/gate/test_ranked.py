@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import special, stats
 
@@ -147,17 +148,20 @@ def test_a_class_in_which_nothing_changed_still_counts_its_lesions():
               Check(metric="balanced_accuracy", margin=0.05)], ids=lambda check: check.metric
 )  # fmt: skip
 def test_copies_of_rows_and_their_order_change_nothing(check):
-    def verdict(order=None, copies=1):
+    def verdict(order=None, weight=1, times=1):
         both = []
         for data in (damage(frame(1600), share=0.6), frame(1600)):
             data = data if order is None else data.iloc[order]
-            both.append(run({"grid/a@0.0": data.assign(weight=np.float32(copies))}))
+            data = data.assign(weight=np.float32(weight))
+            again = [data.assign(image_id=data["image_id"] + f"_{k}") for k in range(times)]
+            both.append(run({"grid/a@0.0": pd.concat(again, ignore_index=True)}))
         kept = make_baseline(both[1].scorecard, both[1].predictions, [check])
         return judge(both[0].scorecard, both[0].predictions, kept).checks[0]
 
     plain = verdict()
     assert plain.outcome == "regressed"
-    for other in (verdict(np.random.default_rng(0).permutation(1600)), verdict(copies=3)):
+    shuffled = verdict(np.random.default_rng(0).permutation(1600))
+    for other in (shuffled, verdict(weight=3), verdict(times=3)):
         found = [getattr(other, name) for name in ("difference", "low", "high", "n_groups")]
         assert found == [getattr(plain, name) for name in ("difference", "low", "high", "n_groups")]
 

@@ -60,7 +60,9 @@ def class_pairs(
             gained=float((weights * mine * (1 - other)).sum() / total),
             lost=float((weights * other * (1 - mine)).sum() / total),
         )
-        most = float(total**2 / (weights**2).sum())
+        alike = np.unique(np.column_stack([codes, mine, other]), axis=0, return_counts=True)[1]
+        # Every image k times, under its own lesion, is no further image.
+        most = float(total**2 / (weights**2).sum()) / int(np.gcd.reduce(alike))
         found.append(ClassPairs(pairs=pairs, groups=len(universe), most=most))
     return found
 
