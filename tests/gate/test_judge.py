@@ -6,13 +6,13 @@ import pytest
 
 from skinbench.errors import UnknownNameError, UsageError
 from skinbench.gate import DEFAULT_CHECKS, Check, judge, make_baseline, matching_rows, may_update
-from skinbench.gate.measure import Resampling
+from skinbench.records.resampling import Resamples
 from skinbench.store import from_plain, to_plain
 from tests.gate.paired_data import tango
 from tests.gate.runs import TWO, damage, plain_run, run, two_class
 from tests.score.drawn import frame, row
 
-FEW = Resampling(replicates=200)
+FEW = Resamples(replicates=200)
 
 
 def against(candidate, baseline, checks=DEFAULT_CHECKS, policy=None, **options):

@@ -11,10 +11,10 @@ from sklearn.isotonic import IsotonicRegression
 from skinbench import registry
 from skinbench.errors import PredictionsError, UsageError
 from skinbench.records.entries import ValMembers
+from skinbench.records.resampling import Resamples
 from skinbench.score.calibration import calibrated_rows, focus_class, reliabilities, reliability
 from skinbench.score.derive import derive_predictions
 from skinbench.score.images import pool
-from skinbench.score.operating import Resamples
 from tests.score.drawn import CLASSES, cell, predictions, row, softmax, table
 
 KINDS = [name for name in registry.derived.names() if registry.derived.get(name).calibration]

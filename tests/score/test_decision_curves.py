@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from skinbench.records.operating import PrevalenceRequest
+from skinbench.records.resampling import Resamples
 from skinbench.score.decision_curves import POINTS, decision_curves, flagged, risks_at
-from skinbench.score.operating import Resamples
 from skinbench.score.prevalence import at_prevalence
 from skinbench.score.row_images import row_images
 from tests.score.drawn import cell, frame, predictions, row

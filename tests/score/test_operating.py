@@ -7,15 +7,10 @@ import pandas as pd
 import pytest
 
 from skinbench.records.operating import PointRequest, Policy, PrevalenceRequest
+from skinbench.records.resampling import Resamples
 from skinbench.score import prevalence as shift
 from skinbench.score.images import pool
-from skinbench.score.operating import (
-    NEVER,
-    Resamples,
-    choose_threshold,
-    decided_at,
-    operating_points,
-)
+from skinbench.score.operating import NEVER, choose_threshold, decided_at, operating_points
 from tests.score.drawn import CLASSES, cell, frame, predictions, row
 
 FEW = Resamples(replicates=200)

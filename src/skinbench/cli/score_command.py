@@ -82,7 +82,7 @@ def command(
     """
     from skinbench import registry
     from skinbench.pipeline.foreign import ScoreRequest, score_foreign
-    from skinbench.score.operating import Resamples
+    from skinbench.records.resampling import Resamples
 
     for name in metrics:
         registry.metrics.get(name)

@@ -17,11 +17,12 @@ from skinbench.gate.kept import (
     needs_probabilities,
     salted_images,
 )
-from skinbench.gate.measure import Pair, Resampling, measure, mismatch
+from skinbench.gate.measure import Pair, measure, mismatch
 from skinbench.gate.notes import Facts, notes_on, power_notes
 from skinbench.gate.uses import joined_uses, set_use
 from skinbench.records import Row, Scorecard, SetUse, Verdict
 from skinbench.records.deciding import DecisionRule, rule_title
+from skinbench.records.resampling import Resamples
 from skinbench.registry import suggest
 from skinbench.score.evaluate import request
 from skinbench.score.images import ScoredImages
@@ -41,7 +42,7 @@ class _Candidate:
     rows: Mapping[str, Row]
     slices: Slices
     salt: str | None
-    resampling: Resampling
+    resampling: Resamples
     decision: DecisionRule | None
     decided: dict[tuple[str, str], DecidedRow] = field(default_factory=dict)
     """By row and title of the rule; filled as rows are asked for."""
@@ -64,7 +65,7 @@ def judge(
     *,
     slices: Slices | None = None,
     salt: str | None = None,
-    resampling: Resampling | None = None,
+    resampling: Resamples | None = None,
     on_inconclusive: Literal["fail", "warn"] = "fail",
     decision: DecisionRule | None = None,
     environment: Mapping[str, Any] | None = None,
@@ -110,7 +111,7 @@ def judge(
         rows=rows,
         slices=slices or {},
         salt=salt,
-        resampling=resampling or Resampling(),
+        resampling=resampling or Resamples(),
         decision=decision,
     )
     judged = [item for check in asked for item in _judge_check(check, candidate, kept)]

@@ -25,6 +25,7 @@ from skinbench.gate.paired import (
     seed_variance,
 )
 from skinbench.gate.ranked import auc_against_floor, paired_auc, ranked_bounds
+from skinbench.records.resampling import Resamples
 from skinbench.score.evaluate import Request, replicate_values
 from skinbench.score.images import ScoredImages
 from skinbench.score.intervals import MOST_UNDEFINED, wilson
@@ -48,14 +49,6 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resampling:
-    """Bootstrap resamples for metrics that are neither a share of images nor an AUROC."""
-
-    replicates: int = 2000
-    seed: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
 class Measured:
     """What a check found; `problem` where it could not be judged."""
 
@@ -75,7 +68,7 @@ class Measured:
     problem: str = ""
 
 
-def measure(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> Measured:
+def measure(check: Check, asked: Request, pair: Pair, resampling: Resamples) -> Measured:
     """Bounds of the paired difference, and of the candidate's own value where there is a floor."""
     counted = _count(asked, pair)
     if counted["problem"]:
@@ -143,7 +136,7 @@ def _count(asked: Request, pair: Pair) -> dict[str, Any]:
     }
 
 
-def _values(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> dict[str, Any]:
+def _values(check: Check, asked: Request, pair: Pair, resampling: Resamples) -> dict[str, Any]:
     if asked[0] in SHARES:
         return _shares(check, asked, pair)
     if asked[0] == "auroc":
@@ -268,7 +261,7 @@ def _ranked(check: Check, asked: Request, pair: Pair) -> dict[str, Any]:
     }
 
 
-def _mean(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> dict[str, Any]:
+def _mean(check: Check, asked: Request, pair: Pair, resampling: Resamples) -> dict[str, Any]:
     """Balanced accuracy: the mean of the classes' own differences; a floor by the bootstrap."""
     each = [
         np.array([_value(images, asked, resampling) for images in side])
@@ -284,12 +277,12 @@ def _mean(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> d
     }
 
 
-def _value(images: ScoredImages, asked: Request, resampling: Resampling) -> float:
+def _value(images: ScoredImages, asked: Request, resampling: Resamples) -> float:
     """The metric of the data itself."""
     return float(replicate_values(images, [asked], replicates=0, seed=resampling.seed)[asked][0])
 
 
-def _resampled(check: Check, asked: Request, pair: Pair, resampling: Resampling) -> dict[str, Any]:
+def _resampled(check: Check, asked: Request, pair: Pair, resampling: Resamples) -> dict[str, Any]:
     """Any other metric: the paired lesion bootstrap, the same resamples for both."""
     sign = direction(asked[0])
     sides = []

@@ -10,12 +10,13 @@ from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records import Score, Scorecard
 from skinbench.records.official import ForeignScores
 from skinbench.records.operating import PointRequest, PrevalenceRequest
+from skinbench.records.resampling import Resamples
 from skinbench.records.scoring import SLICES
 from skinbench.score.calibration import reliabilities
 from skinbench.score.decision_curves import decision_curves
 from skinbench.score.foreign import Foreign, Group, read_foreign
 from skinbench.score.official import Target, official_scores
-from skinbench.score.operating import Resamples, operating_points
+from skinbench.score.operating import operating_points
 from skinbench.score.prevalence import at_prevalence
 from skinbench.score.scorecard import score_rows
 from skinbench.score.weak_spots.estimates import Settings

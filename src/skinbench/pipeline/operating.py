@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from skinbench import registry
 from skinbench.records import CellOutcome, DecisionCurve, Plan
 from skinbench.records.operating import AtPrevalence, Calibrated, OperatingPoint, Reliability
+from skinbench.records.resampling import Resamples
 from skinbench.score.calibration import calibrated_rows, reliabilities
 from skinbench.score.decision_curves import decision_curves
-from skinbench.score.operating import Resamples, operating_points
+from skinbench.score.operating import operating_points
 from skinbench.score.predictions import Predictions
 from skinbench.score.prevalence import at_prevalence
 from skinbench.suite.schema import SuiteFile

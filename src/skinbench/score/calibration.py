@@ -14,10 +14,11 @@ from skinbench.catalog.metrics._bins import Bins, equal_mass
 from skinbench.records import Cell, CellOutcome, Row, Score
 from skinbench.records.malignancy import MALIGNANT_CODES, MELANOMA_CODES
 from skinbench.records.operating import Calibrated, Reliability, ReliabilityBin
+from skinbench.records.resampling import Resamples
 from skinbench.score.evaluate import Request
 from skinbench.score.images import Key, ScoredImages
 from skinbench.score.intervals import FEWEST_GROUPS, wilson
-from skinbench.score.operating import Resamples, estimates, paired_changes
+from skinbench.score.operating import estimates, paired_changes
 from skinbench.score.predictions import Predictions
 from skinbench.score.proportions import Hits, effective_n, group_sums
 from skinbench.score.row_images import RowImages, row_images

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from skinbench import registry
 from skinbench.errors import counted
 from skinbench.records import Cell, CellOutcome, Comparison, Contrast, Row
+from skinbench.records.resampling import Resamples
 from skinbench.score.evaluate import Request, replicate_values, request
 from skinbench.score.evidence import difference_test, gathered
 from skinbench.score.images import Key, ScoredImages
@@ -20,13 +21,6 @@ from skinbench.score.predictions import Predictions
 from skinbench.score.row_images import RowImages, row_images
 
 _UNPAIRED = "unpaired: other test images, whose resamples are drawn apart"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Settings:
-    replicates: int
-    level: float
-    seed: int
 
 
 def compare_rows(
@@ -60,7 +54,7 @@ def compare_rows(
     Raises:
         UnknownNameError: a metric or class that does not exist.
     """
-    settings = _Settings(replicates=replicates, level=level, seed=seed)
+    resamples = Resamples(replicates=replicates, level=level, seed=seed)
     by_name = {row.name: row for row in rows}
     found: dict[str, RowImages] = {}
     for contrast in contrasts:
@@ -71,7 +65,7 @@ def compare_rows(
         [
             result
             for contrast in contrasts
-            for result in _contrast(contrast, by_name[contrast.row], found, settings)
+            for result in _contrast(contrast, by_name[contrast.row], found, resamples)
         ]
     )
 
@@ -91,7 +85,7 @@ def _corrected(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
 
 
 def _contrast(
-    contrast: Contrast, row: Row, found: Mapping[str, RowImages], settings: _Settings
+    contrast: Contrast, row: Row, found: Mapping[str, RowImages], resamples: Resamples
 ) -> Iterator[Comparison]:
     left, right = (_own(found[name]) for name in (contrast.row, contrast.against))
     problem = _problem(contrast, found, left, right)
@@ -99,10 +93,10 @@ def _contrast(
     asked = [_parse(metric, row) for metric in contrast.metrics]
     sides: list[dict[Request, npt.NDArray[np.float64]]] = []
     if not problem:
-        apart = settings.seed if paired else settings.seed + 1
+        apart = resamples.seed if paired else resamples.seed + 1
         sides = [
-            _values(left, asked, settings, settings.seed),
-            _values(right, asked, settings, apart),
+            _values(left, asked, resamples, resamples.seed),
+            _values(right, asked, resamples, apart),
         ]
     for item in asked:
         class_ = None if item[1] is None else row.classes[item[1]]
@@ -120,7 +114,7 @@ def _contrast(
             )
         else:
             stacked = (sides[0][item], sides[1][item])
-            yield _comparison(contrast, (item, class_), (left, right), stacked, settings)
+            yield _comparison(contrast, (item, class_), (left, right), stacked, resamples)
 
 
 def _comparison(
@@ -128,7 +122,7 @@ def _comparison(
     what: tuple[Request, str | None],
     images: tuple[Mapping[int, ScoredImages], Mapping[int, ScoredImages]],
     stacked: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
-    settings: _Settings,
+    resamples: Resamples,
 ) -> Comparison:
     (metric, class_index), class_ = what
     left, right = images
@@ -140,7 +134,7 @@ def _comparison(
     conditions = registry.metrics.get(metric).conditions_on
     groups = min(side[min(side)].count_given(conditions, class_index) for side in images)
     value = None if np.isnan(difference[0]) else float(difference[0])
-    bounds = percentile(difference, settings.level)
+    bounds = percentile(difference, resamples.level)
     notes = ["" if paired else _UNPAIRED]
     low, high = bounds.low, bounds.high
     if value is None:
@@ -232,11 +226,11 @@ def _same_images(left: Mapping[int, ScoredImages], right: Mapping[int, ScoredIma
 
 
 def _values(
-    side: Mapping[int, ScoredImages], asked: Sequence[Request], settings: _Settings, seed: int
+    side: Mapping[int, ScoredImages], asked: Sequence[Request], resamples: Resamples, seed: int
 ) -> dict[Request, npt.NDArray[np.float64]]:
     """Replicate values of every seed, by metric [S, replicates + 1]."""
     each = [
-        replicate_values(side[key], asked, replicates=settings.replicates, seed=seed)
+        replicate_values(side[key], asked, replicates=resamples.replicates, seed=seed)
         for key in sorted(side)
     ]
     return {item: np.stack([values[item] for values in each]) for item in asked}

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from skinbench.records import Cell, CellOutcome, DecisionCurve, Row
 from skinbench.records.operating import PrevalenceRequest
+from skinbench.records.resampling import Resamples
 from skinbench.score.draws import windows
 from skinbench.score.images import ScoredImages
 from skinbench.score.intervals import FEWEST_GROUPS, interval
-from skinbench.score.operating import Resamples
 from skinbench.score.predictions import Predictions
 from skinbench.score.prevalence import ValShares, net_benefit, shifted, val_shares
 from skinbench.score.replicates import ReplicateSet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,6 +18,7 @@ from skinbench.records.operating import (
     Policy,
     Threshold,
 )
+from skinbench.records.resampling import Resamples
 from skinbench.score.evaluate import Request, replicate_values
 from skinbench.score.images import Key, ScoredImages
 from skinbench.score.intervals import interval
@@ -30,15 +31,6 @@ NEVER = 2.0
 METRICS = ("recall", "specificity", "precision", "negative_predictive_value", "accuracy")
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resamples:
-    """How intervals are made, as a suite's `bootstrap:` says."""
-
-    replicates: int = 2000
-    level: float = 0.95
-    seed: int = 0
 
 
 def choose_threshold(

@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from skinbench.records import Cell, CellOutcome, Row, Score
 from skinbench.records.operating import AtPrevalence, OperatingPoint, PrevalenceRequest
+from skinbench.records.resampling import Resamples
 from skinbench.score.evaluate import Request, replicate_values
 from skinbench.score.images import Key, ScoredImages
 from skinbench.score.intervals import interval
-from skinbench.score.operating import NEVER, Resamples, decided_at, estimates
+from skinbench.score.operating import NEVER, decided_at, estimates
 from skinbench.score.predictions import Predictions
 from skinbench.score.row_images import RowImages, cell_name, row_images
 from skinbench.score.seeds import score_sets

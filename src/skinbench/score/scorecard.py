@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from skinbench import registry
 from skinbench.records import Cell, CellOutcome, Confusion, Row, Score
+from skinbench.records.resampling import Resamples
 from skinbench.score.balance import Place, balanced_images, balanced_name
 from skinbench.score.evaluate import (
     left_out_values,
@@ -34,10 +35,7 @@ Slices = Mapping[str, Mapping[str, str | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Settings:
-    replicates: int
-    level: float
-    seed: int
+class _Settings(Resamples):
     metrics: tuple[str, ...] | None
     slices: Slices
     balanced: Collection[Place] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from skinbench import registry
 from skinbench.errors import counted
 from skinbench.records import MetricEntry, Score
+from skinbench.records.resampling import Resamples
 from skinbench.score.distinct import BINS, EXACT_ROWS
 from skinbench.score.evaluate import Request, Values, replicate_values
 from skinbench.score.evidence import RANKED
@@ -88,32 +89,13 @@ def score_of_seeds(
     )
 
 
-class HowResampled(Protocol):
-    """What `score_sets` needs to know of a bootstrap."""
-
-    @property
-    def replicates(self) -> int:
-        """Resamples."""
-        ...
-
-    @property
-    def level(self) -> float:
-        """Coverage of intervals."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Of the resamples."""
-        ...
-
-
 def score_sets(
     place: Mapping[str, Any],
     sets: Mapping[int, ScoredImages],
     asked: Sequence[Request],
     *,
     classes: Sequence[str],
-    resamples: HowResampled,
+    resamples: Resamples,
 ) -> list[Score]:
     """Scores of images at hand, means over seeds: for decisions that no cell made itself.
 

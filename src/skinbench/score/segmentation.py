@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from skinbench.errors import PredictionsError, counted
 from skinbench.records import CellOutcome, Row, Score
+from skinbench.records.resampling import Resamples
 from skinbench.score.group_means import GroupMeans, group_means
 from skinbench.score.intervals import interval
 from skinbench.score.proportions import GroupSums
@@ -73,13 +74,6 @@ def read_overlaps(path: Path) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Settings:
-    replicates: int
-    level: float
-    seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Part:
     """A row's test images of one seed and dataset."""
 
@@ -121,7 +115,7 @@ def score_segmentations(
         level: coverage of intervals.
         seed: of the resamples.
     """
-    settings = _Settings(replicates=replicates, level=level, seed=seed)
+    settings = Resamples(replicates=replicates, level=level, seed=seed)
     return tuple(score for row in rows for score in _score_row(row, tables, cells, settings))
 
 
@@ -129,7 +123,7 @@ def _score_row(
     row: Row,
     tables: Mapping[str, pd.DataFrame],
     cells: Sequence[CellOutcome],
-    settings: _Settings,
+    settings: Resamples,
 ) -> Iterator[Score]:
     parts: dict[str, dict[int, _Part]] = {}
     problems: dict[int, str] = {}
@@ -163,7 +157,7 @@ def _score(
     seed: int | None,
     parts: Sequence[_Part],
     problem: str,
-    settings: _Settings,
+    settings: Resamples,
 ) -> Score:
     metric = str(place["metric"])
     images = parts[0].means.images if parts else 0

@@ -14,8 +14,9 @@ from skinbench.records.operating import (
     PointRequest,
     PrevalenceRequest,
 )
+from skinbench.records.resampling import Resamples
 from skinbench.score.intervals import Method
-from skinbench.score.operating import Resamples, estimates, operating_points
+from skinbench.score.operating import estimates, operating_points
 from skinbench.score.predictions import Predictions
 from skinbench.score.prevalence import at_prevalence
 from skinbench.score.scorecard import score_rows

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from skinbench.records.resampling import Resamples
 from skinbench.score.draws import draws, windows
 from skinbench.score.evaluate import Request
 from skinbench.score.images import ScoredImages
@@ -23,12 +24,9 @@ Numbers = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Resamples):
     """How weak spots are looked for."""
 
-    replicates: int = 2000
-    level: float = 0.95
-    seed: int = 0
     floor: int = 30
     """Lesion groups below which a subgroup has no value."""
     metrics: tuple[str, ...] = ()
@@ -40,7 +38,7 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class ShareEstimate:
     """A share with its interval."""
 
     value: float | None
@@ -81,12 +79,12 @@ class Share:
     """Which items the share is over [N], one for each seed; empty: all."""
 
 
-def share(groups: Numbers, counting: Sequence[Bools], settings: Settings) -> Estimate:
+def share(groups: Numbers, counting: Sequence[Bools], settings: Settings) -> ShareEstimate:
     """One share over all items, averaged over seeds, with its interval."""
     return shares(groups, [Share(hits=counting)], settings)[0]
 
 
-def shares(groups: Numbers, asked: Sequence[Share], settings: Settings) -> list[Estimate]:
+def shares(groups: Numbers, asked: Sequence[Share], settings: Settings) -> list[ShareEstimate]:
     """Shares of the same items, each averaged over seeds, with their intervals.
 
     Args:
@@ -97,7 +95,7 @@ def shares(groups: Numbers, asked: Sequence[Share], settings: Settings) -> list[
     universe, codes = np.unique(groups, return_inverse=True)
     size, found = len(universe), []
     if not size:
-        return [Estimate(value=None, reason=_NOTHING) for _ in asked]
+        return [ShareEstimate(value=None, reason=_NOTHING) for _ in asked]
     for start in range(0, len(asked), _AT_ONCE):
         parts = [_sums(one, codes, size) for one in asked[start : start + _AT_ONCE]]
         values = _resampled(parts, len(codes), settings)
@@ -121,12 +119,12 @@ def _sums(one: Share, codes: Numbers, size: int) -> list[GroupSums]:
     ]
 
 
-def _estimate(parts: Sequence[GroupSums], values: Floats, settings: Settings) -> Estimate:
+def _estimate(parts: Sequence[GroupSums], values: Floats, settings: Settings) -> ShareEstimate:
     n_groups = min(int((part.images > 0).sum()) for part in parts)
     if not n_groups:
-        return Estimate(value=None, reason=_NOTHING)
+        return ShareEstimate(value=None, reason=_NOTHING)
     bounds = interval(values, settings.level, n_groups=n_groups, share=parts)
-    return Estimate(
+    return ShareEstimate(
         value=float(values[0]),
         low=bounds.low,
         high=bounds.high,
