@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
+
 import pandas as pd
 import pytest
 
 from skinbench.cluster.session import Session
-from skinbench.errors import SuiteError
-from skinbench.pipeline import Options
+from skinbench.errors import SuiteError, UsageError
+from skinbench.pipeline import Options, run_suite
 from skinbench.pipeline.explaining import explain
 from skinbench.pipeline.judging_heat import judge_heatmaps, stratified
 from skinbench.pipeline.predicting import predict
@@ -15,7 +18,7 @@ from skinbench.pipeline.prepared import Clock, write_preparation
 from skinbench.pipeline.run import render
 from skinbench.pipeline.scoring import score, score_folder
 from skinbench.records import CaseFile
-from skinbench.store import RunFolder, read_record, to_plain, write_json
+from skinbench.store import RunFolder, private_data, read_record, to_plain, write_json
 from skinbench.suite import load_suite
 from tests.pipeline.in_process import scheduled, train_here
 from tests.pipeline.tiny import write_suite
@@ -73,9 +76,11 @@ def test_a_table_of_explainers_beside_maps_that_know_nothing(tmp_path, monkeypat
         assert bool(one.heat_of_label) == (one.decided != case.label)
     assert any(one.heat_of_label for _, one in answers)
     before = folder.cases.read_bytes()
-    monkeypatch.setattr("skinbench.learn.explain.explain_cases", None)  # nothing is made again
-    explain(prepared, schedule.records, folder, schedule.store)
+    with monkeypatch.context() as patch:  # nothing is made again
+        patch.setattr("skinbench.learn.explain.explain_cases", None)
+        explain(prepared, schedule.records, folder, schedule.store)
     assert folder.cases.read_bytes() == before
+    _private_data_leaves_no_picture(tmp_path, monkeypatch, prepared, schedule, folder)
     write_json(folder.run, {"schema": 1, "suite": "tiny"})
     assert score_folder(folder).explanations == card.explanations
     render(folder)
@@ -83,6 +88,29 @@ def test_a_table_of_explainers_beside_maps_that_know_nothing(tmp_path, monkeypat
     assert "## Explainers" in text
     assert "blob in the middle" in text
     assert "no attention to show" in text.replace("\\", "")
+
+
+def _private_data_leaves_no_picture(tmp_path, monkeypatch, prepared, schedule, folder):
+    """The same cases and artefact flags; no thumbnail, no heatmap, not even their names."""
+    other = RunFolder(tmp_path / "private")
+    shutil.copytree(folder.predictions, other.predictions)
+    file = prepared.suite.file.model_copy(update={"private": True})
+    suite = dataclasses.replace(prepared.suite, file=file)
+    private = dataclasses.replace(prepared, suite=suite)
+    write_preparation(private, other)
+    assert private_data(other) == {"drawn"}
+    explain(private, schedule.records, other, schedule.store)
+    assert not other.thumbnails.exists()
+    assert not other.heatmaps.exists()
+    open_, closed = (read_record(f.cases, CaseFile) for f in (folder, other))
+    assert ".webp" not in other.cases.read_text("utf-8")
+    for one, hidden in zip(open_.sets[0].cases, closed.sets[0].cases, strict=True):
+        assert one.image_id == hidden.image_id
+        assert [a.flags for a in one.answers] == [a.flags for a in hidden.answers]
+    monkeypatch.delenv("SKINBENCH_SALT", raising=False)
+    with pytest.raises(UsageError, match="drawn: private"):
+        run_suite(suite, Options(folder=tmp_path / "never", store=schedule.store))
+    assert not (tmp_path / "never").exists()
 
 
 def test_a_sample_has_every_class_and_the_size_asked_for():

@@ -27,16 +27,19 @@ def command(run: Path, cell: str, on: str | None, out: Path | None, as_json: boo
     JSON: {row, dataset, slug, card: ModelCard}.
     """
     from skinbench.report.card_page import read_card, to_markdown
+    from skinbench.report.private import names_of
     from skinbench.store import RunFolder, write_text
 
+    names = names_of(RunFolder(run))
     card = read_card(RunFolder(run), cell, on)
+    text = to_markdown(card) if names is None else names.hidden(to_markdown(card))
     if out is not None:
-        write_text(out, to_markdown(card))
+        write_text(out, text)
     if as_json:
         page = card.page
         about = {"row": page.row, "dataset": page.dataset, "slug": page.slug}
-        print_json({**about, "card": card.card})
+        print_json({**about, "card": card.card if names is None else names.record(card.card)})
     elif out is None:
-        click.echo(to_markdown(card), nl=False)
+        click.echo(text, nl=False)
     else:
         click.echo(f"Model card: {out}")
