@@ -63,6 +63,7 @@ def run_suite(suite: Suite, options: Options, listener: Listener = silent) -> Ru
 
 def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     from skinbench.pipeline.explaining import explain
+    from skinbench.pipeline.field_effects import measure_fields
     from skinbench.pipeline.finished import finish, inputs_digest, is_finished
     from skinbench.pipeline.history import put_away, scorecard_name
     from skinbench.pipeline.judging import judge_run
@@ -80,6 +81,7 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     records, engine = learn_and_predict(prepared, options, folder, clock, refused)
     with clock.stage("heatmaps judged") as entry:
         entry["detail"] = judge_heatmaps(prepared, records, folder, options, clock)
+        measure_fields(prepared, records, folder, options)
     measure(prepared, folder, options, clock)
     inputs = inputs_digest(folder, salt_in_use())
     finished = is_finished(folder, inputs)

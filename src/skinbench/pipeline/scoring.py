@@ -33,6 +33,7 @@ from skinbench.score.compare import compare_rows
 from skinbench.score.derive import derive_predictions
 from skinbench.score.evidence import Evidence
 from skinbench.score.explanations import read_heat, score_heat
+from skinbench.score.field_effects import read_effects, score_effects
 from skinbench.score.intervals import Method
 from skinbench.score.predictions import Predictions, read_predictions, write_predictions
 from skinbench.score.scorecard import score_rows
@@ -189,6 +190,12 @@ def _score(
         segmentation_cells=tuple(found),
         explanations=score_heat(
             read_heat(folder.explanations),
+            replicates=bootstrap.replicates,
+            level=bootstrap.level,
+            seed=bootstrap.seed,
+        ),
+        field_effects=score_effects(
+            read_effects(folder.field_effects),
             replicates=bootstrap.replicates,
             level=bootstrap.level,
             seed=bootstrap.seed,

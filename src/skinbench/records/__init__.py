@@ -73,7 +73,7 @@ from skinbench.records.entries import (
     TechniqueEntry,
 )
 from skinbench.records.events import Event, Listener, silent
-from skinbench.records.explaining import CONTROLS, HEAT_MEASURES, HeatScore
+from skinbench.records.explaining import CONTROLS, HEAT_MEASURES, FieldEffect, HeatScore
 from skinbench.records.gating import DropPower, PowerLine, SetUse
 from skinbench.records.learning import (
     FIT_STAGES,
@@ -192,6 +192,7 @@ __all__ = [
     "Family",
     "Exclusion",
     "ExplainerEntry",
+    "FieldEffect",
     "FileModel",
     "FitRecord",
     "FitSpec",

@@ -44,3 +44,27 @@ class HeatScore:
     """Images it was taken of."""
     n_groups: int = 0
     reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldEffect:
+    """How far one field of the metadata moves the probability of the class that a row decides.
+
+    Shapley's value of the field, against the mean of the row's val images: over all orders in
+    which fields become known, the mean change when this one does.
+    """
+
+    row: str
+    dataset: str
+    field: str
+    """As in the input's `fields`, e.g. `age`, `site`, `age.missing`."""
+    value: float | None
+    """Mean over test images of the change's size, in [0, 1]."""
+    low: float | None = None
+    high: float | None = None
+    """Bounds at the scorecard's level, by lesion group."""
+    mean: float | None = None
+    """Mean of the change with its sign: above 0 the field speaks for what is decided."""
+    n: int
+    n_groups: int = 0
+    reason: str = ""

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from skinbench.records.comparing import DatasetRanks, Family
 from skinbench.records.decision_curves import DecisionCurve
-from skinbench.records.explaining import HeatScore
+from skinbench.records.explaining import FieldEffect, HeatScore
 from skinbench.records.gating import SetUse
 from skinbench.records.learning import later
 from skinbench.records.operating import AtPrevalence, Calibrated, OperatingPoint, Reliability
@@ -254,6 +254,8 @@ class Scorecard:
     segmentation_cells: tuple[CellOutcome, ...] = ()
     explanations: tuple[HeatScore, ...] = later(())
     """What explainers are worth, where the suite asks for it."""
+    field_effects: tuple[FieldEffect, ...] = later(())
+    """What metadata moves, in rows that are explained and read it."""
     papers: Mapping[str, Paper] = field(default_factory=dict)
     """Sources of the claims, by key under `papers:`."""
     smoke: Mapping[str, str] = field(default_factory=dict)

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from skinbench.records import Row
+from skinbench.report import numbers
 from skinbench.store import file_name
 
 _LONGEST = 80
@@ -47,3 +48,9 @@ class Place:
     def where(self) -> tuple[str, str, str]:
         """Key of its scores."""
         return (self.row.name, self.dataset, self.condition)
+
+    @property
+    def title(self) -> str:
+        """`ham`, or `ham, blur@3`."""
+        altered = "" if self.condition == "none" else f", {self.condition}"
+        return numbers.one_line(self.dataset + altered)

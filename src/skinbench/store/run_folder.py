@@ -25,6 +25,7 @@ class RunFolder:
         self.cases = root / "cases.json"
         self.private = root / "private.json"
         self.explanations = root / "explanations.parquet"
+        self.field_effects = root / "field_effects.parquet"
         self.verdict = root / "verdict.json"
         self.markdown = root / "report.md"
         self.further = root / "report"

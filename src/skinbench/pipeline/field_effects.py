@@ -1,0 +1,102 @@
+"""What metadata moves, in the rows that a suite explains and that read metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from skinbench import registry
+from skinbench.pipeline.explaining import rows_to_explain
+from skinbench.pipeline.prepared import Options, Prepared
+from skinbench.records import STAGE_VERSIONS, Cell, FitRecord, Row
+from skinbench.score.field_effects import write_effects
+from skinbench.score.predictions import read_predictions
+from skinbench.store import RunFolder, content_digest
+
+_FILE = "effects.parquet"
+_VERSION = 1
+
+
+def measure_fields(
+    prepared: Prepared,
+    records: Mapping[str, FitRecord],
+    folder: RunFolder,
+    options: Options,
+) -> None:
+    """Write the effects of the first seed's test images; no file where no row has any."""
+    explained = prepared.suite.file.explain
+    rows = [] if explained is None else rows_to_explain(prepared, records, explained.rows)
+    frames = [
+        _of_cell(prepared, row, cell, folder, options)
+        for row in rows
+        for cell in _first_seed(prepared, row)
+        if registry.inputs.get(prepared.plan.fits[str(cell.fit)].input.name).uses_metadata
+    ]
+    found = [frame for frame in frames if len(frame)]
+    if not found:
+        folder.field_effects.unlink(missing_ok=True)
+        return
+    whole = pd.concat(found, ignore_index=True)
+    # Of an image that several folds judged, the first fold's stands, as in the gallery.
+    write_effects(
+        folder.field_effects, whole.drop_duplicates(["row", "dataset", "image_id", "field"])
+    )
+
+
+def _first_seed(prepared: Prepared, row: Row) -> list[Cell]:
+    cells = [cell for cell in prepared.plan.cells if cell.row == row.name]
+    return [cell for cell in cells if cell.seed == cells[0].seed]
+
+
+def _of_cell(
+    prepared: Prepared, row: Row, cell: Cell, folder: RunFolder, options: Options
+) -> pd.DataFrame:
+    frame = read_predictions(folder.prediction(cell.name)).frame
+    plain = frame[frame["condition"] == "none"]
+    test, val = plain[plain["split"] == "test"], plain[plain["split"] == "val"]
+    if val.empty:
+        return pd.DataFrame()
+    home = str(val["dataset"].iloc[0])
+    typical = (home, tuple(val.loc[val["dataset"] == home, "image_id"]))
+    parts = []
+    for dataset, images in test.groupby("dataset", sort=True):
+        ids = tuple(images["image_id"])
+        effects = _stored(prepared, str(cell.fit), str(dataset), ids, typical, options)
+        beside = images[["image_id", "group_id", "weight"]]
+        joined = effects.merge(beside, on="image_id", how="left", validate="many_to_one")
+        parts.append(joined.assign(row=row.name, dataset=str(dataset)))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _stored(
+    prepared: Prepared,
+    fit: str,
+    dataset: str,
+    ids: tuple[str, ...],
+    typical: tuple[str, tuple[str, ...]],
+    options: Options,
+) -> pd.DataFrame:
+    """Effects of one fit on one dataset's images; what the store has is not repeated."""
+    store = options.store
+    digests = [prepared.manifests[name].digest for name in (dataset, typical[0])]
+    versions = [_VERSION, STAGE_VERSIONS["inference"]]
+    name = content_digest(["fields", versions, fit, digests, list(ids), list(typical[1])])
+    if not store.has("predictions", name):
+        from skinbench.learn.field_effects import field_effects
+
+        made = field_effects(
+            fit,
+            digests[0],
+            ids,
+            (digests[1], typical[1]),
+            store,
+            weights=prepared.planned.weights,
+        )
+
+        def write(place: Path) -> None:
+            made.to_parquet(place / _FILE, index=False)
+
+        store.publish("predictions", name, write)
+    return pd.read_parquet(store.open("predictions", name) / _FILE)

@@ -1,0 +1,58 @@
+"""What metadata moves, in a run: from the suite's explained rows to the cell's page."""
+
+from __future__ import annotations
+
+import pytest
+
+from skinbench.cluster.session import Session
+from skinbench.pipeline import Options
+from skinbench.pipeline.field_effects import measure_fields
+from skinbench.pipeline.predicting import predict
+from skinbench.pipeline.prepared import write_preparation
+from skinbench.pipeline.run import render
+from skinbench.pipeline.scoring import score, score_folder
+from skinbench.store import RunFolder, to_plain, write_json
+from tests.pipeline.in_process import scheduled, train_here
+
+pytestmark = pytest.mark.torch
+ROWS = """
+rows:
+  image: {model: baseline_cnn, epochs: 1}
+  fused: {model: baseline_cnn, epochs: 2, input: fusion_concat}
+"""
+
+
+def test_a_fusion_row_has_a_bar_for_each_field_and_an_image_row_says_why_not(tmp_path, monkeypatch):
+    train_here(monkeypatch)
+    asked = {"method": "gradcam", "rows": "*", "cases": 4}
+    prepared, schedule = scheduled(tmp_path, ROWS, sets=[f"explain={asked}"])
+    schedule.train(max_concurrent=None, fail_fast=False)
+    folder = RunFolder(tmp_path / "run")
+    write_preparation(prepared, folder)
+    with Session() as session:
+        predict(prepared, folder, session, schedule)
+    for fit, record in schedule.records.items():
+        spec = to_plain(prepared.plan.fits[fit])
+        write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
+    options = Options(folder=folder.root, store=schedule.store)
+    measure_fields(prepared, schedule.records, folder, options)
+    first = folder.field_effects.read_bytes()
+    monkeypatch.setattr("skinbench.learn.field_effects.field_effects", None)
+    measure_fields(prepared, schedule.records, folder, options)
+    assert folder.field_effects.read_bytes() == first, "what the store has is not made again"
+
+    card = score(prepared, schedule.records, folder)
+    assert [(item.row, item.field) for item in card.field_effects] == [
+        ("fused", "age"),
+        ("fused", "sex"),
+        ("fused", "site"),
+    ]
+    assert all(item.value is not None and 0 <= item.value <= 1 for item in card.field_effects)
+    write_json(folder.run, {"schema": 1, "suite": "tiny"})
+    assert score_folder(folder).field_effects == card.field_effects
+    render(folder)
+    page = folder.html.read_text("utf-8")
+    assert page.count("What metadata moves") >= 2
+    assert "This row reads no metadata." in page
+    assert "Shapley" in page
+    assert "metadata moved it" in page
