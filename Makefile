@@ -9,6 +9,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+COVERED := -p no:cacheprovider --cov=skinbench --cov-branch --cov-report= --cov-fail-under=0
+
 .PHONY: demo test check lint unit prove bench clean
 
 demo: $(STAMP)
@@ -16,8 +18,8 @@ demo: $(STAMP)
 
 test: $(STAMP) lint
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -p no:cacheprovider
-	$(BIN)/coverage combine -q
+	$(BIN)/pytest $(COVERED) -n 2 --dist loadfile -m "not ray"
+	$(BIN)/pytest $(COVERED) --cov-append -m ray
 	$(BIN)/coverage report --skip-covered --skip-empty | tail -n 30
 
 check: $(STAMP) lint unit

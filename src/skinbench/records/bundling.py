@@ -58,8 +58,8 @@ class BundleStep:
     version: int
     of: tuple[str, ...]
     """Names of networks or steps before it."""
-    options: Mapping[str, Any]
-    learnt: Any = None
+    options: Mapping[str, object]
+    learnt: object = None
     """What val taught it, e.g. the temperature."""
     words: str = ""
     """The same in words."""

@@ -347,7 +347,7 @@ def _draft(
         networks=networks,
         steps=steps,
         answer=chain.cell.name,
-        temperature=None if last is None else float(last.learnt),
+        temperature=None if last is None else float(str(last.learnt)),
         opset=OPSET,
         test_images=len(test),
         test_groups=int(test["group_id"].nunique()),
