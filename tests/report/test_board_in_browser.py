@@ -184,4 +184,12 @@ def test_open_menus_are_accessible(open_page, folder, serious_findings, width, s
     page = open_page(folder.html, width=width, scheme=scheme)
     page.click("details.columns summary")
     assert serious_findings(page) == []
+    page.keyboard.press("Escape")
+    assert page.locator("details.menu[open]").count() == 0
+    for menu in page.locator("#overview details.menu > summary").all():
+        menu.click()
+        box = page.locator("details.menu[open] > div").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        page.keyboard.press("Escape")
     assert page.evaluate("document.documentElement.scrollWidth") <= width

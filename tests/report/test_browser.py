@@ -51,7 +51,7 @@ def test_page_opens_quietly_and_fits(open_page, folder, width, scheme):
     page = open_page(folder.html, width=width, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate(EVERYTHING)
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    page.evaluate("document.querySelectorAll('details:not(.menu)').forEach(d => d.open = true)")
     page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
     page.wait_for_function("[...document.images].every(i => i.complete)")
     assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).length") == 0
