@@ -11,9 +11,11 @@ import threading
 import urllib.error
 import urllib.request
 
+import click
 import pytest
 
 from skinbench.cli.page_server import serve_page
+from skinbench.cli.report_command import run_folders
 from skinbench.errors import UsageError
 from tests.report.fixture import Wish, make_run
 
@@ -55,6 +57,19 @@ def test_only_the_page_and_only_for_this_machine(tmp_path):
     assert fetched(f"{found[0]}secret.txt")[0] == 404
     assert fetched(f"{found[0]}../secret.txt")[0] == 404
     assert fetched(found[0], Host="evil.example")[0] == 403
+
+
+def test_a_glob_over_reports_leaves_out_what_is_no_run(tmp_path, capsys):
+    run = make_run(tmp_path / "reports" / "run", Wish(rows=3, cases=0))
+    (tmp_path / "reports" / "example").mkdir()
+    (tmp_path / "reports" / "README.md").write_text("about")
+    given = sorted((tmp_path / "reports").iterdir())
+    assert run_folders(given) == [run.root]
+    said = capsys.readouterr().err
+    assert "README.md is no run folder (no scorecard.json): left out" in said
+    assert "example is no run folder" in said
+    with pytest.raises(click.UsageError, match=r"README\.md' is a file; expected a run folder"):
+        run_folders(given[:1])
 
 
 @pytest.mark.slow

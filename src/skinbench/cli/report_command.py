@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from skinbench.cli.options import json_option, print_json
     nargs=-1,
     required=True,
     metavar="RUN...",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=click.Path(path_type=Path, exists=True),
 )
 @click.option("--sort", metavar="METRIC", help="Order by a metric instead of the suite's order.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a file.")
@@ -59,7 +60,7 @@ def command(
 
     if port is not None and not serve:
         raise click.UsageError("--port is of --serve")
-    folders = [RunFolder(path) for path in runs]
+    folders = [RunFolder(path) for path in run_folders(runs)]
     board = leaderboard(folders, sort=sort)
     if len(folders) > 1:
         board = dataclasses.replace(board, history=run_history(folders, board))
@@ -77,6 +78,23 @@ def command(
         for page in [html] if html else [folder.html for folder in folders]:
             console.print(f"Report: {page}", soft_wrap=True, highlight=False)
     show(html or folders[0].html, open_page=open_page, serve=serve, port=port)
+
+
+def run_folders(paths: Sequence[Path]) -> list[Path]:
+    """The run folders among several paths, such as those of `reports/*`; others are named.
+
+    Raises:
+        click.UsageError: a file is all that was given.
+    """
+    found = [path for path in paths if (path / "scorecard.json").is_file()]
+    if not found:  # one clear error about the first, as if it stood alone
+        if paths[0].is_file():
+            raise click.UsageError(f"'{paths[0]}' is a file; expected a run folder")
+        return [paths[0]]
+    for path in paths:
+        if path not in found:
+            click.echo(f"note: {path} is no run folder (no scorecard.json): left out", err=True)
+    return found
 
 
 def show(page: Path, *, open_page: bool, serve: bool, port: int | None) -> None:
