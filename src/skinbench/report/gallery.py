@@ -143,7 +143,8 @@ def _rules_table(one: CaseSet, models: tuple[tuple[str, str], ...]) -> Table:
         ),
         notes=(
             "An image is chosen once, by the first rule in its turn that names it, and one of each "
-            "lesion for each rule and model; it counts for every rule that names it.",
+            "lesion for each rule and model; it counts for every rule that names it. "
+            f"{numbers.MISSING}: the rule names no image.",
         ),
     )
 
@@ -186,11 +187,14 @@ def _looked_at(answer: Answer) -> bool:
 
 def _card(case: Case, one: CaseSet, pictures: Pictures) -> Card:
     name, label = numbers.one_line(case.image_id), numbers.one_line(case.label)
-    by = f" by {letter(one.rows.index(case.row))}" if case.row in one.rows else ""
+    rule = numbers.one_line(case.rule)
+    if case.row in one.rows and len(one.rows) > 1:
+        what, comma, order = rule.partition(", ")
+        rule = f"{what} by {letter(one.rows.index(case.row))}{comma}{order}"
     return Card(
         image_id=name,
         label=label,
-        rule=numbers.one_line(case.rule) + (by if len(one.rows) > 1 else ""),
+        rule=rule,
         path=pictures.path("thumbnails", case.outlined or case.thumbnail),
         alt=f"{name}: {label}",
         tiles=tuple(_tiles(case, name, pictures)),

@@ -44,6 +44,12 @@
     return svg;
   }
 
+  /** A rule in words, with the model whose answer it looks at: "mel called nv by B, most ...". */
+  function worded(text, by) {
+    const cut = text.indexOf(", ");
+    return by ? (cut < 0 ? `${text} by ${by}` : `${text.slice(0, cut)} by ${by}${text.slice(cut)}`) : text;
+  }
+
   const percent = (p) => p.toFixed(2);
   const plural = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 
@@ -229,9 +235,9 @@
       const sign = state.set.rows.length > 1 ? make("b", { class: "letter", text: state.set.letters[answer.row], title: state.set.rows[answer.row] }) : null;
       row.append(make("figure", {}, heat(state, item, answer, { alone: state.heat === "alone", marked: state.outline }), make("figcaption", {}, sign, sign ? " " : "", verdict(item, answer), flags(answer))));
     }
-    const by = item.row >= 0 && state.set.rows.length > 1 ? ` by ${state.set.letters[item.row]}` : "";
+    const by = item.row >= 0 && state.set.rows.length > 1 ? state.set.letters[item.row] : "";
     const button = make("button", { type: "button", class: "enlarge", "aria-haspopup": "dialog", tabindex: position ? "-1" : "0", on: { click: () => enlarge(index), focus: (event) => rove(event.target) } }, make("span", { class: "id", text: item.id }), make("span", { class: "hidden", text: `: enlarge case ${index + 1}` }));
-    const article = make("article", { class: "case", "data-at": index, "aria-label": `Case ${item.id}` }, make("header", {}, button, make("span", { class: "why-chosen", text: item.rule + by })), row);
+    const article = make("article", { class: "case", "data-at": index, "aria-label": `Case ${item.id}` }, make("header", {}, button, make("span", { class: "why-chosen", text: worded(item.rule, by) })), row);
     row.addEventListener("click", () => { button.focus(); enlarge(index); });
     return article;
   }
@@ -240,8 +246,8 @@
     const { set } = state;
     const list = make("ul", { class: "counts" });
     for (const rule of rulesOf(state)) {
-      const by = rule.row < 0 ? "" : ` by ${set.rows.length > 1 ? `${set.letters[rule.row]} ` : ""}${set.rows[rule.row]}`;
-      list.append(make("li", { text: `${rule.shown.length.toLocaleString("en")} of ${plural(rule.images, "image")} (${plural(rule.groups, "lesion")}) shown: ${rule.text}${by}` }));
+      const by = rule.row < 0 ? "" : `${set.rows.length > 1 ? `${set.letters[rule.row]} ` : ""}${set.rows[rule.row]}`;
+      list.append(make("li", { text: `${rule.shown.length.toLocaleString("en")} of ${plural(rule.images, "image")} (${plural(rule.groups, "lesion")}) shown: ${worded(rule.text, by)}` }));
     }
     return list;
   }
@@ -348,10 +354,10 @@
     const state = read();
     const item = state.set.cases[index];
     const at = shown.indexOf(index);
-    const by = item.row >= 0 ? ` by ${state.set.rows[item.row]}` : "";
+    const by = item.row >= 0 ? state.set.rows[item.row] : "";
     dialog.dataset.at = index;
     dialog.querySelector("h3").textContent = item.id;
-    dialog.querySelector(".about").textContent = `${named(state.set, item.label)}. Chosen as: ${item.rule}${by}.`;
+    dialog.querySelector(".about").textContent = `${named(state.set, item.label)}. Chosen as: ${worded(item.rule, by)}.`;
     dialog.querySelector(".body").replaceChildren(large(state, index));
     dialog.querySelector(".body").scrollTop = 0;
     dialog.querySelector(".place").textContent = `${at + 1} of ${shown.length}`;
