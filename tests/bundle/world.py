@@ -26,7 +26,7 @@ from skinbench.suite import load_suite
 SUITE = """
 name: leaving
 data:
-  drawn: {adapter: synthetic, options: {lesions: 120, size: 48, seed: 3}}
+  drawn: {adapter: synthetic, private: true, options: {lesions: 120, size: 48, seed: 3}}
   two: {adapter: synthetic, labels: {space: malignant, ak: malignant},
         options: {lesions: 40, size: 48, seed: 6}}
 splits:
@@ -97,6 +97,7 @@ def world() -> World:
             write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
         predict(prepared, folder, session, schedule)
         score(prepared, records, folder)
+        write_json(folder.run, {"suite": "leaving"})
     return World(home=home, folder=folder, store=store, drawn=prepared.manifests["drawn"])
 
 

@@ -202,3 +202,21 @@ def test_warnings_are_measured_on_val():
         assert alarms.n > 10
         assert alarms.low <= alarms.share <= alarms.high
     assert likeness.any_false_alarms.n < likeness.checks[0].false_alarms.n, "half chose a limit"
+
+
+def test_the_card_is_the_runs_own_behind_what_was_exported():
+    text = (bundle("calm").root / "card.md").read_text()
+    assert text.startswith("# calm\n\n**Research software, not a medical device")
+    assert "STARD-AI" in text
+    assert text.count("\n# ") == 0
+
+
+def test_nothing_of_a_private_image_is_in_a_bundle_but_a_word_about_it():
+    made = bundle("calm")
+    assert any("which the suite calls private" in note for note in made.bundle.notes)
+    ids = world().drawn.table["image_id"].tolist()
+    groups = set(world().drawn.table["group_id"])
+    for path in made.root.iterdir():
+        if path.suffix in {".json", ".md"}:
+            text = path.read_text()
+            assert not [name for name in (*ids, *groups) if name in text], path.name

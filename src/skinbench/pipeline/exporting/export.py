@@ -181,12 +181,20 @@ def _make(
     split, fold = run.splits[chain.row.split], chain.cell.fold
     likeness = learn_likeness(model, stored, split, fold, root, advance)
     bundle = replace(_with_evidence(draft, theirs), parity=parity, likeness=likeness)
-    write_text(root / CARD_FILE, bundle_card(bundle))
+    write_text(root / CARD_FILE, bundle_card(bundle) + _run_card(run, bundle))
     bundle = replace(bundle, files=_files(root))
     write_json(root / BUNDLE_FILE, bundle)
     speed = measure_speed(model, fits)
     write_json(root / SPEED_FILE, speed)
     return bundle, speed
+
+
+def _run_card(run: _Run, bundle: Bundle) -> str:
+    """The run's own model card of the row, with its checklists; headings one level down."""
+    from skinbench.report.card_page import read_card, to_markdown
+
+    text = to_markdown(read_card(run.folder, bundle.row, bundle.dataset))
+    return "\n" + re.sub(r"^#", "##", text, flags=re.MULTILINE)
 
 
 def _work(run: _Run, chain: Chain, expected: Predictions) -> int:
@@ -358,7 +366,7 @@ def _draft(
         weights=tuple(dict.fromkeys(_start(link) for link in chain.links)),
         stamp=run.card.stamps.get(row.split, ""),
         smoke=run.card.smoke.get(row.name, ""),
-        notes=row.notes,
+        notes=(*row.notes, *_private(run, chain)),
         versions={name: _version(name) for name in ("torch", "timm", "onnx", "onnxscript")},
     )
 
@@ -403,6 +411,17 @@ def _trained_on(run: _Run, chain: Chain) -> tuple[TrainedOn, ...]:
             )
         )
     return tuple(found)
+
+
+def _private(run: _Run, chain: Chain) -> Iterator[str]:
+    """What must be known before a bundle of private data is passed on."""
+    used = {item.name for item in _trained_on(run, chain)}
+    for name in sorted(run.suite.private_data & used):
+        yield (
+            f"trained on {name}, which the suite calls private: the bundle holds no picture and "
+            f"no id of it, but a network can remember what it was trained on; ask the owner of "
+            f"the data before it is passed on"
+        )
 
 
 def _start(link: Link) -> str:
