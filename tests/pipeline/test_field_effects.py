@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skinbench.cluster.session import Session
+from skinbench.errors import StoreError
 from skinbench.pipeline import Options
 from skinbench.pipeline.field_effects import measure_fields
 from skinbench.pipeline.predicting import predict
@@ -56,3 +57,12 @@ def test_a_fusion_row_has_a_bar_for_each_field_and_an_image_row_says_why_not(tmp
     assert "This row reads no metadata." in page
     assert "Shapley" in page
     assert "metadata moved it" in page
+
+    def broken(*_args, **_more):
+        raise StoreError("the pixels are gone")
+
+    monkeypatch.setattr("skinbench.pipeline.field_effects._stored", broken)
+    measure_fields(prepared, schedule.records, folder, options)
+    score_folder(folder)
+    render(folder)
+    assert "Not measured: the pixels are gone" in folder.html.read_text("utf-8")

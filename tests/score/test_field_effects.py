@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from skinbench.errors import PredictionsError
-from skinbench.score.field_effects import read_effects, score_effects, write_effects
+from skinbench.score.field_effects import Effects, read_effects, score_effects, write_effects
 
 HOW = {"replicates": 200, "level": 0.95, "seed": 0}
 
@@ -30,7 +30,7 @@ def table(n=60, groups=30):
         )
         for field, size in (("sex", 0.01), ("age", 0.1))
     ]
-    return pd.concat(frames, ignore_index=True)
+    return Effects(table=pd.concat(frames, ignore_index=True))
 
 
 def test_the_mean_size_and_its_interval_by_lesion():
@@ -38,7 +38,7 @@ def test_the_mean_size_and_its_interval_by_lesion():
     found = score_effects(effects, **HOW)
     assert [item.field for item in found] == ["sex", "age"]
     for item in found:
-        own = effects.loc[effects["field"] == item.field, "effect"]
+        own = effects.table.loc[effects.table["field"] == item.field, "effect"]
         assert item.value == pytest.approx(own.abs().mean())
         assert item.mean == pytest.approx(own.mean())
         assert item.low < item.value < item.high
@@ -54,7 +54,7 @@ def test_few_lesions_have_no_interval():
 def test_written_and_read_back_whatever_the_order(tmp_path):
     effects = table()
     write_effects(tmp_path / "a", effects)
-    write_effects(tmp_path / "b", effects.sample(frac=1, random_state=1))
+    write_effects(tmp_path / "b", Effects(table=effects.table.sample(frac=1, random_state=1)))
     assert score_effects(read_effects(tmp_path / "a"), **HOW) == score_effects(effects, **HOW)
     by_field = {item.field: item for item in score_effects(read_effects(tmp_path / "b"), **HOW)}
     assert by_field == {item.field: item for item in score_effects(effects, **HOW)}
@@ -62,3 +62,9 @@ def test_written_and_read_back_whatever_the_order(tmp_path):
     (tmp_path / "bad").write_bytes(b"x")
     with pytest.raises(PredictionsError, match="run the suite again"):
         read_effects(tmp_path / "bad")
+
+
+def test_a_row_that_could_not_be_measured_says_why(tmp_path):
+    write_effects(tmp_path / "a", Effects(table=table().table, problems={"z": "no pixels"}))
+    found = score_effects(read_effects(tmp_path / "a"), **HOW)
+    assert (found[-1].row, found[-1].value, found[-1].reason) == ("z", None, "no pixels")

@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from skinbench import registry
+from skinbench.errors import SkinbenchError, UsageError
 from skinbench.pipeline.explaining import rows_to_explain
 from skinbench.pipeline.prepared import Options, Prepared
 from skinbench.records import STAGE_VERSIONS, Cell, FitRecord, Row
-from skinbench.score.field_effects import write_effects
+from skinbench.score.field_effects import Effects, empty_effects, write_effects
 from skinbench.score.predictions import read_predictions
 from skinbench.store import RunFolder, content_digest
 
@@ -28,21 +29,26 @@ def measure_fields(
     """Write the effects of the first seed's test images; no file where no row has any."""
     explained = prepared.suite.file.explain
     rows = [] if explained is None else rows_to_explain(prepared, records, explained.rows)
-    frames = [
-        _of_cell(prepared, row, cell, folder, options)
-        for row in rows
-        for cell in _first_seed(prepared, row)
-        if registry.inputs.get(prepared.plan.fits[str(cell.fit)].input.name).uses_metadata
-    ]
-    found = [frame for frame in frames if len(frame)]
-    if not found:
+    frames: list[pd.DataFrame] = []
+    problems: dict[str, str] = {}
+    for row in rows:
+        cells = [cell for cell in _first_seed(prepared, row) if _reads_metadata(prepared, cell)]
+        try:
+            frames += [_of_cell(prepared, row, cell, folder, options) for cell in cells]
+        except SkinbenchError as error:  # a report without these bars is better than none
+            problems[row.name] = str(error)
+    if not frames and not problems:
         folder.field_effects.unlink(missing_ok=True)
         return
-    whole = pd.concat(found, ignore_index=True)
+    whole = pd.concat(frames, ignore_index=True) if frames else empty_effects().table
     # Of an image that several folds judged, the first fold's stands, as in the gallery.
-    write_effects(
-        folder.field_effects, whole.drop_duplicates(["row", "dataset", "image_id", "field"])
-    )
+    kept = whole.drop_duplicates(["row", "dataset", "image_id", "field"])
+    write_effects(folder.field_effects, Effects(table=kept, problems=problems))
+
+
+def _reads_metadata(prepared: Prepared, cell: Cell) -> bool:
+    name = prepared.plan.fits[str(cell.fit)].input.name
+    return registry.inputs.get(name).uses_metadata
 
 
 def _first_seed(prepared: Prepared, row: Row) -> list[Cell]:
@@ -57,7 +63,7 @@ def _of_cell(
     plain = frame[frame["condition"] == "none"]
     test, val = plain[plain["split"] == "test"], plain[plain["split"] == "val"]
     if val.empty:
-        return pd.DataFrame()
+        raise UsageError("no val images, so no metadata is typical")
     home = str(val["dataset"].iloc[0])
     typical = (home, tuple(val.loc[val["dataset"] == home, "image_id"]))
     parts = []
@@ -67,7 +73,7 @@ def _of_cell(
         beside = images[["image_id", "group_id", "weight"]]
         joined = effects.merge(beside, on="image_id", how="left", validate="many_to_one")
         parts.append(joined.assign(row=row.name, dataset=str(dataset)))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return pd.concat(parts, ignore_index=True) if parts else empty_effects().table
 
 
 def _stored(

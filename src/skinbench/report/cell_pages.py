@@ -183,7 +183,7 @@ def cell_page(
         training_at=at,
         no_training=no_training,
         effects=filled(cell_tables.effects(content, place)),
-        no_effects=field_effects.unmeasured(row),
+        no_effects=field_effects.unmeasured(row, content.scorecard.field_effects),
         subgroups=filled(cell_tables.subgroups(content, place)),
         hardest=filled(cell_tables.hardest_images(content, place, judged, moved or {})),
         fits=filled(cell_tables.row_fits(content, row)),

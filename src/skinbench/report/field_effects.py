@@ -60,8 +60,11 @@ def _bar(item: FieldEffect, widest: float) -> Bar | None:
     return Bar(value=item.value / widest, low=low / widest, high=high / widest)
 
 
-def unmeasured(row: Row) -> str:
+def unmeasured(row: Row, effects: Sequence[FieldEffect]) -> str:
     """Why a row has no effects of metadata."""
+    for item in effects:
+        if item.row == row.name and item.value is None and not item.field:
+            return numbers.one_line(f"Not measured: {item.reason}")
     given = row.settings.get("input")
     name = str(given.get("name", "")) if isinstance(given, Mapping) else ""
     if row.kind == "derived":
@@ -82,7 +85,7 @@ def of_images(content: Content) -> dict[tuple[str, str, str], str]:
         PredictionsError: the file of effects cannot be read.
     """
     found: dict[tuple[str, str, str], str] = {}
-    effects = read_effects(RunFolder(content.root).field_effects)
+    effects = read_effects(RunFolder(content.root).field_effects).table
     for (row, dataset, image), part in effects.groupby(["row", "dataset", "image_id"], sort=True):
         pairs = sorted(
             zip(part["field"], part["effect"], strict=True), key=lambda p: (-abs(p[1]), p[0])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,67 +28,89 @@ _SCHEMA = pa.schema(
 )
 
 
-def write_effects(path: Path, table: pd.DataFrame) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Effects:
+    """What metadata did to every image, and why a row has none."""
+
+    table: pd.DataFrame
+    """row, dataset, image_id, group_id, field, weight, effect, p, p_typical."""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """Row to why it could not be measured."""
+
+
+def empty_effects() -> Effects:
+    """Of a run in which nothing was measured."""
+    return Effects(table=_SCHEMA.empty_table().to_pandas())
+
+
+def write_effects(path: Path, effects: Effects) -> None:
     """Write the effects of every image; equal ones give equal bytes, whatever the images' order.
 
     Raises:
         StoreError: the disk is full or read-only.
     """
-    ordered = table.sort_values(["row", "dataset", "image_id"], kind="stable", ignore_index=True)
+    ordered = effects.table.sort_values(
+        ["row", "dataset", "image_id"], kind="stable", ignore_index=True
+    )
     made = pa.Table.from_pandas(ordered, schema=_SCHEMA, preserve_index=False)
+    about = {"problems": json.dumps(effects.problems, sort_keys=True)}
     with replacing(path) as temporary:
-        pq.write_table(made.replace_schema_metadata(None), temporary, compression="zstd")
+        pq.write_table(made.replace_schema_metadata(about), temporary, compression="zstd")
 
 
-def read_effects(path: Path) -> pd.DataFrame:
+def read_effects(path: Path) -> Effects:
     """Read a run's effects; none where the run measured none.
 
     Raises:
         PredictionsError: the file is truncated, or has other columns.
     """
     if not path.exists():
-        empty: pd.DataFrame = _SCHEMA.empty_table().to_pandas()
-        return empty
+        return empty_effects()
     try:
-        table = pq.read_table(path, partitioning=None).select(_SCHEMA.names)
-        found: pd.DataFrame = table.cast(_SCHEMA).to_pandas()
+        table = pq.read_table(path, partitioning=None)
+        problems = json.loads((table.schema.metadata or {}).get(b"problems", b"{}"))
+        typed = table.select(_SCHEMA.names).replace_schema_metadata(None).cast(_SCHEMA)
+        return Effects(table=typed.to_pandas(), problems=problems)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
         raise PredictionsError(f"{path}: cannot be read ({reason}); run the suite again") from error
-    return found
 
 
 def score_effects(
-    table: pd.DataFrame, *, replicates: int, level: float, seed: int
+    effects: Effects, *, replicates: int, level: float, seed: int
 ) -> tuple[FieldEffect, ...]:
     """Mean size of each field's effect, rows and datasets apart, fields in the input's order.
 
     Args:
-        table: as `read_effects` gives it.
+        effects: as `read_effects` gives them.
         replicates: bootstrap resamples.
         level: coverage of intervals.
         seed: of the resamples.
     """
-    return tuple(_scored(table, replicates, level, seed))
+    problems = (
+        FieldEffect(row=row, dataset="", field="", value=None, n=0, reason=why)
+        for row, why in sorted(effects.problems.items())
+    )
+    return (*_scored(effects.table, replicates, level, seed), *problems)
 
 
 def _scored(table: pd.DataFrame, replicates: int, level: float, seed: int) -> Iterator[FieldEffect]:
     for (row, dataset), whole in table.groupby(["row", "dataset"], sort=True):
-        for field in dict.fromkeys(whole["field"]):
-            part = whole[whole["field"] == field].sort_values("image_id", kind="stable")
-            effects = part["effect"].to_numpy(np.float64)
-            means = group_means(part, {"size": np.abs(effects)})
+        for name in dict.fromkeys(whole["field"]):
+            part = whole[whole["field"] == name].sort_values("image_id", kind="stable")
+            moved = part["effect"].to_numpy(np.float64)
+            means = group_means(part, {"size": np.abs(moved)})
             resampled = means.resampled("size", replicates, seed)
             bounds = interval(resampled, level, n_groups=len(means.universe))
             weights = part["weight"].to_numpy(np.float64)
             yield FieldEffect(
                 row=str(row),
                 dataset=str(dataset),
-                field=str(field),
+                field=str(name),
                 value=float(resampled[0]),
                 low=bounds.low,
                 high=bounds.high,
-                mean=float((weights * effects).sum() / weights.sum()),
+                mean=float((weights * moved).sum() / weights.sum()),
                 n=len(part),
                 n_groups=len(means.universe),
                 reason=bounds.reason,
