@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from skinbench.records import LabelSpace, Row
-from skinbench.report import facts, field_effects, numbers, tables, weak_spots
+from skinbench.report import facts, field_effects, numbers, subgroup_tables, tables
 from skinbench.report.cells import Place, slug
 from skinbench.report.confusion_figure import confusion_figure
 from skinbench.report.content import Content
@@ -71,8 +71,8 @@ def subgroups(content: Content, place: Place) -> Table:
     mine = (place.row.name, place.dataset)
     if spots is not None and place.condition == "none":
         found = [g for g in spots.groups if (g.row, g.dataset) == mine]
-        within = [g for g in found if g.slice != weak_spots.BY_CLASS]
-        table = weak_spots.group_table(within, level)
+        within = [g for g in found if g.slice != subgroup_tables.BY_CLASS]
+        table = subgroup_tables.group_table(within, level)
         rows = tuple(row[2:] for row in table.rows)
         note = f"Below {numbers.counted(spots.floor, 'lesion group')} a subgroup has no number."
         return dataclasses.replace(

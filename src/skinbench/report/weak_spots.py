@@ -9,27 +9,24 @@ from dataclasses import dataclass, replace
 from skinbench.records import (
     AgainstPlain,
     Consistency,
-    GroupScore,
     OutOfDistribution,
     Scorecard,
     WeakSpots,
-    WorstGroup,
 )
 from skinbench.report import numbers, robustness, shared_errors
 from skinbench.report.condition_curves import condition_figures
 from skinbench.report.figures import Drawing
-from skinbench.report.tables import Bar, Column, Entry, Table, integer, words
+from skinbench.report.subgroup_tables import (
+    BY_CLASS,
+    change_entry,
+    class_table,
+    group_table,
+    largest,
+    value_entry,
+    worst_table,
+)
+from skinbench.report.tables import Column, Entry, Table, integer, words
 
-_SLICES = {
-    "age": "age",
-    "dx_type": "diagnosis by",
-    "fitzpatrick": "Fitzpatrick",
-    "lesion_size": "lesion's share of the frame",
-    "site_general": "site",
-    "source": "source",
-}
-BY_CLASS = "dx_type"
-SHOWN_GAPS = 12
 MARK = "\u2020"
 
 
@@ -72,7 +69,7 @@ def weak_part(scorecard: Scorecard) -> WeakPart | None:
         floor=numbers.counted(spots.floor, "lesion group"),
         plain=shown(plain_table(spots.against_plain, level)),
         worst=shown(worst_table(spots.worst, level)),
-        top=shown(worst_table(_largest(spots.worst), level)),
+        top=shown(worst_table(largest(spots.worst), level)),
         groups=shown(group_table(general, level)),
         by_class=shown(class_table(within, level)),
         errors=shown(shared_errors.error_table(spots.shared_errors, level)),
@@ -94,16 +91,6 @@ def weak_part(scorecard: Scorecard) -> WeakPart | None:
         elsewhere=shown(elsewhere_table(spots.out_of_distribution, level)),
         notes=tuple(numbers.one_line(note) for note in spots.notes),
     )
-
-
-def _largest(items: Sequence[WorstGroup]) -> list[WorstGroup]:
-    """Subgroups furthest below the others, those that are separable from them first."""
-    known = [item for item in items if item.group is not None and item.gap is not None]
-
-    def rank(item: WorstGroup) -> tuple[bool, float]:
-        return (_separable(item) != "separable", item.gap or 0.0)
-
-    return sorted(known, key=rank)[:SHOWN_GAPS]
 
 
 def without_smoke(spots: WeakSpots, smoke: Iterable[str]) -> WeakSpots:
@@ -153,37 +140,6 @@ def _marked(leaky: Mapping[str, str], table: Table) -> Table | None:
     return replace(table, rows=tuple(rows), notes=(*table.notes, *notes))
 
 
-def slice_title(name: str) -> str:
-    """A slice's name for a reader."""
-    return _SLICES.get(name, name.replace("_", " "))
-
-
-def _value(value: float | None, low: float | None, high: float | None, why: str = "") -> Entry:
-    if value is None:
-        return Entry(text=numbers.MISSING, why=numbers.one_line(why))
-    ends = (value if low is None else low, value if high is None else high)
-    shown = [min(1.0, max(0.0, number)) for number in (value, *ends)]
-    return Entry(
-        text=numbers.number(value),
-        detail=numbers.bounds(low, high),
-        why=numbers.one_line(why),
-        bar=Bar(value=shown[0], low=shown[1], high=shown[2]),
-        sort=value,
-    )
-
-
-def _change(value: float | None, low: float | None, high: float | None, why: str = "") -> Entry:
-    return Entry(
-        text=numbers.signed(value),
-        detail=numbers.ends(low, high) if value is not None else "",
-        why=numbers.one_line(why),
-        sort=value,
-    )
-
-
-# --- baselines -------------------------------------------------------------------------------
-
-
 def plain_table(items: Sequence[AgainstPlain], level: str) -> Table:
     """One line for each row and test set, a column for each baseline."""
     lines: dict[tuple[str, str], dict[str, AgainstPlain]] = {}
@@ -195,7 +151,7 @@ def plain_table(items: Sequence[AgainstPlain], level: str) -> Table:
             words(row),
             words(dataset),
             *(
-                _change(i.difference, i.low, i.high, i.reason) if (i := found.get(name)) else
+                change_entry(i.difference, i.low, i.high, i.reason) if (i := found.get(name)) else
                 Entry(text=numbers.MISSING)
                 for name in names
             ),
@@ -248,139 +204,6 @@ def unbeaten(scorecard: Scorecard) -> dict[tuple[str, str], tuple[str, ...]]:
 # --- subgroups -------------------------------------------------------------------------------
 
 
-def worst_table(items: Sequence[WorstGroup], level: str) -> Table:
-    """The worst subgroup of each slice, for each row and metric."""
-    rows = tuple(
-        (
-            words(item.row),
-            words(item.dataset),
-            words(slice_title(item.slice)),
-            words(numbers.short_title(item.metric, item.class_)),
-            words(item.group or numbers.MISSING),
-            _value(item.value, item.low, item.high, "" if item.group else item.reason),
-            _change(item.gap, item.gap_low, item.gap_high, _separable(item)),
-            integer(item.n or None),
-            integer(item.n_groups or None),
-            Entry(text=_compared(item), sort=item.compared),
-        )
-        for item in items
-        if item.group is not None
-    )
-    return Table(
-        name="worst-groups",
-        caption="The worst subgroup of each slice",
-        columns=(
-            Column(title="row"),
-            Column(title="data"),
-            Column(title="slice"),
-            Column(title="metric"),
-            Column(title="worst"),
-            Column(title="score", numeric=True),
-            Column(title="minus the others", numeric=True),
-            Column(title="n", numeric=True),
-            Column(title="lesion groups", numeric=True),
-            Column(title="of subgroups", numeric=True),
-        ),
-        rows=rows,
-        notes=(
-            f"The worst of several is picked on test: its bounds are widened so that those of all "
-            f"subgroups compared hold together at {level} (Bonferroni).",
-            *(
-                (
-                    "The lesion's share of the frame is no size in millimetres: magnification "
-                    "differs from picture to picture and is not recorded.",
-                )
-                if any(item.slice == "lesion_size" for item in items)
-                else ()
-            ),
-        ),
-    )
-
-
-def _separable(item: WorstGroup) -> str:
-    if item.gap is None or item.gap_low is None or item.gap_high is None:
-        return item.reason
-    return "not separable" if item.gap_low <= 0 <= item.gap_high else "separable"
-
-
-def _compared(item: WorstGroup) -> str:
-    below = f", {item.below_floor} below the floor" if item.below_floor else ""
-    return f"{item.compared}{below}"
-
-
-def group_table(items: Sequence[GroupScore], level: str) -> Table:
-    """Every subgroup, metrics side by side."""
-    metrics = list(dict.fromkeys((item.metric, item.class_) for item in items))
-    lines: dict[tuple[str, ...], dict[tuple[str, str | None], GroupScore]] = {}
-    for item in items:
-        key = (item.row, item.dataset, item.slice, item.group)
-        lines.setdefault(key, {})[item.metric, item.class_] = item
-    rows = tuple(
-        (
-            words(key[0]),
-            words(key[1]),
-            words(f"{slice_title(key[2])}: {key[3]}"),
-            *(entry for metric in metrics for entry in _group_entries(found.get(metric))),
-        )
-        for key, found in lines.items()
-    )
-    columns = [Column(title="row"), Column(title="data"), Column(title="subgroup")]
-    for metric in metrics:
-        title = numbers.short_title(*metric)
-        columns += [
-            Column(title=title, numeric=True),
-            Column(title="minus the others", numeric=True),
-            Column(title="n", numeric=True),
-            Column(title="lesion groups", numeric=True),
-        ]
-    return Table(
-        name="subgroups",
-        caption=f"Every subgroup, {level} intervals",
-        columns=tuple(columns),
-        rows=rows,
-    )
-
-
-def _group_entries(item: GroupScore | None) -> list[Entry]:
-    if item is None:
-        return [Entry(text=numbers.MISSING)] * 4
-    if item.value is None:
-        value, change = _value(None, None, None, "below the floor"), Entry(text=numbers.MISSING)
-    else:
-        value = _value(item.value, item.low, item.high, item.reason)
-        change = _change(item.gap, item.gap_low, item.gap_high, item.gap_reason)
-    return [value, change, integer(item.n), integer(item.n_groups)]
-
-
-def class_table(items: Sequence[GroupScore], level: str) -> Table:
-    """Recall within a class by how the diagnosis was made."""
-    rows = tuple(
-        (
-            words(item.row),
-            words(item.dataset),
-            words(item.class_ or ""),
-            words(item.group),
-            *_group_entries(item),
-        )
-        for item in items
-    )
-    return Table(
-        name="by-diagnosis",
-        caption="Recall within a class by how the diagnosis was made",
-        columns=(
-            Column(title="row"),
-            Column(title="data"),
-            Column(title="class"),
-            Column(title="diagnosis by"),
-            Column(title=f"recall, {level}", numeric=True),
-            Column(title="minus the others", numeric=True),
-            Column(title="n", numeric=True),
-            Column(title="lesion groups", numeric=True),
-        ),
-        rows=rows,
-    )
-
-
 # --- views of a lesion, images of elsewhere ----------------------------------------------------
 
 
@@ -393,7 +216,7 @@ def consistency_table(items: Sequence[Consistency], level: str) -> Table:
             words(item.class_ or "all"),
             integer(item.lesions),
             integer(item.images),
-            _value(item.value, item.low, item.high, item.reason),
+            value_entry(item.value, item.low, item.high, item.reason),
             *(
                 Entry(
                     text=numbers.number(share.value),
@@ -439,8 +262,8 @@ def elsewhere_table(items: Sequence[OutOfDistribution], level: str) -> Table:
             words(inside),
             words(outside),
             *(
-                _value(i.value, i.low, i.high, i.reason) if (i := found.get(score)) else
-                Entry(text=numbers.MISSING)
+                value_entry(i.value, i.low, i.high, i.reason) if (i := found.get(score))
+                else Entry(text=numbers.MISSING)
                 for score in scores
             ),
             integer(next(iter(found.values())).n_inside),
