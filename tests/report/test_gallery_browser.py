@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skinbench.report.render import render_run
-from skinbench.store import RunFolder
+from skinbench.store import RunFolder, shown_id, write_private
 from tests.report.fixture import Wish, make_run
 from tests.report.test_browser import CONTRAST
 from tests.report.test_render import HOSTILE
@@ -169,3 +169,17 @@ def test_names_that_are_scripts_do_nothing(open_page, tmp_path):
     page.locator("#gallery .enlarge").first.click()
     assert "<script>" in page.get_by_role("dialog").inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+
+
+def test_private_cases_are_numbers_alone(open_page, tmp_path, monkeypatch):
+    made = make_run(tmp_path / "run", Wish(rows=6, cases=4))
+    write_private(made, ["lesions"])
+    monkeypatch.setenv("SKINBENCH_SALT", "s3cret")
+    render_run(made)
+    page = open_page(made.html, "#gallery")
+    page.wait_for_selector("#gallery .case")
+    assert page.locator("#gallery img, #gallery .stack:visible").count() == 0
+    assert ids(page) == [shown_id(f"img_{n:04d}", "s3cret") for n in range(4)]
+    page.locator("#gallery .enlarge").first.click()
+    assert page.get_by_role("dialog").is_visible()
+    assert page.locator("img").count() == 0

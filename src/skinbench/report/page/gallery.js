@@ -289,6 +289,8 @@
     parts.list.replaceChildren(...(cards.length ? cards : [make("p", { class: "quiet", text: "No case fits." })]));
     const tiles = 1 + (state.model < 0 ? state.set.rows.length : 1);
     parts.list.style.setProperty("--tiles", Math.min(6, tiles));
+    const bare = !state.set.cases.some((item) => item.picture || item.answers.some((a) => a.heat || a.overlay));
+    parts.list.classList.toggle("bare", bare);
     parts.foot.replaceChildren(shown.length > 12 ? pager(state) : "");
     parts.said.textContent = `${plural(shown.length, "case")}, page ${page + 1} of ${pages}`;
     if (kept_ >= 0) app.querySelectorAll("select, input, .pager button")[kept_]?.focus();
