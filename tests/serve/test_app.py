@@ -194,6 +194,27 @@ def test_an_endless_upload_is_refused_while_it_comes_in(calm, kind):
     assert sent <= MOST_BYTES // 1_000_000 + 2
 
 
+def test_an_upload_that_does_not_come_is_given_up(calm, monkeypatch):
+    monkeypatch.setattr("skinbench.serve.uploads.SECONDS", 0.05)
+    app = make_app(calm, access_of("127.0.0.1", 8117, (), ""))
+    answers = []
+
+    async def receive():
+        await anyio.sleep(0.02)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def send(message):
+        answers.append(message)
+
+    headers = [(b"host", b"127.0.0.1:8117"), (b"content-type", b"image/jpeg")]
+    scope = {
+        "type": "http", "method": "POST", "path": "/predict", "query_string": b"",
+        "headers": headers, "http_version": "1.1", "scheme": "http",
+    }  # fmt: skip
+    anyio.run(app, scope, receive, send)
+    assert answers[0]["status"] == 408
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
