@@ -178,8 +178,7 @@ def test_names_do_nothing_in_copies(open_page, hostile, tmp_path: Path):
         assert not any(field[:1] in "=+@" and field for field in row)
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_open_menus_are_accessible(open_page, folder, serious_findings, width, scheme):
     page = open_page(folder.html, width=width, scheme=scheme)
     page.click("details.columns summary")

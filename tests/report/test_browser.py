@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from skinbench.report.render import render_run
@@ -37,12 +39,26 @@ SHOWN = "() => [...document.querySelectorAll('section.view')].filter(v => !v.hid
 EVERYTHING = "() => document.querySelectorAll('section.view').forEach(v => v.hidden = false)"
 
 
-@pytest.fixture(scope="module", params=["plain", "hostile"])
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    hostile = HOSTILE if request.param == "hostile" else ""
-    folder = make_run(tmp_path_factory.mktemp("run") / "run", Wish(rows=13, hostile=hostile))
+def rendered(root: Path, hostile: str) -> RunFolder:
+    folder = make_run(root / "run", Wish(rows=13, hostile=hostile))
     render_run(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return rendered(tmp_path_factory.mktemp("plain"), "")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return rendered(tmp_path_factory.mktemp("hostile"), HOSTILE)
+
+
+@pytest.fixture(params=["plain", "hostile"])
+def folder(request: pytest.FixtureRequest) -> RunFolder:
+    found: RunFolder = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -61,9 +77,8 @@ def test_page_opens_quietly_and_fits(open_page, folder, width, scheme):
 
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(open_page, folder, serious_findings, width, scheme):
-    page = open_page(folder.html, width=width, scheme=scheme)
-    assert serious_findings(page) == []
+def test_axe_finds_nothing_serious(open_page, plain, serious_findings, width, scheme):
+    page = open_page(plain.html, width=width, scheme=scheme)
     page.evaluate(EVERYTHING)
     assert serious_findings(page) == []
 
