@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skinbench.gate.judge import ANCHOR_REASON
+from skinbench.gate.conclude import ANCHOR_REASON, FEW, WORSE
 from skinbench.gate.output import printed_bounds
 from skinbench.records import CheckResult, Verdict
 
@@ -52,7 +52,10 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
         text = "floor: the run alone, with its bounds; passed where all of them are beyond it"
         out.print(Text(text, style="dim"))
     reasons = dict.fromkeys(
-        check.reason for check in verdict.checks if check.reason and check.outcome != "passed"
+        check.reason
+        for check in verdict.checks
+        if check.reason
+        and (check.outcome != "passed" or WORSE in check.reason or FEW in check.reason)
     )
     rule = f"decision rule: {verdict.decision_rule}"
     for text in [*reasons, *(note for note in verdict.notes if note != rule)]:

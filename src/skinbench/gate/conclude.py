@@ -19,6 +19,12 @@ from skinbench.score.paired_tests import holm
 Outcome = Literal["passed", "regressed", "inconclusive", "missing"]
 
 
+ANCHOR_REASON = "against the first baseline, at twice the margin"
+"""How the reason of a check against the anchor begins."""
+WORSE, FEW = "worse within the margin", "few for this margin"
+"""What the reason of a passed check may say, which nobody should overlook."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """One check of one row, with what the checks together need of it."""
@@ -135,10 +141,10 @@ def _margin_sentence(check: Check, found: Measured, outcome: Outcome) -> str:
         f"{first} and {last}, margin {check.margin:g}"
     )
     if outcome == "passed" and bounds.high < 0:
-        text += "; worse within the margin"
+        text += f"; {WORSE}"
     if outcome == "passed" and (1 - check.margin) ** found.n_groups > check.alpha:
         # As often as that, no lesion of n shows a loss of the margin at all.
-        text += f"; {_lesions(found)} {'is' if found.n_groups == 1 else 'are'} few for this margin"
+        text += f"; {_lesions(found)} {'is' if found.n_groups == 1 else 'are'} {FEW}"
     if outcome == "inconclusive":
         return f"{text}; {_lesions(found)} cannot tell"
     return text
@@ -187,8 +193,11 @@ def alone_notes(judged: Sequence[Judged]) -> Iterator[str]:
         own = [(p, after) for other, p, after in lines if other is item]
         if item.result.outcome == "regressed" and own:
             p, after = min(own)
+            title = check_title(item.result)
+            if item.result.reason.startswith(ANCHOR_REASON):
+                title += ", first baseline,"
             yield (
-                f"{check_title(item.result)} of {item.result.row} is below its bound by itself "
+                f"{title} of {item.result.row} is below its bound by itself "
                 f"(p {p:.3f}), not after Holm over all checks (p {after:.3f})"
             )
     if any(i.result.outcome == "regressed" and not i.result.required for i in judged):

@@ -9,7 +9,14 @@ from typing import Any, Literal
 from skinbench.errors import BaselineError
 from skinbench.gate.baseline import scorecard_rows, verify_baseline
 from skinbench.gate.checks import Check, matching_rows, validate_checks
-from skinbench.gate.conclude import Judged, alone_notes, conclude, missing, together
+from skinbench.gate.conclude import (
+    ANCHOR_REASON,
+    Judged,
+    alone_notes,
+    conclude,
+    missing,
+    together,
+)
 from skinbench.gate.decisions import DecidedRow, decided_row
 from skinbench.gate.kept import (
     BaselineRow,
@@ -199,10 +206,6 @@ def _judge_absent(check: Check, candidate: _Candidate, kept: Sequence[BaselineRo
         reason = f"no row of the baseline or of the run matches '{check.rows}'; {hint}"
     result = missing(check, check.rows, reason)
     return Judged(result=replace(result, unknown_to_baseline=bool(found)))
-
-
-ANCHOR_REASON = "against the first baseline, at twice the margin"
-"""How the reason of a check against the anchor begins."""
 
 
 def _judge_anchor(
