@@ -15,7 +15,7 @@ from tests.score.drawn import frame
 def test_report_as_json(shell, tmp_path):
     make_run(tmp_path / "one")
     found = shell("report", "one", "--json").json
-    assert set(found) == {"schema", "runs", "sort", "tables", "smoke", "notes"}
+    assert set(found) == {"schema", "runs", "sort", "tables", "smoke", "notes", "history"}
     assert found["runs"] == ["one"]
     assert (tmp_path / "one/report.html").exists()
     done = shell("report", "one", "--markdown", "b.md", "--html", "b.html")
