@@ -38,10 +38,9 @@ explain: null
 operating_points:
   - {rows: "*", class: mel, recall: 0.8}
 rows:
-  pooled: {model: test_resnet}
+  pooled: {model: test_resnet, augment: [{name: center_crop, options: {share: 0.75}}]}
   fusion: {model: baseline_cnn, input: fusion_concat}
   frozen: {model: {name: test_efficientnet, frozen: true, head: {dense: 8}}, tta: [none, hflip]}
-  cropped: {model: test_resnet, augment: [{name: center_crop, options: {share: 0.75}}]}
   seeds: {model: baseline_cnn, seeds: [0, 1], image_size: 16}
 derived:
   both: {kind: mean_probability, of: [pooled, fusion]}

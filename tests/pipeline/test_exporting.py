@@ -92,7 +92,7 @@ def test_temperature_ensemble_views_and_maps_are_carried():
 
 
 def test_a_centre_crop_and_a_coarser_label_space_are_carried():
-    cropped = bundle("cropped").bundle.networks[0]
+    cropped = bundle("calm").bundle.networks[0]
     assert cropped.seen == (4, 24)
     joined = bundle("pooled@malignant,ak=malignant").bundle
     assert joined.classes == ("benign", "malignant")
