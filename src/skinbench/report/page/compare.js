@@ -5,6 +5,7 @@
   const source = document.getElementById("data-compare");
   const app = document.getElementById("compare-app");
   if (!source || !app) return;
+  const FIRST = 10; // scores beside each other; the images that differ stand right below
   const EACH = 24;
   const KINDS = { a: "only A right", b: "only B right", wrong: "both wrong, not alike", all: "all of these" };
   let data = null; // read when the view is first shown
@@ -132,8 +133,10 @@
     const note = tested
       ? "Differences in brackets come from the scorecard, paired where both were judged on the same images; the others have no interval here. Two intervals that overlap do not say that there is no difference."
       : "These two rows have no interval of their difference in the scorecard: name them under `compare:` in the suite. Two intervals that overlap do not say that there is no difference.";
-    return [make("h3", { text: "Scores" }),
-      table("Scores side by side", [["metric", false], ["A", true], ["B", true], ["B \u2212 A", true]], rows, { id: "compare-scores" }),
+    const heads = [["metric", false], ["A", true], ["B", true], ["B \u2212 A", true]];
+    const more = rows.slice(FIRST);
+    return [make("h3", { text: "Scores" }), table("Scores side by side", heads, rows.slice(0, FIRST), { id: "compare-scores" }),
+      more.length ? make("details", {}, make("summary", { text: `${plural(more.length, "more score")}` }), make("div", {}, table("More scores side by side", heads, more, { id: "compare-more" }))) : null,
       make("p", { class: "note", text: note })];
   }
 
