@@ -96,9 +96,61 @@ def test_isics_files_with_the_official_scores(shell, tmp_path):
     )
     shown = shell(*words, "--official", "balanced_accuracy", "--point", "mel:youden")
     text = " ".join(shown.out.split())
-    assert "ISIC's official scorer: balanced accuracy" in text
+    assert "ISIC's official scorer on 200 test images: balanced accuracy" in text
     assert "no val rows" in text
     assert "no val images to choose it on" in text
+
+
+def test_the_official_scores_are_of_the_test_rows_alone(shell, tables, tmp_path):
+    words = ("--replicates", 100, "--official", "balanced_accuracy", "--json")
+    words = (*words, "--metric", "recall")
+    both = shell("score", "model.csv", "--manifest", "images.csv", *words).json["official"]
+    for name in ("model", "images"):
+        data = pd.read_csv(tmp_path / f"{name}.csv")
+        data[~data["image_id"].str.startswith("v")].to_csv(tmp_path / f"{name}_t.csv", index=False)
+    alone = shell("score", "model_t.csv", "--manifest", "images_t.csv", *words).json["official"]
+    assert both["images"] == alone["images"] == 600
+    assert both["per_category"] == alone["per_category"]
+    assert both["overall"] == alone["overall"]
+    assert any("600 rows of other splits than test left out" in note for note in both["notes"])
+
+
+def test_a_number_says_how_many_images_it_is_over(shell, tables):
+    words = ("--replicates", 100, "--prevalence", "mel=0.02")
+    done = shell("score", "model.csv", "--manifest", "images.csv", *words)
+    mel = int((tables["label"] == "mel").sum())
+    decided = tables[[f"p_{code}" for code in CLASSES]].to_numpy().argmax(axis=1)
+    lines = done.out.splitlines()
+
+    def images(name):
+        at = next(i for i, line in enumerate(lines) if line.startswith(f" {name}  "))
+        return lines[at].split()[-1], lines[at + 1]
+
+    for name in ("average precision", "calibration slope", "positive likelihood ratio"):
+        assert images(name)[0] == "600", name
+        assert images(name)[1].rstrip().endswith(f"({mel} mel)"), name
+    assert images("melanoma called benign")[0] == str(mel)
+    others = str(int((decided != CLASSES.index("mel")).sum()))
+    assert images("negative predictive value")[0] == others
+    text = " ".join(done.out.split())
+    assert "specificity over all others" in text
+    assert "Calibration error beside that of a calibrated model" in text
+    assert "are in --json (weak_spots); views disagree on" in text
+
+
+@pytest.mark.parametrize("classes", [["nv"], ["mel"], ["nv", "mel"]])
+@pytest.mark.parametrize("number", [1, 2, 40])
+def test_few_images_and_few_classes_are_no_traceback(shell, tables, tmp_path, classes, number):
+    table = pd.read_csv(tmp_path / "images.csv")
+    test = table[(table["split"] == "test") & table["label"].isin(classes)]
+    kept = test.groupby("label").head(number).assign(age=50.0, dx_type="histo")
+    kept.to_csv(tmp_path / "few.csv", index=False)
+    data = pd.read_csv(tmp_path / "model.csv")
+    data[data["image_id"].isin(kept["image_id"])].to_csv(tmp_path / "p.csv", index=False)
+    words = ("--replicates", 100, "--prevalence", "mel=0.02", "--official", "auc")
+    done = shell("score", "p.csv", "--manifest", "few.csv", *words)
+    assert done.code == 0, done.err
+    assert f"{len(kept)} test image" in done.out
 
 
 @pytest.mark.parametrize(
@@ -115,6 +167,10 @@ def test_isics_files_with_the_official_scores(shell, tmp_path):
         (["--metric", "recal"], "unknown metric 'recal'; did you mean"),
         (["--slice", "device"], "has no column 'device'"),
         (["--slice", "age"], "age is told of no image"),
+        (["--slice", "image_id"], "'image_id' tells no subgroup of images apart"),
+        (["--slice", "lesion_id"], "'lesion_id' tells no subgroup of images apart"),
+        (["--slice", "label"], "'label' tells no subgroup of images apart"),
+        (["--group", "patient"], "images.csv has no column patient_id"),
     ],
 )
 def test_what_cannot_be_asked(shell, tables, words, message):

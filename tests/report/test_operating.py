@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from skinbench.records import Scorecard
+from skinbench.records import Confusion, Score, Scorecard
 from skinbench.records.operating import (
     AtPrevalence,
     Calibrated,
@@ -11,7 +11,7 @@ from skinbench.records.operating import (
     Reliability,
     Threshold,
 )
-from skinbench.report.operating import decision_tables
+from skinbench.report.operating import decision_tables, focus_table
 
 
 def score(metric, value, low=None, high=None, class_="mel", reason=""):
@@ -130,3 +130,30 @@ def test_an_error_is_held_against_that_of_a_calibrated_model():
     said = tables(reliability=(RELIABLE, fine, none))["reliability"].rows
     assert [line[-1].text for line in said[:2]] == ["not calibrated", "no sign of it"]
     assert said[2][2].why == "rows do not sum to 1"
+
+
+def test_a_value_at_a_prevalence_without_an_interval_says_why():
+    same = "no interval: every bootstrap resample gives the same value"
+    item = AtPrevalence(
+        row="a", dataset="ham", class_="mel", prevalence=0.02, rule="argmax",
+        scores=(score("negative_predictive_value", 1.0, reason=same), score("recall", 1, 0.9, 1)),
+    )  # fmt: skip
+    notes = tables(prevalence=(item,))["prevalence"].notes
+    assert f"NPV (argmax, mel 0.02): {same}" in notes
+
+
+def test_more_about_a_class_says_how_many_images_each_number_is_over():
+    names = ("melanoma_called_benign", "calibration_slope", "specificity_at_recall_90",
+             "negative_predictive_value")  # fmt: skip
+    scores = [
+        Score(row="a", metric=name, class_="mel", value=0.5, n=100, n_positive=7) for name in names
+    ]
+    confusion = Confusion(
+        row="a", dataset="ham", condition="none", seed=0, counts=((5, 2), (8, 85))
+    )
+    lines = focus_table("t", scores, "mel", (confusion, 0)).rows
+    assert [(line[-1].text, line[-1].detail) for line in lines] == [
+        ("7", ""), ("100", "(7 mel)"), ("100", "(7 mel)"), ("87", ""),
+    ]  # fmt: skip
+    (unknown,) = focus_table("t", scores[3:], "mel").rows
+    assert (unknown[-1].text, unknown[-1].detail) == ("100", "(7 mel)")

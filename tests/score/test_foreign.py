@@ -149,6 +149,7 @@ def altered(tmp_path, *, predicted=None, known=None):
         (lambda d: pd.concat([d, d.iloc[:1]]), "image ISIC_0000000 is predicted twice"),
         (lambda d: d.assign(image=["x", *d["image"][1:]]), "image x is not in .*truth.csv"),
         (lambda d: d.assign(NV=1.5), r"column 'NV', image ISIC_0000000: '1.5' is not a number in"),
+        (lambda d: d.assign(MEL=0, NV=0, BCC=0), r"_0000000: every probability is 0.*\(6 rows so"),
         (lambda d: d.assign(NV="much"), "'much' is not a finite number"),
         (lambda d: d.assign(NV=""), "None is not a finite number"),
         (lambda d: d.drop(columns="image"), "has no column of image ids"),
@@ -171,6 +172,11 @@ def test_predictions_that_break_their_format(tmp_path, change, message):
         (lambda d: d.assign(NV=1.0), "has 2 classes of mel, nv, bcc; expected one"),
         (lambda d: d.assign(label="scc"), "is labelled scc; the predictions have mel, nv, bcc"),
         (lambda d: d.assign(split="holdout"), "split is holdout; expected train, val or test"),
+        (
+            lambda d: d.assign(weight=[1, 1, -1, 1, 1, 1]),
+            r"truth.csv: image ISIC_\d+: weight -1 is below 0 \(1 row so\)",
+        ),
+        (lambda d: d.assign(weight=0), r"truth.csv: every test image has weight 0"),
         (lambda d: d.assign(weight="heavy"), "'heavy' is not a finite number"),
         (lambda d: d.drop(columns="image"), "has no column of image ids"),
     ],
@@ -200,6 +206,39 @@ def test_groups(tmp_path, group, expected):
     predictions, truth, _ = isic_pair(tmp_path, n=4, truth_more=more)
     found = read_foreign(predictions, truth, group=group)
     assert list(found.predictions.frame["group_id"]) == expected
+
+
+def test_missing_predictions_are_advised_by_what_the_table_says(tmp_path):
+    predictions, truth, _ = isic_pair(tmp_path, truth_more={"split": "test"})
+    pd.read_csv(predictions).iloc[2:].to_csv(predictions, index=False)
+    with pytest.raises(PredictionsError, match="val and test image, or leave it out of the table"):
+        read_foreign(predictions, truth)
+
+
+def test_a_missing_column_of_ids_lists_the_files_own_columns(tmp_path):
+    predictions, truth, _ = isic_pair(tmp_path)
+    pd.read_csv(predictions).drop(columns="image").to_csv(predictions, index=False)
+    with pytest.raises(PredictionsError, match=r"found MEL, NV, BCC$"):
+        read_foreign(predictions, truth)
+
+
+def test_what_is_doubtful_in_the_table_is_said(tmp_path):
+    more = {
+        "split": ["train", "val", "test", "test", "test", "test"],
+        "lesion_id": ["a", "b", "a", "b", "b", "c"],
+        "age": ["40", "-4", "", "old", "0", "90"],
+        "weight": [1, 1, 1, 1, 1, 0],
+    }
+    notes = read_foreign(*isic_pair(tmp_path, truth_more=more)[:2]).notes
+    said = "\n".join(notes)
+    assert "1 lesion of test with images in train too (a; 1 test image)" in said
+    assert "1 lesion of test with images in val too (b; 2 test images)" in said
+    assert "2 lesions with images of different labels (a: bcc, mel)" in said
+    assert "2 images with an age that is no number of years" in said
+    assert "1 test row of weight 0 left out" in said
+    fine = {"split": ["val"] * 2 + ["test"] * 4, "lesion_id": list("abcdef"), "age": 40}
+    clean = read_foreign(*isic_pair(tmp_path, truth_more=fine)[:2]).notes
+    assert not [note for note in clean if "lesion" in note or "age" in note.split()]
 
 
 def test_a_table_of_nothing_but_train_is_an_error(tmp_path):

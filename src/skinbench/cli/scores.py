@@ -9,7 +9,7 @@ from rich.text import Text
 
 from skinbench.records.official import ForeignScores
 from skinbench.report import numbers
-from skinbench.report.foreign import foreign_tables, head, intervals
+from skinbench.report.foreign import elsewhere, foreign_tables, head, intervals
 from skinbench.report.tables import Entry, Table
 
 
@@ -25,6 +25,7 @@ def print_scores(found: ForeignScores, console: Console | None = None) -> None:
             out.print(Text(note, style="dim"))
     out.print()
     out.print(Text(intervals(found), style="dim"))
+    out.print(Text(elsewhere(found), style="dim"))
     for note in found.notes:
         out.print(Text(f"- {numbers.one_line(note)}", style="yellow"))
 

@@ -49,12 +49,12 @@ def score_foreign(predictions: Path, manifest: Path, asked: ScoreRequest) -> For
         PredictionsError, DataError: a file breaks its format, or they do not fit together.
         UsageError: a slice, class or metric that does not exist.
     """
-    official = None
-    if asked.official is not None:
-        official = official_scores(predictions, manifest, target=asked.official)
     further = [name for name in asked.slices if name not in SLICES]
     found = read_foreign(predictions, manifest, group=asked.group, slices=further)
     _check_classes(found, asked)
+    official = None
+    if asked.official is not None:
+        official = official_scores(predictions, manifest, target=asked.official)
     card = _card(found, asked)
     if not found.sums_to_one:
         card = _without_probabilities(card)

@@ -15,6 +15,8 @@ class OfficialScores:
     Its JSON without the ROC curves, which it thins out for drawing.
     """
 
+    images: int
+    """Test images of the two files; the program itself knows no splits."""
     target_metric: str
     """`balanced_accuracy` (2018, 2019), `auc` or `ap`: what `overall` is."""
     overall: float | None

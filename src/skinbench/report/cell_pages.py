@@ -169,7 +169,12 @@ def cell_page(
         headline=tuple(_headline(scores, place, focus)),
         classes=filled(cell_tables.classes(content, scores, place)),
         further=filled(
-            operating.focus_table(f"further-{place.slug}", scores.of(place.where), focus)
+            operating.focus_table(
+                f"further-{place.slug}",
+                scores.of(place.where),
+                focus,
+                cell_tables.decided_in(content, place, focus),
+            )
         ),
         weighted=filled(cell_tables.weighted(scores, place, focus)),
         weighted_slug=slug(row.name, place.dataset, cell_tables.WEIGHTED),

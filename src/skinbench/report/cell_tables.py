@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from skinbench.records import LabelSpace, Row
+from skinbench.records import Confusion, LabelSpace, Row
 from skinbench.report import facts, field_effects, numbers, subgroup_tables, tables
 from skinbench.report.cells import Place, slug
 from skinbench.report.confusion_figure import confusion_figure
 from skinbench.report.content import Content
 from skinbench.report.figures import Drawing
 from skinbench.report.judged import HardCase, Judged, hardest
+from skinbench.report.over import OF_CLASSES
 from skinbench.report.tables import ClassFacts, Column, Entry, Scores, Table, words
 from skinbench.score.calibration import focus_class
 
@@ -28,7 +29,9 @@ def classes(content: Content, scores: Scores, place: Place) -> Table:
     about = ClassFacts(classes=place.row.classes, titles=space.titles if space else {})
     table = tables.class_table(scores, place.where, about)
     caption = f"Per class: {place.row.name} on {place.title}"
-    return dataclasses.replace(table, name=f"classes-{place.slug}", caption=caption)
+    return dataclasses.replace(
+        table, name=f"classes-{place.slug}", caption=caption, notes=(*table.notes, OF_CLASSES)
+    )
 
 
 def weighted(scores: Scores, place: Place, focus: str) -> Table:
@@ -62,6 +65,17 @@ def confusions(content: Content, place: Place) -> tuple[tuple[Drawing, Table], .
         counts = tables.confusion_table(item, place.row.classes)
         found.append((drawing, dataclasses.replace(counts, name=name)))
     return tuple(found)
+
+
+def decided_in(content: Content, place: Place, focus: str) -> tuple[Confusion | None, int]:
+    """The confusion of the first seed, where there is one seed, and the class's place in it."""
+    found = [
+        item
+        for item in content.scorecard.confusions
+        if (item.row, item.dataset, item.condition) == place.where
+    ]
+    where = place.row.classes.index(focus) if focus in place.row.classes else 0
+    return (found[0] if len(found) == 1 else None), where
 
 
 def subgroups(content: Content, place: Place) -> Table:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import cast
 
 from skinbench import registry
-from skinbench.records import Score
+from skinbench.records import Confusion, Score, Scorecard
 from skinbench.records.official import ForeignScores, OfficialScores
 from skinbench.records.operating import AtPrevalence, Estimate, OperatingPoint
 from skinbench.report import numbers, operating
 from skinbench.report.markdown import escape
 from skinbench.report.markdown import table as markdown_table
+from skinbench.report.over import OF_CLASSES, over
 from skinbench.report.tables import Column, Entry, Table, integer, measure, remarks, words
 from skinbench.score.calibration import focus_class
 
@@ -41,12 +44,30 @@ def intervals(found: ForeignScores) -> str:
     return f"Intervals: {numbers.level(card.level)}, {replicates} resamples by {what}."
 
 
+def elsewhere(found: ForeignScores) -> str:
+    """Where these predictions fail, in a line; the rest is in the JSON."""
+    spots = found.scorecard.weak_spots
+    views = (
+        [c for c in spots.consistency if c.class_ is None and c.value is not None] if spots else []
+    )
+    said = "Gaps of subgroups, the worst group and views of one lesion are in --json (weak_spots)"
+    if views:
+        share = numbers.estimate(views[0].value, views[0].low, views[0].high)
+        lesions = numbers.counted(views[0].lesions, "lesion")
+        said += f"; views disagree on {share} of {lesions} with several"
+    return f"{said}."
+
+
 def foreign_markdown(found: ForeignScores) -> str:
     """The same as a Markdown page."""
     parts = [f"# {escape(head(found))}", "> Research software, not a medical device."]
     for table in foreign_tables(found):
         parts += [f"## {escape(table.caption)}", str(markdown_table(table))]
-    parts += [intervals(found), *(f"- {escape(note)}" for note in found.notes)]
+    parts += [
+        intervals(found),
+        escape(elsewhere(found)),
+        *(f"- {escape(note)}" for note in found.notes),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -57,8 +78,8 @@ def foreign_tables(found: ForeignScores) -> list[Table]:
     tables = [_overall(card.scores), _by_class(card.scores, classes)]
     focus = focus_class(classes)
     if focus is not None:
-        tables.append(_focus(card.scores, focus))
-    tables.append(_called_benign(card.scores))
+        tables.append(_focus(card, focus))
+    tables += [_calibration(card), _called_benign(card.scores)]
     tables += [*_points(card.operating), *_prevalences(card.prevalence)]
     tables.append(_slices(card.scores, focus))
     if found.official is not None:
@@ -186,23 +207,39 @@ def _by_class(scores: Sequence[Score], classes: Sequence[str]) -> Table:
             *(Column(title=title, numeric=True) for title in titles),
         ),
         rows=tuple(rows),
-        notes=tuple(remarks(found.get((m, c)) for m in metrics for c in classes)),
+        notes=(
+            OF_CLASSES,
+            *remarks(found.get((m, c)) for m in metrics for c in classes),
+        ),
     )
 
 
-def _focus(scores: Sequence[Score], focus: str) -> Table:
+def _focus(card: Scorecard, focus: str) -> Table:
     found = [
         s
-        for s in scores
+        for s in card.scores
         if s.class_ == focus and s.slice is None and s.metric not in (*BY_CLASS, "called_benign")
     ]
-    return _listed("focus", f"More about {focus}", found)
+    confusion = card.confusions[0] if card.confusions else None
+    classes = cast("Sequence[str]", card.rows[0]["classes"])
+    return _listed("focus", f"More about {focus}", found, (confusion, classes.index(focus)))
 
 
-def _listed(name: str, caption: str, scores: Iterable[Score]) -> Table:
+def _calibration(card: Scorecard) -> Table:
+    """The calibration error beside that of a calibrated model, without the row's name."""
+    full = operating.reliability_table(card)
+    return replace(full, columns=full.columns[1:], rows=tuple(row[1:] for row in full.rows))
+
+
+def _listed(
+    name: str,
+    caption: str,
+    scores: Iterable[Score],
+    about: tuple[Confusion | None, int] = (None, 0),
+) -> Table:
     """A score a line."""
     given = list(scores)
-    rows = tuple((words(_title(s.metric)), measure(s), integer(s.n_positive or s.n)) for s in given)
+    rows = tuple((words(_title(s.metric)), measure(s), over(s, *about)) for s in given)
     return Table(
         name=name,
         caption=caption,
@@ -255,7 +292,8 @@ def official_table(official: OfficialScores) -> Table:
     overall = numbers.number(official.overall, 6)
     return Table(
         name="official",
-        caption=f"ISIC's official scorer: {official.target_metric.replace('_', ' ')} {overall}",
+        caption=f"ISIC's official scorer on {numbers.counted(official.images, 'test image')}: "
+        f"{official.target_metric.replace('_', ' ')} {overall}",
         columns=(
             Column(title="class"),
             *(Column(title=metric, numeric=True) for metric in _OFFICIAL),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from skinbench.records import Score, Scorecard
+from skinbench.records import Confusion, Score, Scorecard
 from skinbench.records.operating import (
     AtPrevalence,
     Calibrated,
@@ -14,6 +14,7 @@ from skinbench.records.operating import (
 )
 from skinbench.report import numbers
 from skinbench.report.decision_curves import decision_curve_notes
+from skinbench.report.over import over
 from skinbench.report.tables import FURTHER_METRICS, Column, Entry, Table, measure, words
 from skinbench.score.prevalence import ASSUMPTION
 
@@ -33,15 +34,30 @@ def decision_tables(card: Scorecard) -> tuple[Table, ...]:
     return tuple(table for table in (make(card) for make in made) if table.rows)
 
 
-def focus_table(name: str, scores: Sequence[Score], focus: str) -> Table:
-    """Everything else about the class that matters most, a score a line."""
+def focus_table(
+    name: str, scores: Sequence[Score], focus: str, about: tuple[Confusion | None, int] = (None, 0)
+) -> Table:
+    """Everything else about the class that matters most, a score a line.
+
+    Args:
+        name: of the table.
+        scores: of one row on one test set.
+        focus: class code.
+        about: the confusion of one seed and the place of the class in it, see `over`.
+    """
     found = [s for s in scores if s.class_ == focus and s.slice is None]
     found = [s for s in found if s.metric in FURTHER_METRICS - {"called_benign"}]
     return Table(
         name=name,
         caption=f"More about {focus}",
-        columns=(Column(title="metric"), Column(title="score", numeric=True)),
-        rows=tuple((words(numbers.metric_title(s.metric)), measure(s)) for s in found),
+        columns=(
+            Column(title="metric"),
+            Column(title="score", numeric=True),
+            Column(title="images", numeric=True),
+        ),
+        rows=tuple(
+            (words(numbers.metric_title(s.metric)), measure(s), over(s, *about)) for s in found
+        ),
     )
 
 
@@ -153,7 +169,7 @@ def prevalence_table(card: Scorecard) -> Table:
 
 
 def prevalence_notes(items: Sequence[AtPrevalence]) -> tuple[str, ...]:
-    """The assumption, and what acting on everybody would give."""
+    """The assumption, what acting on everybody would give, and why an interval is not there."""
     notes = [ASSUMPTION] if items else []
     notes += [
         f"Net benefit at {item.prevalence:g}: acting on nobody 0, acting on everybody "
@@ -163,6 +179,15 @@ def prevalence_notes(items: Sequence[AtPrevalence]) -> tuple[str, ...]:
         for score in item.scores
         if score.metric == "net_benefit_of_all"
     ]
+    said: dict[str, list[str]] = {}
+    titles = dict(AT_PREVALENCE)
+    for item in items:
+        for score in item.scores:
+            alone = score.value is not None and score.low is None and score.reason
+            if alone and score.metric in titles:
+                by = f"{titles[score.metric]} ({item.rule}, {item.class_} {item.prevalence:g})"
+                said.setdefault(score.reason, []).append(by)
+    notes += [numbers.one_line(f"{', '.join(by)}: {reason}") for reason, by in said.items()]
     return tuple(dict.fromkeys(notes))
 
 

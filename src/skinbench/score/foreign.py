@@ -13,6 +13,7 @@ import pandas as pd
 
 from skinbench.data.manifest import manifest_digest
 from skinbench.data.tables import frame_digest, shaped
+from skinbench.data.taxonomy import code_of
 from skinbench.errors import DataError, PredictionsError, UsageError, counted, one_line
 from skinbench.records import (
     MANIFEST_SCHEMA,
@@ -24,11 +25,22 @@ from skinbench.records import (
     predictions_schema,
 )
 from skinbench.records.malignancy import MALIGNANT_CODES
-from skinbench.score.foreign_tables import read_known, read_predicted
+from skinbench.score.doubts import doubts
+from skinbench.score.foreign_tables import (
+    ID_COLUMNS,
+    LABEL_COLUMNS,
+    WEIGHT_COLUMNS,
+    read_known,
+    read_predicted,
+)
 from skinbench.score.predictions import KEY, SUM_TOLERANCE, Predictions
 from skinbench.score.slices import slice_values
 
 Group = Literal["lesion", "patient", "image"]
+_NO_SUBGROUPS = frozenset(
+    {*ID_COLUMNS, *LABEL_COLUMNS, *WEIGHT_COLUMNS, "target", "lesion_id", "patient_id", "group_id",
+     "split", "row"}
+)  # fmt: skip
 _SORT = ["dataset", "split", "condition", "fold", "image_id"]
 
 
@@ -91,18 +103,23 @@ def read_foreign(
     name, dataset = predictions.stem, manifest.stem
     table = table.assign(image_id=known["image_id"], label=known["label"])
     notes: list[str] = []
+    if group == "patient" and "patient_id" not in table:
+        raise UsageError(f"{manifest} has no column patient_id to resample patients by")
     groups = _groups(table, frame, group, notes)
     joined = _joined(predictions, manifest, frame, table, notes)
     place = pd.Index(known["image_id"]).get_indexer(pd.Index(joined["image_id"]))
     joined["group_id"] = groups.to_numpy()[place]
     joined["label"] = known["label"].to_numpy(dtype=object)[place]
+    source = predictions
     if "weight" not in joined:
-        joined["weight"] = known["weight"].to_numpy()[place]
+        source, joined["weight"] = manifest, known["weight"].to_numpy()[place]
+    _check_weights(source, joined, notes)
     joined["dataset"] = dataset
     joined = _in_shape(predictions, joined, classes)
     columns = [f"p_{code}" for code in classes]
     off = np.abs(joined[columns].to_numpy().sum(axis=1) - 1) > SUM_TOLERANCE
     _note_values(joined, columns, off, notes)
+    notes += doubts(table, joined)
     made = _manifest(dataset, table, groups, classes)
     facts = joined[["image_id", "split", "fold", "condition", "group_id", "label", "weight"]]
     has_val = bool((joined["split"] == "val").any())
@@ -113,7 +130,7 @@ def read_foreign(
         predictions=Predictions(frame=joined, classes=classes),
         classes=classes,
         manifest=made,
-        slices={**slice_values([made]), **_further(table, slices, manifest)},
+        slices={**slice_values([made]), **_further(table, slices, manifest, classes)},
         row=_row(name, dataset, classes),
         cell=CellOutcome(cell=f"{name}@0.0", row=name, fold=0, seed=0, fit=None, status="done"),
         split_digest=frame_digest(facts.sort_values(["split", "condition", "fold", "image_id"])),
@@ -177,10 +194,12 @@ def _joined(
         wanted = stated.index
     missing = pd.Index(wanted).difference(pd.Index(frame["image_id"]))
     if len(missing):
+        advice = "predict every image, or give the table a column `split` (train, val, test)"
+        if "split" in table:
+            advice = "predict every val and test image, or leave it out of the table"
         raise PredictionsError(
             f"{path}: image {one_line(missing[0])} of {manifest} is not predicted "
-            f"({counted(len(missing), 'image')} so); predict every image, or give the table a "
-            f"column `split` (train, val, test)"
+            f"({counted(len(missing), 'image')} so); {advice}"
         )
     left = len(stated) - frame["image_id"].nunique()
     if left:
@@ -223,9 +242,23 @@ def _in_shape(path: Path, frame: pd.DataFrame, classes: tuple[str, ...]) -> pd.D
             f"{path}: image {one_line(ordered['image_id'][twice].iloc[0])} is predicted twice "
             f"({counted(int(twice.sum()), 'row')} so); expected each image once"
         )
-    if (ordered["weight"] < 0).any():
-        raise PredictionsError(f"{path}: a weight is below 0; expected 0 or more")
     return ordered
+
+
+def _check_weights(source: Path, frame: pd.DataFrame, notes: list[str]) -> None:
+    weights, test = frame["weight"].to_numpy(np.float64), (frame["split"] == "test").to_numpy()
+    low = weights < 0
+    if low.any():
+        row = int(np.argmax(low))
+        raise DataError(
+            f"{source}: image {one_line(frame['image_id'].iloc[row])}: weight {weights[row]:g} is "
+            f"below 0 ({counted(int(low.sum()), 'row')} so); expected 0 or more"
+        )
+    nothing = test & (weights == 0)
+    if nothing.sum() == test.sum():
+        raise DataError(f"{source}: every test image has weight 0; nothing can be scored")
+    if nothing.any():
+        notes.append(f"{counted(int(nothing.sum()), 'test row')} of weight 0 left out")
 
 
 def _note_values(
@@ -247,11 +280,16 @@ def _note_values(
 
 
 def _further(
-    table: pd.DataFrame, slices: Sequence[str], manifest: Path
+    table: pd.DataFrame, slices: Sequence[str], manifest: Path, classes: Sequence[str]
 ) -> dict[str, dict[str, str]]:
     """Columns that a user names as subgroups."""
     found = {}
     for name in slices:
+        if name in _NO_SUBGROUPS or (name in table and code_of(name) in classes):
+            raise UsageError(
+                f"'{name}' tells no subgroup of images apart: it is an id, the truth, a split or a "
+                f"weight; name a column such as sex, site or device"
+            )
         if name not in table:
             raise UsageError(f"{manifest} has no column '{name}' to take as a slice")
         known = table[name].notna()

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skinbench.catalog.datasets._tables import read_table
+from skinbench.catalog.datasets._tables import columns_of, read_table
 from skinbench.data.taxonomy import code_of
 from skinbench.errors import DataError, PredictionsError, counted, one_line
 
@@ -63,6 +63,7 @@ def read_predicted(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         raise PredictionsError(
             f"{path}: has the classes {', '.join(codes)}; expected two or more different ones"
         )
+    _refuse_undecided(values, found["image_id"], path)
     for index, code in enumerate(codes):
         found[f"p_{code}"] = values[:, index]
     for name in ("group_id", "split", "condition"):
@@ -136,10 +137,9 @@ def _ids(frame: pd.DataFrame, path: Path) -> npt.NDArray[np.object_]:
     """Image ids as text without the ending of a file name."""
     name = next((column for column in ID_COLUMNS if column in frame), None)
     if name is None:
-        shown = one_line(", ".join(map(str, list(frame.columns)[:12])))
         raise PredictionsError(
             f"{path}: has no column of image ids; expected one of {', '.join(ID_COLUMNS)}, found "
-            f"{shown}"
+            f"{columns_of(frame)}"
         )
     values = frame[name]
     if values.isna().any():
@@ -187,6 +187,16 @@ def _refuse(
                 f"{path}: column '{name}', image {ids['image_id'].iloc[row]}: "
                 f"{values.iloc[row]!r} is not {expected} ({counted(int(bad.sum()), 'row')} so)"
             )
+        )
+
+
+def _refuse_undecided(values: Floats, ids: pd.Series, path: Path) -> None:
+    nothing = values.sum(axis=1) == 0
+    if nothing.any():
+        first = one_line(ids.iloc[int(np.argmax(nothing))])
+        raise PredictionsError(
+            f"{path}: image {first}: every probability is 0, so that no class is decided "
+            f"({counted(int(nothing.sum()), 'row')} so); expected one above 0 in each row"
         )
 
 

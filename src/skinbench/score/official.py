@@ -67,6 +67,9 @@ def official_scores(
 ) -> OfficialScores:
     """Score a submission as `isic-challenge-scoring classification TRUTH PREDICTIONS` does.
 
+    Where one of the files has a column `split`, as of its test rows alone: the program knows no
+    splits, and ISIC's own files have none.
+
     Raises:
         PredictionsError: images are predicted twice, missing or added, or a cell is broken.
         DataError: the truth is not as ISIC gives it.
@@ -81,6 +84,7 @@ def official_scores(
     balanced = _balanced_accuracy(files, "score_weight")
     notes += _rules(files, undefined)
     return OfficialScores(
+        images=len(files.order),
         target_metric=target,
         overall=balanced if target == "balanced_accuracy" else macro[target],
         validation=_validation(files, target),
@@ -94,11 +98,15 @@ def official_scores(
 
 def _read(predictions: Path, truth: Path) -> tuple[_Files, list[str]]:
     frame, classes = read_predicted(predictions)
-    if frame["image_id"].duplicated().any():
-        raise PredictionsError(f"{predictions}: an image is predicted twice; the scorer refuses it")
     known, table = read_known(truth, classes)
+    scores = _as_parsed(predictions, frame, classes)
+    ours_kept, theirs_kept, notes = _of_test(frame, known, table)
+    frame, scores = frame[ours_kept].reset_index(drop=True), scores[ours_kept]
+    known, table = (part[theirs_kept].reset_index(drop=True) for part in (known, table))
     if known["label"].isna().any():
         raise DataError(f"{truth}: an image has no label; ISIC's truth has one for each")
+    if frame["image_id"].duplicated().any():
+        raise PredictionsError(f"{predictions}: an image is predicted twice; the scorer refuses it")
     theirs, ours = set(known["image_id"]), set(frame["image_id"])
     if theirs != ours:
         odd = sorted(theirs ^ ours)
@@ -117,11 +125,10 @@ def _read(predictions: Path, truth: Path) -> tuple[_Files, list[str]]:
     files = _Files(
         classes=classes,
         truth=known["label"].to_numpy()[order][:, None] == np.array(classes, dtype=object),
-        scores=_as_parsed(predictions, frame, classes)[place],
+        scores=scores[place],
         order=order,
         weights=weights,
     )
-    notes = []
     if (known["image_id"] == UNWEIGHTED_IMAGE).any():
         notes.append(f"{UNWEIGHTED_IMAGE} weighs nothing")
     if any((files.in_file(name) != files.by_image(name)).any() for name in weights):
@@ -130,6 +137,26 @@ def _read(predictions: Path, truth: Path) -> tuple[_Files, list[str]]:
             f"which is repeated here; sort it"
         )
     return files, notes
+
+
+def _of_test(
+    frame: pd.DataFrame, known: pd.DataFrame, table: pd.DataFrame
+) -> tuple[Bools, Bools, list[str]]:
+    """Rows of predictions and truth to score, and what is said of those left out."""
+    ours, theirs = frame["image_id"], known["image_id"]
+    if "split" in frame:
+        kept = np.asarray(frame["split"] == "test")
+        of_truth = np.asarray(theirs.isin(ours[kept]))
+    elif "split" in table:
+        of_truth = np.asarray(table["split"] == "test")
+        kept = np.asarray(~ours.isin(theirs[~of_truth]))
+    else:
+        return np.ones(len(ours), dtype=bool), np.ones(len(theirs), dtype=bool), []
+    left = int((~kept).sum())
+    if not left:
+        return kept, of_truth, []
+    note = f"{counted(left, 'row')} of other splits than test left out: the program has no splits"
+    return kept, of_truth, [note]
 
 
 def _rules(files: _Files, undefined: Mapping[str, list[str]]) -> list[str]:

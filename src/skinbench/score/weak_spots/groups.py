@@ -85,7 +85,10 @@ def group_scores(
             ]
             lines = [judged.score(settings) for judged in found]
             scores.extend(lines)
-            worst.append(_worst(found, lines, settings))
+            if found:
+                worst.append(_worst(found, lines, settings))
+            else:
+                worst.append(_unseen((*place, item.name), one, seeds[0].classes))
     return scores, worst
 
 
@@ -251,6 +254,22 @@ def _worst(found: Sequence[_Judged], lines: Sequence[GroupScore], settings: Sett
         n=wide.n,
         n_groups=wide.n_groups,
         reason="; ".join(filter(None, (wide.reason, wide.gap_reason))),
+    )
+
+
+def _unseen(where: tuple[str, str, str], asked: Request, classes: Sequence[str]) -> WorstGroup:
+    """No subgroup has an image that the metric is a mean over."""
+    metric, index = asked
+    return WorstGroup(
+        row=where[0],
+        dataset=where[1],
+        slice=where[2],
+        metric=metric,
+        class_=None if index is None else classes[index],
+        group=None,
+        compared=0,
+        below_floor=0,
+        reason=registry.metrics.get(metric).undefined or "undefined here",
     )
 
 
