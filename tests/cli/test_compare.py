@@ -1,5 +1,7 @@
 """`compare` for a person."""
 
+from dataclasses import replace
+
 from skinbench.records.run_difference import RunDifference
 from skinbench.store import from_plain
 from tests.cli.commands import write_run
@@ -32,3 +34,23 @@ def test_a_pair_of_rows_whose_names_hold_the_sign(shell, tmp_path):
     asked = ["--row", "x=1=y", "--metric", "accuracy", "--json"]
     (score,) = shell("compare", "one", "two", *asked).json["scores"]
     assert (score["old_row"], score["row"], score["difference"]) == ("x=1", "y", 0)
+
+
+def test_rows_of_leaky_splits_are_marked(shell, tmp_path):
+    item = run({"a@0.0": frame(300)})
+    stamped = replace(item.scorecard, stamps={"by_lesion": "leaky split: copies"})
+    write_run(tmp_path / "one", replace(item, scorecard=stamped))
+    write_run(tmp_path / "two", item)
+    for pair in (("one", "two"), ("two", "one")):
+        done = shell("compare", *pair, "--metric", "accuracy")
+        assert "\na †\n" in done.out
+        assert "† leaky split: copies" in done.out
+    assert shell("compare", "one", "two", "--json").json["stamps"] == {"a": "leaky split: copies"}
+    assert "†" not in shell("compare", "two", "two").out
+
+
+def test_a_folder_that_is_no_run(shell, tmp_path):
+    write_run(tmp_path / "one", run({"a@0.0": frame(300)}))
+    (tmp_path / "g").mkdir()
+    for words in (["compare", "one", "g"], ["compare", "g", "one"], ["power", "g"]):
+        assert "g is no finished run" in shell.error(*words, code=1)

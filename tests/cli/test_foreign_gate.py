@@ -69,6 +69,10 @@ def test_other_images_are_refused(shell, files):
                  "--update-baseline").code == 0  # fmt: skip
     done = shell("gate", "old.csv", "--baseline", "b.json", "--manifest", "other.csv", "--json")
     assert (done.code, done.json["outcome"]) == (4, "refused")
+    assert "labels of 1 image differ" in done.json["checks"][0]["reason"]
+    table.drop(columns="lesion_id").to_csv(files / "alone.csv", index=False)
+    done = shell("gate", "old.csv", "--baseline", "b.json", "--manifest", "alone.csv", "--json")
+    assert "labels of 1 image" in done.json["checks"][0]["reason"]
 
 
 def test_slices_and_rules_of_given_predictions(shell, files):
@@ -111,3 +115,85 @@ def test_an_inconclusive_verdict_may_warn_by_suite_or_by_option(shell, tmp_path)
     path.write_text(path.read_text() + "\ngate_policy: {on_inconclusive: warn}\n")
     assert shell(*words).code == 0
     assert shell(*words, "--on-inconclusive", "fail").code == 4
+
+
+@pytest.fixture
+def binary(files):
+    """bin.csv, worse.csv (ISIC 2020's one column) and bin_table.csv: benign or malignant."""
+    table = pd.read_csv(files / "table.csv")
+    table["label"] = ["malignant" if label == "mel" else "benign" for label in table["label"]]
+    table.to_csv(files / "bin_table.csv", index=False)
+    old = pd.read_csv(files / "old.csv")
+    for name, factor in (("bin.csv", 1.0), ("worse.csv", 0.3)):
+        two = pd.DataFrame({"image_name": old["image"], "target": factor * old["MEL"]})
+        two.to_csv(files / name, index=False)
+    return ["--baseline", "b.json", "--manifest", "bin_table.csv"]
+
+
+def test_two_classes_are_checked_by_the_malignant_one(shell, files, binary):
+    first = shell("gate", "bin.csv", *binary, "--update-baseline")
+    assert first.code == 0
+    assert "without its specificity" not in first.err
+    checks = shell("gate", "bin.csv", *binary, "--json").json["checks"]
+    assert [(c["metric"], c["class"], c["margin"]) for c in checks] == [
+        ("recall", "malignant", 0.05),
+        ("specificity", "malignant", 0.03),
+    ]
+    assert "baseline updated" in shell("gate", "bin.csv", *binary, "--update-baseline").out
+    assert shell("gate", "worse.csv", *binary).code == 3
+
+
+def test_a_narrow_policy_is_kept_renewed_and_warned_of(shell, files, binary):
+    asked = ["--metric", "recall", "--class", "malignant", "--update-baseline"]
+    first = shell("gate", "bin.csv", *binary, *asked)
+    assert "recall of malignant (*) is checked without its specificity" in first.err
+    assert "baseline updated" in shell("gate", "bin.csv", *binary, *asked).out
+    kept = read_json(files / "b.json")["policy"]
+    other = ["--metric", "accuracy", "--update-baseline"]
+    said = shell.error("gate", "bin.csv", *binary, *other)
+    assert "b.json was written with (recall of malignant at margin 0.05)" in said
+    assert read_json(files / "b.json")["policy"] == kept
+    wider = ["--check", "recall:malignant", "--check", "specificity:malignant margin=0.03"]
+    assert shell("gate", "bin.csv", *binary, *wider, "--update-baseline").code == 0
+    assert [c["metric"] for c in read_json(files / "b.json")["policy"]] == ["recall", "specificity"]
+
+
+def test_several_checks_as_they_are_typed(shell, files):
+    words = ["new.parquet", "--baseline", "old.csv", "--manifest", "table.csv"]
+    typed = ["recall:mel margin=0.2 slice=camera=a alpha=0.025", "specificity:nv required=false"]
+    done = shell("gate", *words, *(w for text in typed for w in ("--check", text)), "--json")
+    assert [(c["metric"], c["class"], c["slice"], c["margin"]) for c in done.json["checks"]] == [
+        ("recall", "mel", "camera=a", 0.2),
+        ("specificity", "nv", None, 0.05),
+    ]
+    assert not done.json["checks"][1]["required"]
+    assert done.json["files"] == ["new.parquet", "old.csv"]
+    assert "new.parquet beside the baseline old.csv" in shell("gate", *words).out
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("recall:mel margn=0.1", "unknown key 'margn'; did you mean 'margin'?"),
+        ("recall:mel margin=2", "margin: Input should be less than 1"),
+        ("recall:mel 0.05", "'0.05' is not KEY=VALUE"),
+        ("recall:mel slice='sex", "expected METRIC:CLASS KEY=VALUE"),
+        ("", "expected METRIC:CLASS KEY=VALUE"),
+    ],
+)
+def test_a_check_that_cannot_be_read(shell, files, text, part):
+    words = ["gate", "old.csv", "--baseline", "old.csv", "--manifest", "table.csv"]
+    assert part in shell.error(*words, "--check", text)
+
+
+def test_predictions_without_a_malignant_class_need_a_check(shell, files, binary):
+    table = pd.read_csv(files / "bin_table.csv")
+    table["label"] = table["label"].replace({"benign": "x", "malignant": "y"})
+    table.to_csv(files / "xy_table.csv", index=False)
+    old = pd.read_csv(files / "bin.csv")
+    pd.DataFrame({"image": old["image_name"], "X": 1 - old["target"], "Y": old["target"]}).to_csv(
+        files / "xy.csv", index=False
+    )
+    words = ["gate", "xy.csv", "--baseline", "xy.csv", "--manifest", "xy_table.csv"]
+    assert "none of the classes x, y is melanoma" in shell.error(*words)
+    assert shell(*words, "--check", "recall:y").code == 0

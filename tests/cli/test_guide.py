@@ -34,11 +34,14 @@ def files(tmp_path):
 
 def test_the_commands_on_tables_and_predictions_run_in_their_order(shell, files):
     typed = [line for line in COMMANDS if ".csv" in line]
-    assert [line.split()[1] for line in typed] == ["power", "gate", "gate", "gate"]
+    assert [line.split()[1] for line in typed] == ["power", *["gate"] * 4]
+    said = []
     for line in typed:
         done = shell(*shlex.split(line)[1:])
         assert done.code == 0, (line, done)
-    assert "passed" in done.out
+        said.append(done.out)
+    assert "passed" in said[3]
+    assert "first baseline written: own.json" in said[4]
 
 
 def test_every_option_that_it_names_exists(shell):

@@ -1,10 +1,12 @@
 """`power` on a run and on a table."""
 
+import pandas as pd
 import pytest
 
 from tests.cli.commands import write_run
 from tests.gate.runs import plain_run, run
-from tests.score.drawn import frame
+from tests.score.drawn import CLASSES, frame
+from tests.suite.texts import with_changes, write
 
 QUICK = ["--simulations", "200"]
 
@@ -64,10 +66,32 @@ def test_a_share_too_small_says_so(shell, table):
     assert "at least 30 are needed" in done.out
 
 
-def test_a_metric_that_is_no_share_says_so(shell, tmp_path):
-    write_run(tmp_path / "run", plain_run())
-    done = shell("power", "run", "--metric", "auroc", "--class", "mel")
+def test_a_metric_that_is_no_share_says_so(shell, table, tmp_path):
+    folder = write_run(tmp_path / "run", plain_run())
+    for test in ("run", "table.csv"):
+        said = shell.error("power", test, "--metric", "auroc", "--class", "mel")
+        assert "shares of images (recall, specificity, accuracy), not for auroc" in said
+    checks = [{"metric": name, "class": "mel", "margin": 0.2} for name in ("recall", "auroc")]
+    write(folder.root, with_changes(gate=checks))
+    done = shell("power", "run", *QUICK)
     assert "auroc is no share of images" in done.out
+    assert " 0 images" not in done.out
+
+
+def test_a_table_as_isic_publishes_truth(shell, tmp_path):
+    data = frame(1600)
+    truth = pd.DataFrame({"image": data["image_id"]})
+    for code in CLASSES:
+        truth[code.upper()] = (data["label"] == code).astype(float)
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    (recall, specificity) = shell("power", "truth.csv", *QUICK, "--json").json
+    assert recall["images"] == recall["n_groups"] == (data["label"] == "mel").sum()
+    assert recall["images"] + specificity["images"] == data["label"].notna().sum()
+    two = data[["image_id"]].assign(target=(data["label"] == "mel").astype(int))
+    two.to_csv(tmp_path / "two.csv", index=False)
+    assert shell("power", "two.csv", *QUICK, "--json").json[0]["class"] == "malignant"
+    data[["image_id"]].assign(note="x").to_csv(tmp_path / "none.csv", index=False)
+    assert "or ISIC's one-hot columns" in shell.error("power", "none.csv", code=1)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +100,12 @@ def test_a_metric_that_is_no_share_says_so(shell, tmp_path):
         (["table.csv", "--row", "a"], "--row goes with a run folder", 2),
         (["table.csv", "--class", "mel"], "--class goes with --metric", 2),
         (["table.csv", "--value", "recall"], "expected METRIC=NUMBER", 2),
+        (["table.csv", "--value", "recall=1.5"], "a number above 0 and below 1", 2),
+        (["table.csv", "--value", "recall=nan"], "a number above 0 and below 1", 2),
+        (["table.csv", "--value", "recal=0.8"], "did you mean 'recall'", 2),
+        (["table.csv", "--share", "0"], "'--share': 0.0 is not in the range", 2),
+        (["table.csv", "--share", "0.000001"], "leaves none of the", 2),
+        (["table.csv", "--share", "0.002"], "no test image is labelled 'mel'", 1),
         (["table.csv", "--discordant", "0.9"], "disagree on 0.320", 2),
         (["table.csv", "--metric", "recall", "--class", "mell"], "did you mean 'mel'", 1),
         (["run", "--share", "0.2"], "--share goes with a table", 2),

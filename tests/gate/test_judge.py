@@ -268,11 +268,11 @@ def reordered(data, seed=0):
 @pytest.mark.parametrize(
     ("change", "options", "words"),
     [
-        (lambda d: d.iloc[1:], {}, "test images differ: 1 of them"),
-        (lambda d: d.assign(image_id=d["image_id"] + "x"), {}, "test images differ"),
-        (lambda d: d.assign(fold=1), {}, "test images differ"),
+        (lambda d: d.iloc[1:], {}, "1 test image is missing (the first is i0_00000)"),
+        (lambda d: d.assign(image_id=d["image_id"] + "x"), {}, "600 test images are new"),
+        (lambda d: d.assign(fold=1), {}, "in other folds"),
         (lambda d: d.assign(label=["nv", *d["label"][1:]]), {}, "labels of 1 image differ"),
-        (lambda d: d.assign(group_id=["z", *d["group_id"][1:]]), {}, "groups of 1 image differ"),
+        (lambda d: d.assign(group_id=["z", *d["group_id"][1:]]), {}, "lesion ids of 1 image"),
         (lambda d: d.assign(weight=[2.0] + [1.0] * (len(d) - 1)), {}, "weights of 1 image differ"),
         (lambda d: d, {"split_digest": "s2"}, "is not the split of the baseline"),
         (lambda d: d, {"classes": None}, "classes differ"),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -7,6 +8,8 @@ from skinbench.records import CheckResult, Verdict
 from skinbench.store import canonical_json, from_plain, to_plain
 from tests.gate.runs import damage, plain_run, run
 from tests.score.drawn import frame
+
+CHECK = (Check(metric="recall", class_="mel", margin=0.05),)
 
 
 def result(outcome="passed", **options):
@@ -107,3 +110,36 @@ def test_a_verdict_without_checks_is_still_a_page():
     text = verdict_to_markdown(verdict(outcome="missing", exit_code=4, notes=("why",)))
     assert "missing" in text
     assert "- why" in text
+
+
+def test_a_pass_that_is_worse_within_the_margin_is_said_in_junit():
+    reason = "recall of mel 0.80 after 0.82; worse within the margin"
+    suite = ElementTree.fromstring(verdict_to_junit(verdict(result(reason=reason), result())))
+    said = [case.find("system-out") for case in suite.findall("testcase")]
+    assert said[0].text == reason
+    assert said[1] is None
+    assert suite.get("failures") == "0"
+
+
+def test_leaky_rows_are_marked_and_say_why():
+    checks = (result(stamp="leaky split: one"), result(row="b", stamp="leaky split: two"), result())
+    given = verdict(*checks)
+    suite = ElementTree.fromstring(verdict_to_junit(given))
+    assert suite.find("testcase/system-out").text == "† leaky split: one"
+    assert "† leaky split: one\n‡ leaky split: two" in suite.find("system-out").text
+    text = verdict_to_markdown(given)
+    assert "| grid/a † |" in text
+    assert "| b ‡ |" in text
+    assert "| grid/a |" in text
+    assert "- ‡ leaky split: two" in text
+
+
+def test_the_verdict_has_the_stamps_of_its_rows():
+    item = plain_run()
+    kept = make_baseline(item.scorecard, item.predictions, CHECK)
+    leaky = replace(item.scorecard, stamps={"by_lesion": "leaky split: copies"})
+    stamps = [
+        {check.stamp for check in judge(card, item.predictions, kept).checks}
+        for card in (item.scorecard, leaky)
+    ]
+    assert stamps == [{""}, {"leaky split: copies"}]

@@ -40,8 +40,8 @@ def test_every_model_is_counted_once(tmp_path):
     assert len(models) == 3
     notes = count_in_ledger(verdict_on(third, kept), kept["uses"], path).notes
     assert (
-        "test set of 1,600 images (ham) has judged 3 models so far, none of them new: the more "
-        "it judges, the less a pass says"
+        "test set of 1,600 images (ham, by_lesion) has judged 3 models so far, none of them new: "
+        "the more it judges, the less a pass says"
     ) in notes
 
 

@@ -56,18 +56,18 @@ def command(
     JSON: the RunDifference record, with every image that flipped.
     """
     from skinbench.pipeline.comparing import compare_runs
+    from skinbench.pipeline.judging import finished_run
     from skinbench.report.private import names_of
-    from skinbench.store import RunFolder
 
+    runs = finished_run(run_a), finished_run(run_b)
     found = compare_runs(
-        RunFolder(run_a),
-        RunFolder(run_b),
+        *runs,
         rows=rows,
         pairs=[_pair(text) for text in pairs],
         metrics=metrics,
     )
-    for run in (run_a, run_b):
-        if names := names_of(RunFolder(run)):
+    for run in runs:
+        if names := names_of(run):
             found = names.record(found)
     if as_json:
         print_json(found)
@@ -91,14 +91,19 @@ def print_difference(found: RunDifference, images: int) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from skinbench.gate.output import leak_signs
+
     out = Console(highlight=False)
     out.print(Text(f"A: {found.old}\nB: {found.new}", style="dim"))
+    signs = leak_signs(found.stamps[row] for row in sorted(found.stamps))
     for row in dict.fromkeys(score.row for score in found.scores):
         mine = [score for score in found.scores if score.row == row]
-        _print_row(out, mine, found.level)
+        _print_row(out, mine, found.level, signs.get(found.stamps.get(row, ""), ""))
         for flips in found.flips:
             if flips.row == row:
                 _print_flips(out, flips, images)
+    for stamp, sign in signs.items():
+        out.print(Text(f"{sign} {stamp}", style="yellow"))
     _print_settings(out, found)
     for side, rows in (("A", found.only_old), ("B", found.only_new)):
         if rows:
@@ -107,7 +112,7 @@ def print_difference(found: RunDifference, images: int) -> None:
         out.print(Text(f"- {note}"))
 
 
-def _print_row(out: Console, scores: list[ScoreChange], level: float) -> None:
+def _print_row(out: Console, scores: list[ScoreChange], level: float, sign: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -115,7 +120,7 @@ def _print_row(out: Console, scores: list[ScoreChange], level: float) -> None:
 
     first = scores[0]
     name = first.row if first.row == first.old_row else f"{first.old_row} -> {first.row}"
-    out.print(Text(name, style="bold"))
+    out.print(Text(f"{name} {sign}".rstrip(), style="bold"))
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     table.add_column("  metric")
     for title in ("A", "B", f"B - A, {level:.0%} interval", "lesions"):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skinbench.cli.options import json_option, print_json, salt_option
-from skinbench.errors import StoreError
 
 if TYPE_CHECKING:
     from skinbench.gate import Check, Policy
@@ -35,7 +34,15 @@ _File = click.Path(path_type=Path, dir_okay=False)
     help="NEW is a file of predictions, and this the table of its images: image_id, label, and "
     "where known lesion_id, patient_id, split and columns for slices.",
 )
-@click.option("--metric", help="Check this metric instead of the suite's policy.")
+@click.option(
+    "--check",
+    "typed",
+    multiple=True,
+    metavar="TEXT",
+    help="Check this instead of the policy, e.g. 'recall:mel margin=0.05 slice=sex=female'; "
+    "several; also floor=, alpha=, rows=, decision=, required=false.",
+)
+@click.option("--metric", help="One such check in options of its own.")
 @click.option("--class", "class_", help="Class of --metric.")
 @click.option("--slice", "slice_", metavar="NAME=VALUE", help="Only this subgroup.")
 @click.option("--rows", default="*", show_default=True, metavar="GLOB", help="Rows of --metric.")
@@ -85,7 +92,9 @@ def command(
 
     The policy is the suite's `gate:`, else melanoma recall (margin 0.05) and melanoma
     specificity (0.03), paired on the same images by lesion. With --manifest NEW is a Parquet or
-    CSV file of predictions, and --baseline a baseline or the old model's predictions.
+    CSV file of predictions, and --baseline a baseline or the old model's predictions; the policy
+    is the one that the baseline was written with, first recall and specificity of melanoma, or of
+    `malignant` where that is the class, or what --check says.
 
     Exit codes: 0 passed, 3 regressed, 4 inconclusive, missing or refused, 1 the baseline was
     altered or cannot be read, 2 an unknown class, metric or slice.
@@ -96,10 +105,7 @@ def command(
     from skinbench.pipeline.judging import baseline_of, judge_subject
     from skinbench.store import needed_salt
 
-    if update_baseline and given["metric"] is not None and baseline.exists():
-        # A narrow check that passes must not carry a collapse elsewhere into the baseline.
-        message = "--update-baseline goes by the suite's whole policy: leave --metric out"
-        raise click.UsageError(message)
+    given["renew"] = update_baseline and baseline.exists()
     subject, policy = _subject(new, manifest, baseline, given)
     names = _private_names(new, salt) if manifest is None else None
     salt = salt or (needed_salt((str(new),)) if names else None)
@@ -119,6 +125,8 @@ def command(
     else:
         before = read_baseline(baseline)
     verdict = judge_subject(subject, before, policy, salt=salt, uses=uses)
+    if manifest is not None:
+        verdict = replace(verdict, files=(new.name, baseline.name))
     _show(_shown(verdict, names), as_json=as_json, junit=given["junit"], markdown=given["markdown"])
     if update_baseline:
         if may_update(verdict):
@@ -151,35 +159,63 @@ def _subject(
     new: Path, manifest: Path | None, baseline: Path, given: dict[str, Any]
 ) -> tuple[Subject, Policy]:
     """What is judged, and by which policy."""
-    from skinbench.gate import DEFAULT_CHECKS, Policy, parse_decision
-    from skinbench.pipeline.judging import checks_in, file_subject, policy_of, run_subject
+    from skinbench.gate import default_checks, parse_decision
+    from skinbench.pipeline.judging import classes_of, file_subject, run_subject
     from skinbench.store import RunFolder
 
-    narrow = _given_check(given)
-    if manifest is None:
-        if not new.is_dir():
-            raise click.UsageError(f"{new} is no run folder; give --manifest to judge predictions")
-        folder = RunFolder(new)
-        if not folder.scorecard.exists():
-            raise StoreError(f"{folder.scorecard}: no scorecard; {new} is no finished run")
-        policy = policy_of(folder)
-    else:
-        if new.is_dir():
-            raise click.UsageError(f"{new} is a folder; --manifest goes with a predictions file")
-        policy = Policy(checks=DEFAULT_CHECKS)
-        if _is_baseline(baseline) and baseline.exists():
-            from skinbench.gate import read_baseline
-
-            policy = replace(policy, checks=checks_in(read_baseline(baseline)))
-    if narrow is not None:
-        policy = replace(policy, checks=(narrow,))
+    policy = _standing_policy(new, manifest, baseline)
+    if narrow := _given_checks(given):
+        if given["renew"]:
+            _refuse_narrow(narrow, policy.checks or (), None if manifest is None else baseline)
+        policy = replace(policy, checks=narrow)
     if given["on_inconclusive"] is not None:
         policy = replace(policy, on_inconclusive=given["on_inconclusive"])
     if given["decision"] is not None:
         policy = replace(policy, decision=parse_decision(given["decision"]))
     if manifest is None:
-        return run_subject(folder, policy.checks), policy
-    return file_subject(new, manifest, policy.checks or ()), policy
+        return run_subject(RunFolder(new), policy.checks), policy
+    subject = file_subject(new, manifest, policy.checks or ())
+    if policy.checks is None:
+        policy = replace(policy, checks=default_checks(classes_of(subject)))
+    return subject, policy
+
+
+def _standing_policy(new: Path, manifest: Path | None, baseline: Path) -> Policy:
+    """The suite's policy, or that of the baseline of given predictions, where there is one."""
+    from skinbench.gate import Policy, read_baseline
+    from skinbench.pipeline.judging import checks_in, finished_run, policy_of
+
+    if manifest is None:
+        if not new.is_dir():
+            raise click.UsageError(f"{new} is no run folder; give --manifest to judge predictions")
+        return policy_of(finished_run(new))
+    if new.is_dir():
+        raise click.UsageError(f"{new} is a folder; --manifest goes with a predictions file")
+    if _is_baseline(baseline) and baseline.exists():
+        return Policy(checks=checks_in(read_baseline(baseline)))
+    return Policy(checks=None)
+
+
+def _refuse_narrow(
+    narrow: tuple[Check, ...], standing: tuple[Check, ...], baseline: Path | None
+) -> None:
+    """A narrow check that passes must not carry a collapse elsewhere into the baseline."""
+    if standing and set(standing) <= set(narrow):
+        return
+    if baseline is None:
+        raise click.UsageError(
+            "--update-baseline goes by the suite's whole policy: leave --metric and --check out"
+        )
+    kept = ", ".join(f"{check.title} at {_limits(check)}" for check in standing)
+    raise click.UsageError(
+        f"--update-baseline goes by what {baseline} was written with ({kept}): leave --metric and "
+        f"--check out, or give these and further ones by --check"
+    )
+
+
+def _limits(check: Check) -> str:
+    known = {"margin": check.margin, "floor": check.floor}
+    return ", ".join(f"{name} {value:g}" for name, value in known.items() if value is not None)
 
 
 def _show(verdict: Verdict, *, as_json: bool, junit: Path | None, markdown: Path | None) -> None:
@@ -204,21 +240,23 @@ def _warnings(itself: Verdict) -> list[str]:
     return [*cannot, *(note for note in itself.notes if note.startswith("warning: "))]
 
 
-def _given_check(given: dict[str, Any]) -> Check | None:
-    """The check on the command line, if there is one."""
-    from skinbench.gate import Check
+def _given_checks(given: dict[str, Any]) -> tuple[Check, ...]:
+    """The checks on the command line, if there are any."""
+    from skinbench.gate import Check, parse_check
 
+    if given["typed"] and given["metric"] is not None:
+        raise click.UsageError("--check and --metric both say what to check: give one of them")
     if given["metric"] is None:
         for option in ("class_", "slice_", "margin", "floor", "alpha"):
             if given[option] is not None:
                 raise click.UsageError(f"--{option.rstrip('_')} goes with --metric")
         if given["rows"] != "*":
             raise click.UsageError("--rows goes with --metric")
-        return None
+        return tuple(parse_check(text) for text in given["typed"])
     margin = given["margin"]
     if margin is None and given["floor"] is None:
         margin = 0.05
-    return Check(
+    found = Check(
         rows=given["rows"],
         metric=given["metric"],
         class_=given["class_"],
@@ -227,3 +265,4 @@ def _given_check(given: dict[str, Any]) -> Check | None:
         floor=given["floor"],
         alpha=given["alpha"] or 0.05,
     )
+    return (found,)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skinbench.cli.options import json_option, print_json
+from skinbench.errors import counted
 
 if TYPE_CHECKING:
     from skinbench.gate import Check
@@ -44,7 +45,11 @@ _Share = click.FloatRange(0, 1)
     type=_Share,
     help="Between two images of a lesion. [default: the run's, else 0.5]",
 )
-@click.option("--share", type=_Share, help="Of a table: this part of its lesions is the test set.")
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of a table: this part of its lesions is the test set.",
+)
 @click.option("--simulations", type=click.IntRange(200, 100_000), default=1000, show_default=True)
 @json_option
 def command(
@@ -53,9 +58,9 @@ def command(
     """What the gate can tell on a test set, before it judges.
 
     TEST is a run folder, with the policy of its suite, or a table of images (CSV or Parquet:
-    image_id, label; lesion_id where known; split). Simulated with the gate's own clustered
-    test: how often an equally good model passes, how often a loss is seen, and how many lesions it
-    takes for 80 %.
+    image_id, label or ISIC's one-hot columns; lesion_id where known; split). Simulated with the
+    gate's own clustered test: how often an equally good model passes, how often a loss is seen,
+    and how many lesions it takes for 80 %. For shares of images: recall, specificity, accuracy.
 
     JSON: list of PowerLine.
     """
@@ -67,13 +72,12 @@ def command(
             raise click.UsageError("--share goes with a table; a run has its own test set")
         from dataclasses import replace
 
-        from skinbench.pipeline.judging import policy_of, run_subject
-        from skinbench.store import RunFolder
+        from skinbench.pipeline.judging import finished_run, policy_of, run_subject
 
-        folder = RunFolder(test)
+        folder = finished_run(test)
         policy = policy_of(folder)
-        if given["metric"] is not None:
-            policy = replace(policy, checks=_checks(given))
+        if (asked := _checks(given)) is not None:
+            policy = replace(policy, checks=asked)
         lines = run_power(run_subject(folder, policy.checks), policy, options)
     else:
         if given["row"] is not None:
@@ -86,7 +90,7 @@ def command(
 
 
 def _options(values: tuple[str, ...], given: dict[str, Any]) -> PowerOptions:
-    from skinbench.pipeline.powering import PowerOptions
+    from skinbench.pipeline.powering import PowerOptions, refuse_no_share
 
     known = {}
     for text in values:
@@ -97,6 +101,9 @@ def _options(values: tuple[str, ...], given: dict[str, Any]) -> PowerOptions:
             raise click.UsageError(
                 f"--value {text}: expected METRIC=NUMBER, e.g. recall=0.85"
             ) from None
+        refuse_no_share(metric)
+        if not 0 < known[metric] < 1:
+            raise click.UsageError(f"--value {text}: expected a number above 0 and below 1")
     return PowerOptions(
         row=given["row"],
         values=known,
@@ -107,15 +114,17 @@ def _options(values: tuple[str, ...], given: dict[str, Any]) -> PowerOptions:
     )
 
 
-def _checks(given: dict[str, Any]) -> tuple[Check, ...]:
-    """The check on the command line, else the default policy."""
-    from skinbench.gate import DEFAULT_CHECKS, Check
+def _checks(given: dict[str, Any]) -> tuple[Check, ...] | None:
+    """The check on the command line; None for the policy."""
+    from skinbench.gate import Check
+    from skinbench.pipeline.powering import refuse_no_share
 
     if given["metric"] is None:
         for option in ("class_", "slice_", "margin", "alpha"):
             if given[option] is not None:
                 raise click.UsageError(f"--{option.rstrip('_')} goes with --metric")
-        return DEFAULT_CHECKS
+        return None
+    refuse_no_share(given["metric"])
     return (
         Check(
             metric=given["metric"],
@@ -138,13 +147,11 @@ def print_power(lines: list[PowerLine]) -> None:
         what = " ".join(filter(None, (line.metric, line.class_, line.slice)))
         place = f"on {line.dataset}" if line.dataset else ""
         place += f" (row {line.row})" if line.row else ""
-        out.print(
-            Text.assemble(
-                (what, "bold"),
-                f" {place}: {line.images:,} images of {line.n_groups:,} lesion groups, margin "
-                f"{line.margin:g}, alpha {line.alpha:g}",
-            )
-        )
+        about = f"margin {line.margin:g}, alpha {line.alpha:g}"
+        if line.images:
+            lesions = counted(line.n_groups, "lesion group")
+            about = f"{counted(line.images, 'image')} of {lesions}, {about}"
+        out.print(Text.assemble((what, "bold"), f" {place}: {about}"))
         if line.unchanged is None:
             out.print(Text(f"  cannot tell: {line.reason}", style="yellow"))
             continue

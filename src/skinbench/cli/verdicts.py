@@ -8,8 +8,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skinbench.gate.conclude import ANCHOR_REASON, FEW, WORSE
-from skinbench.gate.output import printed_bounds
+from skinbench.gate.conclude import ANCHOR_REASON
+from skinbench.gate.output import (
+    files_line,
+    leak_lines,
+    leak_marks,
+    printed_bounds,
+    to_be_said,
+)
 from skinbench.records import CheckResult, Verdict
 
 STYLES = {
@@ -31,6 +37,9 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
             f" (exit {verdict.exit_code}; decision rule: {verdict.decision_rule})",
         )
     )
+    if verdict.files:
+        out.print(Text(files_line(verdict)))
+    marks = leak_marks(verdict)
     for row, checks in _by_row(verdict.checks).items():
         table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1))
         table.add_column(style="dim", min_width=24)
@@ -41,7 +50,8 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
             table.add_row(*_line(check))
             if check.margin is not None and check.own_low is not None:
                 table.add_row(*_floor(check), "")
-        out.print(Text(row, style="bold"))
+        mark = marks.get(checks[0].stamp, "")
+        out.print(Text(f"{row} {mark}".rstrip(), style="bold"))
         out.print(table)
     compared = (check for check in verdict.checks if check.margin is not None)
     if any(check.difference is not None for check in compared):
@@ -51,11 +61,10 @@ def print_verdict(verdict: Verdict, console: Console | None = None) -> None:
     if any(check.own_low is not None for check in verdict.checks):
         text = "floor: the run alone, with its bounds; passed where all of them are beyond it"
         out.print(Text(text, style="dim"))
+    for text in leak_lines(verdict):
+        out.print(Text(text, style="yellow"))
     reasons = dict.fromkeys(
-        check.reason
-        for check in verdict.checks
-        if check.reason
-        and (check.outcome != "passed" or WORSE in check.reason or FEW in check.reason)
+        check.reason for check in verdict.checks if check.reason and to_be_said(check)
     )
     rule = f"decision rule: {verdict.decision_rule}"
     for text in [*reasons, *(note for note in verdict.notes if note != rule)]:

@@ -9,10 +9,17 @@ from skinbench.gate.baseline import (
     verify_baseline,
     write_baseline,
 )
-from skinbench.gate.checks import DEFAULT_CHECKS, Check, matching_rows, validate_checks
+from skinbench.gate.checks import (
+    DEFAULT_CHECKS,
+    Check,
+    default_checks,
+    matching_rows,
+    validate_checks,
+)
 from skinbench.gate.judge import judge, may_update
 from skinbench.gate.output import verdict_to_junit, verdict_to_markdown
 from skinbench.gate.policy import Policy
+from skinbench.gate.typed import parse_check
 from skinbench.gate.uses import count_in_ledger, ledger_path, read_ledger
 from skinbench.records.deciding import DecisionRule, parse_decision
 
@@ -22,11 +29,13 @@ __all__ = [
     "DecisionRule",
     "Policy",
     "count_in_ledger",
+    "default_checks",
     "judge",
     "ledger_path",
     "make_baseline",
     "matching_rows",
     "may_update",
+    "parse_check",
     "parse_decision",
     "read_baseline",
     "read_ledger",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from skinbench import registry
@@ -12,6 +12,7 @@ from skinbench.errors import UnknownNameError, UsageError
 from skinbench.records import Row
 from skinbench.records.deciding import DecisionRule, parse_decision
 from skinbench.records.learning import later
+from skinbench.records.malignancy import MALIGNANT_CODES
 from skinbench.records.scoring import SLICES
 from skinbench.score.evaluate import request
 
@@ -55,6 +56,30 @@ DEFAULT_CHECKS = (
     Check(metric="recall", class_="mel", margin=0.05),
     Check(metric="specificity", class_="mel", margin=0.03),
 )
+
+
+_FOCUS = ("mel", "melanoma", "malignant")
+"""Classes that a gate without a policy is about, the first that there is."""
+
+
+def default_checks(classes: Sequence[str]) -> tuple[Check, ...]:
+    """The default policy on the class that matters among those of given predictions.
+
+    Melanoma where it is a class, else `malignant`, else the only malignant class.
+
+    Raises:
+        UsageError: no class, or several, could be meant.
+    """
+    malignant = [code for code in classes if code in MALIGNANT_CODES]
+    found = next((code for code in _FOCUS if code in classes), None)
+    if found is None and len(malignant) == 1:
+        found = malignant[0]
+    if found is None:
+        raise UsageError(
+            f"none of the classes {', '.join(classes)} is melanoma or the only malignant one; say "
+            f"what to check, e.g. with --metric recall --class {classes[0]}"
+        )
+    return tuple(replace(check, class_=found) for check in DEFAULT_CHECKS)
 
 
 def validate_checks(

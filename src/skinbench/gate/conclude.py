@@ -10,7 +10,7 @@ from skinbench.errors import counted
 from skinbench.gate.checks import Check
 from skinbench.gate.measure import Measured, direction, oriented
 from skinbench.gate.needed import assumed_pairs, reach
-from skinbench.gate.output import check_title
+from skinbench.gate.output import FEW, WORSE, check_title
 from skinbench.records import CheckResult
 from skinbench.records.deciding import rule_title
 from skinbench.score.ends import end
@@ -21,8 +21,6 @@ Outcome = Literal["passed", "regressed", "inconclusive", "missing"]
 
 ANCHOR_REASON = "against the first baseline, at twice the margin"
 """How the reason of a check against the anchor begins."""
-WORSE, FEW = "worse within the margin", "few for this margin"
-"""What the reason of a passed check may say, which nobody should overlook."""
 
 
 @dataclass(frozen=True, kw_only=True)

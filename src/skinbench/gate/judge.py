@@ -24,10 +24,11 @@ from skinbench.gate.kept import (
     needs_probabilities,
     salted_images,
 )
-from skinbench.gate.measure import Pair, measure, mismatch
+from skinbench.gate.measure import Pair, measure
+from skinbench.gate.mismatch import mismatch
 from skinbench.gate.notes import Facts, notes_on, power_notes
 from skinbench.gate.uses import joined_uses, set_use
-from skinbench.records import Row, Scorecard, SetUse, Verdict
+from skinbench.records import CheckResult, Row, Scorecard, SetUse, Verdict
 from skinbench.records.deciding import DecisionRule, rule_title
 from skinbench.records.resampling import Resamples
 from skinbench.registry import suggest
@@ -141,12 +142,19 @@ def judge(
         notes.append("inconclusive, and the policy only warns of that: exit code 0")
     return Verdict(
         outcome=outcome,
-        checks=tuple(item.result for item in judged),
+        checks=tuple(_stamped(item.result, candidate) for item in judged),
         exit_code=0 if warned else _EXIT.get(outcome, 4),
         decision_rule="; ".join(dict.fromkeys(rule_title(c.rule(decision)) for c in asked)),
         notes=tuple(notes),
         uses=joined_uses(candidate.uses),
     )
+
+
+def _stamped(result: CheckResult, candidate: _Candidate) -> CheckResult:
+    """The result with what its row's split leaks."""
+    row = candidate.rows.get(result.row)
+    stamp = candidate.scorecard.stamps.get(row.split, "") if row else ""
+    return replace(result, stamp=stamp) if stamp else result
 
 
 def may_update(verdict: Verdict) -> bool:
@@ -251,10 +259,10 @@ def _judge_row(check: Check, candidate: _Candidate, item: BaselineRow, *, severa
     if not ours:
         reason = f"the run has no test predictions on {item.dataset}"
         return Judged(result=missing(check, name, reason))
-    refusal = _refusal(row, ours, candidate.scorecard, item)
+    refusal = _refusal(row, ours, candidate, item)
     if refusal:
         return Judged(result=missing(check, name, f"{place}refused: {refusal}"), refused=True)
-    candidate.uses.append(set_use([ours[seed] for seed in sorted(ours)]))
+    candidate.uses.append(set_use([ours[seed] for seed in sorted(ours)], row.split))
     theirs = item.decided(rule_title(check.rule(None)) if check.decision else None)
     if theirs is None:
         reason = f"{place}the baseline does not keep decisions by {rule_title(check.rule(None))}; "
@@ -264,15 +272,16 @@ def _judge_row(check: Check, candidate: _Candidate, item: BaselineRow, *, severa
 
 
 def _refusal(
-    row: Row, ours: Mapping[int, ScoredImages], scorecard: Scorecard, item: BaselineRow
+    row: Row, ours: Mapping[int, ScoredImages], candidate: _Candidate, item: BaselineRow
 ) -> str:
     """Why this row is another test than the baseline's, or ""."""
-    digest = scorecard.splits.get(row.split)
+    digest = candidate.scorecard.splits.get(row.split)
     if row.classes != item.row.classes:
         return "the classes differ from the baseline's"
     if row.split != item.row.split or digest is None or digest != item.split_digest:
-        return f"split {row.split} is not the split of the baseline"
-    return mismatch(ours, item.by_seed)
+        why = mismatch(ours, item.by_seed, salted=candidate.salt is not None)
+        return f"split {row.split} is not the split of the baseline" + (f": {why}" if why else "")
+    return mismatch(ours, item.by_seed, salted=candidate.salt is not None)
 
 
 def _judge_pair(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -345,25 +345,3 @@ def oriented(metric: str, bounds: Bounds) -> tuple[float, float, float]:
     if direction(metric) > 0:
         return bounds.difference, bounds.low, bounds.high
     return -bounds.difference, -bounds.high, -bounds.low
-
-
-def mismatch(candidate: Mapping[int, ScoredImages], baseline: Mapping[int, ScoredImages]) -> str:
-    """Why two sides cannot be paired, or "" where they can."""
-    if sorted(candidate) != sorted(baseline):
-        ours, theirs = (", ".join(map(str, sorted(side))) for side in (candidate, baseline))
-        return f"seeds differ: {ours} here, {theirs} in the baseline"
-    for seed in sorted(candidate):
-        ours_, theirs_ = candidate[seed], baseline[seed]
-        keys = [
-            list(zip(side.image_ids.tolist(), side.folds.tolist(), strict=True))
-            for side in (ours_, theirs_)
-        ]
-        if keys[0] != keys[1]:
-            odd = len(set(keys[0]) ^ set(keys[1]))
-            return f"test images differ: {odd} of them are in one run only"
-        for name in ("labels", "groups", "weights"):
-            differs = getattr(ours_, name) != getattr(theirs_, name)
-            if np.any(differs):
-                images = counted(int(np.sum(differs)), "image")
-                return f"{name} of {images} differ from the baseline's"
-    return ""

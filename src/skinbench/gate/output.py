@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree
 
 from skinbench.records import CheckResult, Verdict
@@ -10,6 +11,9 @@ from skinbench.score.ends import end
 
 _CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~@])")
+WORSE, FEW = "worse within the margin", "few for this margin"
+"""What the reason of a passed check may say, which nobody should overlook."""
+_MARKS = "†‡§¶#"
 _WORDS = {
     "passed": "passed",
     "regressed": "**regressed**",
@@ -37,6 +41,30 @@ def printed_bounds(check: CheckResult) -> tuple[str, str]:
     return end(low, lines, sign=True), end(high, lines, sign=True)
 
 
+def to_be_said(check: CheckResult) -> bool:
+    """Whether the check's reason must be printed: it did not pass, or hardly."""
+    return check.outcome != "passed" or WORSE in check.reason or FEW in check.reason
+
+
+def leak_signs(stamps: Iterable[str]) -> dict[str, str]:
+    """A sign for each sentence of a split whose leaks were kept, as reports have them."""
+    known = dict.fromkeys(stamps)
+    return {
+        stamp: _MARKS[index % len(_MARKS)] * (index // len(_MARKS) + 1)
+        for index, stamp in enumerate(known)
+    }
+
+
+def leak_marks(verdict: Verdict) -> dict[str, str]:
+    """The signs of a verdict's rows, by sentence."""
+    return leak_signs(check.stamp for check in verdict.checks if check.stamp)
+
+
+def leak_lines(verdict: Verdict) -> list[str]:
+    """The sentences, each after its sign."""
+    return [f"{sign} {stamp}" for stamp, sign in leak_marks(verdict).items()]
+
+
 def verdict_to_junit(verdict: Verdict) -> str:
     """JUnit XML: a test case for each check; regressed and inconclusive fail, missing is an error.
 
@@ -60,7 +88,8 @@ def verdict_to_junit(verdict: Verdict) -> str:
     )
     suite.extend(cases)
     output = ElementTree.SubElement(suite, "system-out")
-    output.text = _clean("\n".join([f"verdict: {verdict.outcome}", *verdict.notes]))
+    said = [f"verdict: {verdict.outcome}", *_files(verdict), *leak_lines(verdict), *verdict.notes]
+    output.text = _clean("\n".join(said))
     ElementTree.indent(suite, " ")
     body = ElementTree.tostring(suite, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
@@ -70,7 +99,11 @@ def _case(check: CheckResult, verdict: Verdict) -> ElementTree.Element:
     case = ElementTree.Element(
         "testcase", classname=_clean(check.row), name=_clean(check_title(check))
     )
+    said = [check.reason] if check.outcome == "passed" and to_be_said(check) else []
+    if stamp := check.stamp:
+        said.append(f"{leak_marks(verdict)[stamp]} {stamp}")
     if check.outcome == "passed":
+        _add_output(case, said)
         return case
     if not check.required:
         kind = "skipped"
@@ -85,7 +118,23 @@ def _case(check: CheckResult, verdict: Verdict) -> ElementTree.Element:
     )
     message = _clean(f"{word}: {check.reason}")
     ElementTree.SubElement(case, kind, message=message)
+    _add_output(case, said)
     return case
+
+
+def _add_output(case: ElementTree.Element, lines: list[str]) -> None:
+    if lines:
+        ElementTree.SubElement(case, "system-out").text = _clean("\n".join(lines))
+
+
+def _files(verdict: Verdict) -> list[str]:
+    return [files_line(verdict)] if verdict.files else []
+
+
+def files_line(verdict: Verdict) -> str:
+    """Which predictions were judged, and against what."""
+    new, old = verdict.files
+    return f"{new} beside the baseline {old}"
 
 
 def _clean(text: str) -> str:
@@ -104,20 +153,21 @@ def verdict_to_markdown(verdict: Verdict) -> str:
         lines += [
             "| row | check | outcome | baseline | candidate | difference | lesion groups | why |",
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
-            *(_line(check) for check in verdict.checks),
+            *(_line(check, leak_marks(verdict)) for check in verdict.checks),
             "",
         ]
+    lines += [f"- {_escape(text)}" for text in (*_files(verdict), *leak_lines(verdict))]
     lines += [f"- {_escape(note)}" for note in verdict.notes]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _line(check: CheckResult) -> str:
+def _line(check: CheckResult, marks: Mapping[str, str]) -> str:
     difference = _number(check.difference, "+.3f")
     if check.low is not None and check.high is not None:
         difference += f" \\({' to '.join(printed_bounds(check))}\\)"
     title = _escape(check_title(check)) + ("" if check.required else " \\(not required\\)")
     cells = [
-        _escape(check.row),
+        _escape(f"{check.row} {marks.get(check.stamp, '')}"),
         title,
         _WORDS[check.outcome],
         _number(check.baseline, ".3f"),

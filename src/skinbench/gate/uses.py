@@ -16,8 +16,13 @@ Uses = Mapping[str, Sequence[str]]
 """Digest of a test set to digests of the models that it has judged."""
 
 
-def set_use(sides: Sequence[ScoredImages]) -> SetUse:
-    """One use of a test set: a row's predictions of it, every seed in order."""
+def set_use(sides: Sequence[ScoredImages], split: str = "") -> SetUse:
+    """One use of a test set: a row's predictions of it, every seed in order.
+
+    Args:
+        sides: the row's images, seed by seed.
+        split: that made the test set.
+    """
     first = sides[0]
     labels = [first.classes[index] for index in first.labels]
     truth = sorted(set(zip(first.image_ids.tolist(), labels, strict=True)))
@@ -31,6 +36,7 @@ def set_use(sides: Sequence[ScoredImages]) -> SetUse:
         set=content_digest([list(pair) for pair in truth])[:16],
         images=first.count(),
         models=(model[:16],),
+        split="" if split == first.dataset else split,
     )
 
 
@@ -62,8 +68,9 @@ def counted_uses(verdict: Verdict, known: Uses) -> Verdict:
         uses.append(replace(use, known=len(before), total=total))
         new = total - len(before)
         fresh = f"{new} of them new" if new else "none of them new"
+        place = f"{use.dataset}, {use.split}" if use.split else use.dataset
         notes.append(
-            f"test set of {counted(use.images, 'image')} ({use.dataset}) has judged "
+            f"test set of {counted(use.images, 'image')} ({place}) has judged "
             f"{counted(total, 'model')} so far, {fresh}: the more it judges, the less a pass says"
         )
     return replace(verdict, uses=tuple(uses), notes=(*verdict.notes, *dict.fromkeys(notes)))

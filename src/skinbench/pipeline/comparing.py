@@ -97,7 +97,21 @@ def compare_runs(
         only_old=_only(sides[0], sides[1], shared, 0),
         only_new=_only(sides[1], sides[0], shared, 1),
         notes=tuple(_notes(sides, shared)),
+        stamps=_stamps(sides, shared),
     )
+
+
+def _stamps(sides: tuple[_Side, _Side], shared: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Rows that a leaky split judged, with what it leaks."""
+    found: dict[str, str] = {}
+    for pair in shared:
+        both = [
+            side.card.stamps.get(side.rows[name].split, "")
+            for side, name in zip(sides, pair, strict=True)
+        ]
+        if stamp := both[1] or both[0]:
+            found[pair[1]] = stamp
+    return found
 
 
 def _side(folder: RunFolder) -> _Side:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skinbench.data.tables import frame_digest
-from skinbench.errors import PredictionsError
+from skinbench.errors import PredictionsError, StoreError
 from skinbench.pipeline.scoring import checks_of, read_cells, read_slices
 from skinbench.records import CellOutcome, Row, Scorecard, Verdict
 from skinbench.score.foreign import Foreign, Group, read_foreign
 from skinbench.score.predictions import Predictions
-from skinbench.store import RunFolder, read_json, read_record, to_plain, write_json
+from skinbench.store import RunFolder, from_plain, read_json, read_record, to_plain, write_json
 from skinbench.suite import stated_suite
 
 if TYPE_CHECKING:
@@ -37,6 +37,18 @@ class Subject:
     slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+def finished_run(root: Path) -> RunFolder:
+    """The folder of a run that has its scores.
+
+    Raises:
+        StoreError: it has none.
+    """
+    folder = RunFolder(root)
+    if not folder.scorecard.exists():
+        raise StoreError(f"{folder.scorecard}: no scorecard; {root} is no finished run")
+    return folder
 
 
 def run_subject(folder: RunFolder, checks: Sequence[Check] | None) -> Subject:
@@ -82,6 +94,12 @@ def file_subject(
         slices=found.slices,
         notes=tuple(f"{predictions.name}: {note}" for note in found.notes),
     )
+
+
+def classes_of(subject: Subject) -> tuple[str, ...]:
+    """Classes that its rows have, in order."""
+    rows = [from_plain(Row, dict(item)) for item in subject.card.rows]
+    return tuple(dict.fromkeys(code for row in rows for code in row.classes))
 
 
 def _card(found: Foreign, row: Row) -> Scorecard:
@@ -175,11 +193,11 @@ def baseline_of(
     uses: Path | None = None,
 ) -> dict[str, Any]:
     """A baseline of a subject, with what is known of its test sets' uses."""
-    from skinbench.gate import DEFAULT_CHECKS, ledger_path, make_baseline, read_ledger
+    from skinbench.gate import default_checks, ledger_path, make_baseline, read_ledger
 
     checks = policy.checks
     if checks is None:
-        checks = checks_in(previous) if previous else DEFAULT_CHECKS
+        checks = checks_in(previous) if previous else default_checks(classes_of(subject))
     return make_baseline(
         subject.card,
         subject.predictions,
@@ -196,7 +214,6 @@ def baseline_of(
 def checks_in(baseline: Mapping[str, Any]) -> tuple[Check, ...]:
     """The checks that a baseline was written with."""
     from skinbench.gate import Check
-    from skinbench.store import from_plain
 
     return tuple(from_plain(Check, item) for item in baseline["policy"])
 

@@ -15,8 +15,8 @@ import pandas as pd
 from skinbench import registry
 from skinbench.catalog.datasets._tables import read_table
 from skinbench.data.taxonomy import code_of
-from skinbench.errors import DataError, UnknownNameError, UsageError
-from skinbench.gate.checks import Check, matching_rows, validate_checks
+from skinbench.errors import DataError, UnknownNameError, UsageError, counted
+from skinbench.gate.checks import Check, default_checks, matching_rows, validate_checks
 from skinbench.gate.decisions import decided_row
 from skinbench.gate.measure import FEWEST_LESIONS, SHARES
 from skinbench.gate.power import (
@@ -30,7 +30,7 @@ from skinbench.gate.power import (
 from skinbench.records import DropPower, PowerLine, Row
 from skinbench.registry import suggest
 from skinbench.score.evaluate import request
-from skinbench.score.foreign_tables import ID_COLUMNS, LABEL_COLUMNS, read_known
+from skinbench.score.foreign_tables import LABEL_COLUMNS, read_known, stated_classes
 from skinbench.score.images import ScoredImages
 from skinbench.score.proportions import hits
 from skinbench.score.scorecard import in_slice
@@ -112,7 +112,21 @@ def _run_lines(
         yield _measured(check, blank, row, sides, options)
 
 
-_NOT_A_SHARE = "{} is no share of images; only those are simulated"
+_NOT_A_SHARE = "{} is no share of images; power is for those, such as recall and specificity"
+
+
+def refuse_no_share(metric: str) -> None:
+    """Power is simulated for shares of images alone.
+
+    Raises:
+        UnknownNameError: there is no such metric.
+        UsageError: it is no share of images.
+    """
+    registry.metrics.get(metric)
+    if metric not in SHARES:
+        raise UsageError(
+            f"power is for shares of images (recall, specificity, accuracy), not for {metric}"
+        )
 
 
 def _sliced(images: ScoredImages, check: Check, subject: Subject) -> ScoredImages:
@@ -167,7 +181,7 @@ def _measured(
 
 def table_power(
     table: Path,
-    checks: Sequence[Check],
+    checks: Sequence[Check] | None,
     options: PowerOptions,
     *,
     share: float | None = None,
@@ -175,16 +189,20 @@ def table_power(
     """Every check on the images of a table: its test rows where it has a column `split`.
 
     Args:
-        table: image_id and label (or dx); lesion_id (or patient_id, group_id) where known.
-        checks: with a margin and, for one class, that class.
+        table: image_id and label (or dx, or ISIC's one-hot columns); lesion_id (or patient_id,
+            group_id) where known.
+        checks: with a margin and, for one class, that class; None for the gate's default.
         options: what is assumed.
         share: take this part of the lesions instead of all, as a lesion-grouped split does.
 
     Raises:
         DataError: the table breaks its format, or has no image of a class.
-        UsageError: a slice, which a table of labels does not tell.
+        UsageError: a slice, which a table of labels does not tell, or a share that leaves nothing.
     """
-    labels, groups = _labelled(table, share, options.seed)
+    frame = _frame(table)
+    if checks is None:
+        checks = default_checks(sorted(frame["code"].dropna().unique()))
+    labels, groups = _labelled(frame, table, share, options.seed)
     lines = []
     for check in checks:
         if check.slice is not None:
@@ -203,9 +221,10 @@ def table_power(
     return lines
 
 
-def _labelled(table: Path, share: float | None, seed: int) -> tuple[Numbers, Numbers]:
+def _labelled(
+    frame: pd.DataFrame, table: Path, share: float | None, seed: int
+) -> tuple[Numbers, Numbers]:
     """Label codes and lesion groups of the images that are a test set."""
-    frame = _frame(table)
     if "split" in frame and share is None:
         frame = frame[frame["split"].astype(str) == "test"]
         if not len(frame):
@@ -220,6 +239,11 @@ def _labelled(table: Path, share: float | None, seed: int) -> tuple[Numbers, Num
         return labels, chosen
     universe = np.unique(chosen)
     kept = np.random.default_rng(seed).permutation(len(universe))[: round(share * len(universe))]
+    if not len(kept):
+        raise UsageError(
+            f"--share {share:g}: leaves none of the {counted(len(universe), 'lesion group')} of "
+            f"{table}; at least {FEWEST_LESIONS} of a class are needed"
+        )
     inside = np.isin(chosen, universe[kept])
     return labels[inside], chosen[inside]
 
@@ -229,17 +253,15 @@ def _frame(table: Path) -> pd.DataFrame:
     frame = pd.read_parquet(table) if table.suffix in (".parquet", ".pq") else read_table(table)
     column = next((name for name in LABEL_COLUMNS if name in frame), None)
     if column is None:
-        raise DataError(
-            f"{table}: has no label; expected a column {' or '.join(LABEL_COLUMNS)} beside "
-            f"{' or '.join(ID_COLUMNS)}"
-        )
-    codes = sorted({code_of(str(label)) for label in frame[column].dropna()})
+        codes = list(stated_classes(frame, table))
+    else:
+        codes = sorted({code_of(str(label)) for label in frame[column].dropna()})
     known, frame = read_known(table, codes)
     return frame.assign(code=known["label"], image_id=known["image_id"])
 
 
 def _conditioned(check: Check, labels: Numbers, table: Path) -> Numbers:
-    known = np.array([label is not None for label in labels])
+    known = np.array([label is not None for label in labels], dtype=bool)
     if check.class_ is None:
         return known
     if check.class_ not in set(labels[known]):
@@ -277,7 +299,7 @@ def _line(
     images = int(sizes.sum()) if len(sizes) else 0
     blank = replace(blank, images=images, n_groups=len(sizes))
     if len(sizes) < FEWEST_LESIONS:
-        few = f"{len(sizes)} lesion groups, at least {FEWEST_LESIONS} are needed"
+        few = f"{counted(len(sizes), 'lesion group')}, at least {FEWEST_LESIONS} are needed"
         return replace(blank, reason=few)
     value = min(max(value, 0.5 / images), 1 - 0.5 / images)
     if discordant is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from skinbench.records.learning import later
+
 
 @dataclass(frozen=True, kw_only=True)
 class SetUse:
@@ -20,6 +22,8 @@ class SetUse:
     the ledger."""
     total: int = 0
     """Both together, each model once."""
+    split: str = later("")
+    """That made it, where that is not called as the dataset is."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -97,3 +98,5 @@ class RunDifference:
     """Rows that the new run does not have."""
     only_new: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    stamps: Mapping[str, str] = field(default_factory=dict)
+    """Row of the new run to what the split leaks that judged it, in either run."""

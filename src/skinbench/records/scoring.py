@@ -320,6 +320,8 @@ class CheckResult:
     """Lesion groups at which that chance is 0.8."""
     decision: str = later("")
     """Rule that decides for this check, where it names one of its own."""
+    stamp: str = later("")
+    """What the row's split leaks, where its leaks were kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,3 +337,5 @@ class Verdict:
     """Warnings and facts to print with it."""
     uses: tuple[SetUse, ...] = later(())
     """Test sets that were judged on, and how many models each has judged."""
+    files: tuple[str, ...] = later(())
+    """Names of the candidate's and the baseline's file, where predictions were given."""

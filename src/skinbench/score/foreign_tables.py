@@ -106,6 +106,31 @@ def read_known(path: Path, classes: Sequence[str]) -> tuple[pd.DataFrame, pd.Dat
     return known, frame
 
 
+def stated_classes(frame: pd.DataFrame, path: Path) -> tuple[str, ...]:
+    """Classes of a table of truth without a label column, as ISIC publishes it.
+
+    Its one-hot columns hold 0 and 1 alone; one column `target` tells malignant from benign.
+
+    Raises:
+        DataError: there are no such columns.
+    """
+    if "target" in frame:
+        return _BINARY
+    others = {*ID_COLUMNS, *WEIGHT_COLUMNS, *_PREDICTED_ALSO, "validation_weight"}
+    names = [name for name in frame.columns if name not in others and str(name).strip("_ ")]
+    marked = [name for name in names if _is_marks(frame[name])]
+    if len(marked) < 2:
+        raise DataError(
+            f"{path}: has no label; expected a column {' or '.join(LABEL_COLUMNS)} beside "
+            f"{' or '.join(ID_COLUMNS)}, or ISIC's one-hot columns"
+        )
+    return tuple(code_of(name) for name in marked)
+
+
+def _is_marks(values: pd.Series) -> bool:
+    return bool(values.map(lambda value: _number(value) in (0.0, 1.0)).all())
+
+
 def known_numbers(frame: pd.DataFrame, name: str, path: Path) -> Floats:
     """A column of what `read_known` gave, as finite numbers.
 
