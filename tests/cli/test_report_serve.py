@@ -77,7 +77,12 @@ def test_ctrl_c_ends_it_cleanly(tmp_path):
     folder = make_run(tmp_path / "run", Wish(rows=3, cases=0))
     command = [sys.executable, "-m", "skinbench", "report", str(folder.root), "--serve"]
     with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ}
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell's &
     ) as process:
         line = process.stderr.readline()
         assert line.startswith(f"Serving {folder.html} at http://127.0.0.1:")

@@ -111,7 +111,7 @@ def test_fallbacks_are_counted_by_split_and_printed(ran):
         assert found["mask", split].fallbacks == 2 * sum(whole[name] for name in ids)
     assert len(json.loads(folder.seen.read_text())["counts"]) == 6
     report = whole_markdown(folder)
-    part = report.partition("### Images seen as they are")[2].partition("\n#")[0]
+    part = report.partition("## Images seen as they are")[2].partition("\n#")[0]
     assert "where no lesion is found, the whole image is seen" in part
     assert part.count("| region") == 6
     assert "Images seen as they are" in folder.html.read_text("utf-8")

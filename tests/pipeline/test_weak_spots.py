@@ -21,6 +21,7 @@ from skinbench.records import silent
 from skinbench.score.predictions import read_predictions
 from skinbench.store import RunFolder, Store, to_plain, write_json
 from skinbench.suite import load_suite
+from tests.reports import whole_markdown
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -161,7 +162,7 @@ def test_the_folder_alone_gives_the_same_scorecard(run):
 def test_the_report_says_where_it_fails(run):
     folder, _ = run
     render(folder)
-    for text in (folder.markdown.read_text("utf-8"), folder.html.read_text("utf-8")):
+    for text in (whole_markdown(folder), folder.html.read_text("utf-8")):
         for title in (
             "Where it fails",
             "Beside the plain baselines",

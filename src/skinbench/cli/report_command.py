@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -110,5 +111,8 @@ def show(page: Path, *, open_page: bool, serve: bool, port: int | None) -> None:
         if open_page:
             click.launch(address)
 
+    # Also where a shell started it in the background, with Ctrl-C ignored.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     serve_page(page, port or 0, started)
     click.echo("Stopped.", err=True)
