@@ -27,7 +27,7 @@ def confusion_figure(name: str, confusion: Confusion, classes: Sequence[str]) ->
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}pt" height="{size}pt"'
     body = "\n".join([*_heads(classes), *_fields(counts)])
     svg = (
-        f'{head} viewBox="0 0 {size} {size}" font-family="{FONTS}" text-anchor="middle">\n'
+        f'{head} viewBox="0 0 {size} {size}" font-family="{FONTS}">\n'
         f'<title>{escape(title)}</title>\n<rect width="{size}" height="{size}" fill="{PAPER}"/>\n'
         f"{body}\n</svg>\n"
     )
@@ -36,10 +36,10 @@ def confusion_figure(name: str, confusion: Confusion, classes: Sequence[str]) ->
 
 def _heads(classes: Sequence[str]) -> Iterator[str]:
     middle = _MARGIN + _FIELD * len(classes) / 2
-    yield f'<g fill="{MUTED}" font-size="9">'
+    yield f'<g fill="{MUTED}" font-size="9" text-anchor="middle">'
     yield f'<text x="{middle:g}" y="12">decided</text>'
     yield f'<text x="10" y="{middle:g}" transform="rotate(-90 10 {middle:g})">true</text>'
-    yield '</g><g font-size="8" fill="' + MUTED + '">'
+    yield f'</g><g fill="{MUTED}" font-size="8" text-anchor="middle">'
     for index, code in enumerate(classes):
         text, at = escape(numbers.one_line(code)), _MARGIN + _FIELD * (index + 0.5)
         yield f'<text x="{at:g}" y="{_MARGIN - 6}">{text}</text>'
@@ -61,7 +61,7 @@ def _fields(counts: Sequence[Sequence[int]]) -> Iterator[str]:
             )
     yield "</g>"
     for down, line in enumerate(counts):
-        yield f'<g font-size="8" fill="{INK}">'
+        yield f'<g font-size="8" fill="{INK}" text-anchor="middle">'
         for across, count in enumerate(line):
             yield _said(_corner(across) + side / 2, _corner(down), count, sum(line))
         yield "</g>"

@@ -211,7 +211,7 @@ def _head_facts(content: Content, leaderboard: Leaderboard) -> tuple[tuple[str, 
     tested = [row.n for table in leaderboard.tables for row in table.rows if row.n is not None]
     if tested:
         found.append((numbers.count(max(tested)), "test images"))
-    found.append((numbers.duration(content.run.seconds), "run time"))
+    found.append((numbers.duration(content.run.seconds), "this run"))
     return tuple(found)
 
 
