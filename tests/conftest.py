@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,16 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 # for a lucky draw or a busy machine.
 hypothesis.settings.register_profile("skinbench", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("skinbench")
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """Global generators stand where they always stand, whatever ran before in this process."""
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(scope="session")

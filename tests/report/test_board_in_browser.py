@@ -12,6 +12,7 @@ import pytest
 
 from skinbench.report.render import render_run
 from skinbench.store import RunFolder
+from tests.browser import until
 from tests.report.fixture import Wish, make_run
 from tests.report.test_render import HOSTILE
 
@@ -20,6 +21,13 @@ NAMES = "() => [...document.querySelectorAll('#leaderboard-1 tbody tr:not([hidde
 VALUES = "key => { const t = document.querySelector('#leaderboard-1'); const i = [...t.tHead.rows[0].cells].findIndex(h => h.dataset.key === key); return [...t.tBodies[0].rows].map(r => r.cells[i].dataset.sort); }"
 SHOWN = "() => [...document.querySelectorAll('#leaderboard-1 thead th')].filter(h => h.offsetWidth).map(h => h.dataset.key)"
 SORTED = "key => document.querySelector(`#leaderboard-1 th[data-key='${key}']`)?.ariaSort"
+
+
+IN_ORDER = f"""([key, order]) => {{
+  if (({SORTED})(key) !== order) return false;
+  const values = (key === "row" ? ({NAMES})() : ({VALUES})(key).filter(value => value !== "").map(Number));
+  return values.every((value, i) => !i || (order === "ascending" ? value >= values[i - 1] : value <= values[i - 1]));
+}}"""  # the library moves the rows a moment after it marks the head
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +46,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def settled(page, key: str, order: str) -> None:
-    page.wait_for_function(f"({SORTED})('{key}') === '{order}'")
-    page.wait_for_timeout(50)  # the library sorts a moment later
+    until(page, IN_ORDER, [key, order])
 
 
 def test_head_sorts_better_first_then_worse_then_the_suites_order(open_page, folder):
@@ -61,8 +68,7 @@ def test_head_sorts_better_first_then_worse_then_the_suites_order(open_page, fol
     assert [float(value) for value in values if value] == sorted(known)
     assert values[len(known) :] == [""] * (len(values) - len(known))
     page.keyboard.press("Enter")
-    page.wait_for_function(f"!({SORTED})('recall:mel')")
-    assert page.evaluate(NAMES) == suite
+    until(page, f"names => !({SORTED})('recall:mel') && `${{({NAMES})()}}` === `${{names}}`", suite)
     assert "sort=" not in page.url
 
 
@@ -115,9 +121,9 @@ def test_a_row_opens_its_cell_and_back_returns_to_the_board_as_it_was(open_page,
     settled(page, "accuracy", "descending")
     names = page.evaluate(NAMES)
     page.click("#leaderboard-1 tbody tr:not([hidden]) th a >> nth=0")
-    page.wait_for_function("location.hash.startsWith('#cell-')")
+    until(page, "location.hash.startsWith('#cell-')")
     page.keyboard.press("Escape")
-    page.wait_for_function("location.hash.startsWith('#overview')")
+    until(page, "location.hash.startsWith('#overview')")
     settled(page, "accuracy", "descending")
     assert page.evaluate(NAMES) == names
     assert "find=mobilenet" in page.url
@@ -154,9 +160,7 @@ def test_copies_are_what_is_shown_in_its_order(open_page, folder):
         assert part in latex
     page.click("#leaderboard >> .copy summary >> nth=0")
     page.click("[data-copy=markdown] >> nth=0")
-    page.wait_for_function(
-        "document.querySelector('.tools .status').textContent.startsWith('Copied')"
-    )
+    until(page, "document.querySelector('.tools .status').textContent.startsWith('Copied')")
 
 
 def test_names_do_nothing_in_copies(open_page, hostile, tmp_path: Path):

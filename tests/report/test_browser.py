@@ -9,6 +9,7 @@ import pytest
 
 from skinbench.report.render import render_run
 from skinbench.store import RunFolder
+from tests.browser import until
 from tests.report.fixture import Wish, make_run
 from tests.report.test_render import HOSTILE
 
@@ -69,7 +70,7 @@ def test_page_opens_quietly_and_fits(open_page, folder, width, scheme):
     page.evaluate(EVERYTHING)
     page.evaluate("document.querySelectorAll('details:not(.menu)').forEach(d => d.open = true)")
     page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
-    page.wait_for_function("[...document.images].every(i => i.complete)")
+    until(page, "[...document.images].every(i => i.complete)")
     assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).length") == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CONTRAST) == []
@@ -107,10 +108,10 @@ def test_one_view_is_shown_at_a_time_and_the_address_says_which(open_page, folde
     assert page.url.endswith("#gallery")
     assert page.evaluate("document.activeElement.closest('section').id") == "gallery"
     page.keyboard.press("Escape")
-    page.wait_for_function("location.hash === '#overview'")
+    until(page, "location.hash === '#overview'")
     assert page.evaluate(SHOWN) == ["overview"]
     page.go_back()
-    page.wait_for_function("location.hash === '#gallery'")
+    until(page, "location.hash === '#gallery'")
     assert page.evaluate(SHOWN) == ["gallery"]
 
 

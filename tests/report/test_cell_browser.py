@@ -9,6 +9,7 @@ from skinbench.report.content import read_content
 from skinbench.report.judged import read_judged
 from skinbench.report.render import render_run
 from skinbench.store import RunFolder
+from tests.browser import until
 from tests.report.fixture import Wish, make_run
 from tests.report.judged_run import write_judged
 from tests.report.test_browser import CONTRAST, SHOWN
@@ -40,11 +41,11 @@ def test_a_cell_opens_by_its_address_and_back_leads_to_the_leaderboard(open_page
     for part in ("confusion", "roc", "curves"):
         assert shown.locator(f".figure.{part}").first.is_visible()
     shown.locator(".back").click()
-    page.wait_for_function("location.hash === '#overview'")
+    until(page, "location.hash === '#overview'")
     page.go_back()
-    page.wait_for_function(f"location.hash === '#cell-{slug}'")
+    until(page, f"location.hash === '#cell-{slug}'")
     shown.get_by_text("Compare with another cell").click()
-    page.wait_for_function("location.hash.startsWith('#compare')")
+    until(page, "location.hash.startsWith('#compare')")
     assert page.locator("#compare-a").input_value() == slug
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from skinbench.report.render import render_run
 from skinbench.store import RunFolder, shown_id, write_private
+from tests.browser import until
 from tests.report.fixture import Wish, make_run
 from tests.report.test_browser import CONTRAST
 from tests.report.test_render import HOSTILE
@@ -48,7 +49,7 @@ def test_pictures_are_made_when_their_page_is_shown(gallery, folder, open_page):
     assert elsewhere.locator("#gallery img").count() == 0
     page = gallery()
     assert page.locator("#gallery .case").count() == 12
-    page.wait_for_function(LOADED)
+    until(page, LOADED)
     first = ids(page)
     images = page.locator("#gallery img").count()
     page.get_by_role("button", name="Next").first.click()
@@ -117,7 +118,7 @@ def test_the_keyboard_walks_cases_and_opens_one(gallery):
     page.keyboard.press("ArrowRight")
     assert "13 of 30" in dialog.inner_text()
     assert parameters(page)["case"] == "13"
-    page.wait_for_function(LOADED)
+    until(page, LOADED)
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
     assert "case" not in parameters(page)
@@ -135,21 +136,21 @@ def test_a_case_has_an_address(gallery):
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_it_fits_has_names_and_no_serious_findings(gallery, serious_findings, width, scheme):
     page = gallery(width=width, scheme=scheme)
-    page.wait_for_function(LOADED)
+    until(page, LOADED)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CONTRAST) == []
     unnamed = "[...document.querySelectorAll('#gallery img:last-of-type')].filter(i => !i.alt)"
     assert page.evaluate(f"{unnamed}.length") == 0
     assert serious_findings(page) == []
     page.locator("#gallery .enlarge").first.click()
-    page.wait_for_function(LOADED)
+    until(page, LOADED)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert serious_findings(page) == []
 
 
 def test_it_prints_the_cases_of_the_page(gallery, tmp_path):
     page = gallery()
-    page.wait_for_function(LOADED)
+    until(page, LOADED)
     page.emulate_media(media="print")
     assert not page.locator(".gallery-tools").is_visible()
     assert page.locator("#gallery .case").count() == 12

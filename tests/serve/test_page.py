@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from tests.browser import until
 from tests.bundle.world import bundle, world
 from tests.report.test_browser import CONTRAST
 from tests.serve import pictures
@@ -219,7 +220,7 @@ def test_everything_is_reached_by_keyboard(page, lesion):
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
     page.wait_for_selector("#filled:not([hidden])")
-    page.wait_for_function("document.activeElement.id === 'answer'")
+    until(page, "document.activeElement.id === 'answer'")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "rule"
 

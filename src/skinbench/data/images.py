@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from skinbench.errors import DataError
 from skinbench.store import FileDigests, Store
@@ -44,14 +44,20 @@ class ImageFacts:
 
 @contextlib.contextmanager
 def strict_pillow() -> Iterator[None]:
-    """Make an oversized image an error, and Pillow's remarks on odd files silent.
+    """Make an oversized or truncated image an error, and Pillow's remarks on odd files silent.
 
     Filters of warnings belong to the process, so this wraps a whole pool of threads.
     """
+    _refuse_truncated()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
+
+
+def _refuse_truncated() -> None:
+    """Undo what other libraries set for the whole process: weasyprint does, when imported."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 @functools.cache
@@ -68,6 +74,7 @@ def decode_rgb(data: bytes) -> Image.Image:
     first picture is taken. Raises whatever Pillow
     raises on a damaged, truncated or oversized file.
     """
+    _refuse_truncated()
     with Image.open(io.BytesIO(data), formats=image_formats()) as file:
         file.load()
         image = ImageOps.exif_transpose(file)
