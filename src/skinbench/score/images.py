@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -96,7 +96,11 @@ class ScoredImages:
 
     def count(self, mask: npt.NDArray[np.bool_] | None = None) -> int:
         """Distinct images, of those where `mask` is true."""
-        return _distinct(self._image_codes, mask)
+        return self._all_images if mask is None else _distinct(self._image_codes, mask)
+
+    @cached_property
+    def _all_images(self) -> int:
+        return _distinct(self._image_codes, None)
 
     def count_groups(self, mask: npt.NDArray[np.bool_] | None = None) -> int:
         """Distinct lesion groups, of the images where `mask` is true."""
@@ -176,7 +180,6 @@ def _arrays(
 ) -> ScoredImages:
     labelled = frame["label"].notna()
     kept = frame[labelled & (frame["weight"] > 0)].sort_values(["image_id", "fold"], kind="stable")
-    index: Mapping[str, int] = {code: position for position, code in enumerate(classes)}
     probabilities = kept[[f"p_{code}" for code in classes]].to_numpy(np.float64)
     decisions = probabilities.argmax(axis=1) if len(kept) else np.zeros(0, dtype=np.int64)
     return ScoredImages(
@@ -185,7 +188,7 @@ def _arrays(
         classes=classes,
         image_ids=kept["image_id"].to_numpy(dtype=object),
         groups=kept["group_id"].to_numpy(dtype=object),
-        labels=np.array([index[label] for label in kept["label"]], dtype=np.int64),
+        labels=pd.Index(classes).get_indexer(kept["label"]).astype(np.int64),
         decisions=decisions.astype(np.int64),
         probabilities=probabilities,
         weights=kept["weight"].to_numpy(np.float64),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -189,13 +189,28 @@ def _score_key(
                 [item.values for item in parts],
                 parts[0].universe,
             )
-        for seed in sorted({*computed, *problems}):
-            own = {seed: computed[seed]} if seed in computed else {}
-            scores.extend(_scores(row, key, name, seed, own, problems.get(seed, ""), settings))
-        reason = "; ".join(problems[seed] for seed in sorted(problems))
-        reason = reason or ("" if computed else f"row {row.name} has no cells")
-        scores.extend(_scores(row, key, name, None, computed, reason, settings))
+        scores.extend(_scores_of_seeds(row, key, name, computed, problems, settings))
     return scores, evidence
+
+
+def _scores_of_seeds(
+    row: Row,
+    key: Key,
+    slice_: str | None,
+    computed: Mapping[int, SeedValues],
+    problems: Mapping[int, str],
+    settings: _Settings,
+) -> list[Score]:
+    """The scores of each seed, then those of the mean over them: of one seed its own."""
+    found: list[Score] = []
+    for seed in sorted({*computed, *problems}):
+        own = {seed: computed[seed]} if seed in computed else {}
+        found.extend(_scores(row, key, slice_, seed, own, problems.get(seed, ""), settings))
+    if len({*computed, *problems}) == 1:
+        return found + [replace(score, seed=None) for score in found]
+    reason = "; ".join(problems[seed] for seed in sorted(problems))
+    reason = reason or ("" if computed else f"row {row.name} has no cells")
+    return [*found, *_scores(row, key, slice_, None, computed, reason, settings)]
 
 
 def _replicated(
