@@ -188,7 +188,7 @@ def _arrays(
         classes=classes,
         image_ids=kept["image_id"].to_numpy(dtype=object),
         groups=kept["group_id"].to_numpy(dtype=object),
-        labels=pd.Index(classes).get_indexer(kept["label"]).astype(np.int64),
+        labels=pd.Index(classes).get_indexer(pd.Index(kept["label"])).astype(np.int64),
         decisions=decisions.astype(np.int64),
         probabilities=probabilities,
         weights=kept["weight"].to_numpy(np.float64),
