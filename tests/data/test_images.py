@@ -191,7 +191,8 @@ def test_facts_are_remembered_until_the_file_changes(
 
 
 def test_a_file_that_cannot_be_opened_is_asked_again(tmp_path: Path, store: Store) -> None:
-    fact = images._examine(tmp_path)  # a folder
+    fact, image = images._examine(tmp_path)  # a folder
+    assert image is None
     assert fact.problem
     assert images._from_text(images._to_text(fact)) is None
 

@@ -205,3 +205,59 @@ def test_thumbnails_keep_the_aspect_ratio(manifest: Manifest) -> None:
         thumbnail(manifest, "nobody", 6)
     with pytest.raises(DataError, match="cannot read"):
         thumbnail(replace(manifest, root=Path("/nowhere")), image_id, 6)
+
+
+def test_squares_made_at_the_first_look_are_those_of_the_pixel_store(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "ham")
+    request = DataRequest(name="ham", adapter="ham10000", root=tmp_path / "ham")
+    built = {}
+    with monkeypatch.context() as context:
+        context.setattr(pixels, "decode_file", None)  # no file is decoded again
+        manifest = read_manifest(request, store, sizes=(8, 5, 8))
+        for side in (5, 8):
+            built[side] = build_pixels(manifest, side, store, workers=1)
+    assert not list((store.root / "pixels").glob(".*"))
+    plain = Store(tmp_path / "plain")
+    assert read_manifest(request, plain).digest == manifest.digest
+    for side, squares in built.items():
+        expected = build_pixels(manifest, side, plain, workers=1)
+        assert squares.digest == expected.digest
+        assert squares.image_ids == expected.image_ids
+        np.testing.assert_array_equal(squares.images, expected.images)
+
+
+def test_squares_of_files_that_are_dropped_are_left_out(tmp_path: Path, store: Store) -> None:
+    make(tmp_path / "ham")
+    request = DataRequest(name="ham", adapter="ham10000", root=tmp_path / "ham")
+    paths = read_manifest(request, Store(tmp_path / "before")).table["path"].tolist()
+    (tmp_path / "ham" / paths[3]).write_bytes(b"no image")
+    manifest = read_manifest(request, store, sizes=(6,))
+    assert len(manifest.table) == len(paths) - 1
+    built = open_pixels(store, pixel_digest(manifest.digest, 6))
+    expected = build_pixels(manifest, 6, Store(tmp_path / "plain"), workers=1)
+    np.testing.assert_array_equal(built.images, expected.images)
+
+
+def test_squares_are_not_kept_where_the_disk_is_nearly_full(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "ham")
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(1, 1, 2 * 42 * 6 * 6 * 3))
+    request = DataRequest(name="ham", adapter="ham10000", root=tmp_path / "ham")
+    manifest = read_manifest(request, store, sizes=(6,))
+    assert not store.has("pixels", pixel_digest(manifest.digest, 6))
+    assert len(build_pixels(manifest, 6, store, workers=1).images) == 42
+
+
+def test_a_dataset_that_was_looked_at_keeps_nothing(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "ham")
+    request = DataRequest(name="ham", adapter="ham10000", root=tmp_path / "ham")
+    read_manifest(request, store)
+    monkeypatch.setattr(Image.Image, "resize", None)
+    manifest = read_manifest(request, store, sizes=(6,))
+    assert not store.has("pixels", pixel_digest(manifest.digest, 6))

@@ -105,6 +105,7 @@ def examine_files(
     progress: Progress | None = None,
     *,
     anew: bool = False,
+    keep: Callable[[int, Image.Image], None] | None = None,
 ) -> list[ImageFacts]:
     """Read and decode each file once, ever: facts are remembered by (path, size, mtime).
 
@@ -114,12 +115,21 @@ def examine_files(
         cache: name of the remembered list.
         progress: called as files are read.
         anew: read every file, whatever is remembered.
+        keep: called, from several threads, with the position in `paths` and the RGB image of
+            each file that decodes and was not remembered.
     """
     known = FileDigests(store.root, cache)
     facts = [None if anew else _from_text(known.lookup(path)) for path in paths]
     unread = [index for index, fact in enumerate(facts) if fact is None]
+
+    def look(index: int) -> ImageFacts:
+        fact, image = _examine(paths[index])
+        if keep is not None and image is not None:
+            keep(index, image)
+        return fact
+
     with strict_pillow(), ThreadPoolExecutor(usable_cores()) as pool:
-        looks = pool.map(_examine, [paths[index] for index in unread])
+        looks = pool.map(look, unread)
         for done, (index, fact) in enumerate(zip(unread, looks, strict=True), start=1):
             facts[index] = fact
             known.remember(paths[index], _to_text(fact))
@@ -144,13 +154,13 @@ def decode_file(path: Path, digest: str) -> Image.Image:
     return decode_rgb(data)
 
 
-def _examine(path: Path) -> ImageFacts:
+def _examine(path: Path) -> tuple[ImageFacts, Image.Image | None]:
+    """The facts of a file, and its image where it decodes."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        return ImageFacts(
-            digest="", pixels="", width=0, height=0, problem=error.strerror or str(error)
-        )
+        problem = error.strerror or str(error)
+        return ImageFacts(digest="", pixels="", width=0, height=0, problem=problem), None
     digest = hashlib.sha256(data).hexdigest()
     try:
         image = decode_rgb(data)
@@ -160,10 +170,11 @@ def _examine(path: Path) -> ImageFacts:
         problem = " ".join(f"{type(error).__name__}: {error}".split())
         if isinstance(error, UnidentifiedImageError):  # names the bytes in memory, not the file
             problem = "not an image of a known format" if data else "the file is empty"
-        return ImageFacts(digest=digest, pixels="", width=0, height=0, problem=problem)
+        return ImageFacts(digest=digest, pixels="", width=0, height=0, problem=problem), None
     size = "{} {} ".format(*image.size).encode()
     pixels = hashlib.sha256(size + image.tobytes()).hexdigest()
-    return ImageFacts(digest=digest, pixels=pixels, width=image.width, height=image.height)
+    facts = ImageFacts(digest=digest, pixels=pixels, width=image.width, height=image.height)
+    return facts, image
 
 
 def _to_text(fact: ImageFacts) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from skinbench.data import cleaning
 from skinbench.data.images import Progress, examine_files
 from skinbench.data.labelling import label_rows
 from skinbench.data.receipt import WORKPLACE
+from skinbench.data.squares import Squares
 from skinbench.data.tables import frame_digest, plain_text, read_parquet, shaped, write_parquet
 from skinbench.data.taxonomy import LabelRequest, Unmapped, check_choice, code_of, label_space
 from skinbench.data.vocabulary import general_site
@@ -74,7 +75,13 @@ class _Facts:
     digest: str
 
 
-def read_manifest(request: DataRequest, store: Store, progress: Progress | None = None) -> Manifest:
+def read_manifest(
+    request: DataRequest,
+    store: Store,
+    progress: Progress | None = None,
+    *,
+    sizes: Sequence[int] = (),
+) -> Manifest:
     """Read, clean and check a dataset.
 
     Every image file is opened and decoded once; what was found is remembered in the store by
@@ -84,6 +91,8 @@ def read_manifest(request: DataRequest, store: Store, progress: Progress | None 
         request: what the suite says about the dataset.
         store: remembers file facts, and holds datasets made by a program.
         progress: called as files are read.
+        sizes: of pixel stores that will be asked for: files that are decoded here are decoded
+            for them, too.
 
     Raises:
         UnknownNameError: no such adapter or label space.
@@ -101,23 +110,27 @@ def read_manifest(request: DataRequest, store: Store, progress: Progress | None 
     space, labels = requested_space(request, entry, raw)
     cleaner = cleaning.Cleaner(name=request.name, policy=request.cleaning)
     table = _clean_rows(cleaner, request, entry, raw, (space, labels), folder)
-    facts = examine_files(
-        [folder / path for path in table["path"]], store, f"images-{request.adapter}", progress
-    )
-    table = cleaning.add_file_facts(cleaner, table, facts)
-    if table.empty:
-        raise DataError(f"data '{request.name}': no usable image is left in {folder}")
-    table = shaped(table, MANIFEST_SCHEMA)
-    return Manifest(
-        name=request.name,
-        adapter=request.adapter,
-        root=folder,
-        info=entry.info,
-        label_space=space,
-        table=table,
-        findings=tuple(cleaner.findings) + _unused(raw),
-        digest=manifest_digest(space, table),
-    )
+    paths = [folder / path for path in table["path"]]
+    ids = pd.Index(table["image_id"])
+    with Squares(store, sizes, len(paths)) as squares:
+        cache = f"images-{request.adapter}"
+        facts = examine_files(paths, store, cache, progress, keep=squares.keep if sizes else None)
+        table = cleaning.add_file_facts(cleaner, table, facts)
+        if table.empty:
+            raise DataError(f"data '{request.name}': no usable image is left in {folder}")
+        table = shaped(table, MANIFEST_SCHEMA)
+        manifest = Manifest(
+            name=request.name,
+            adapter=request.adapter,
+            root=folder,
+            info=entry.info,
+            label_space=space,
+            table=table,
+            findings=tuple(cleaner.findings) + _unused(raw),
+            digest=manifest_digest(space, table),
+        )
+        squares.publish(manifest, ids.get_indexer(pd.Index(table["image_id"])))
+    return manifest
 
 
 def manifest_digest(space: LabelSpace, table: pd.DataFrame) -> str:

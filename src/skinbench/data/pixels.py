@@ -125,12 +125,36 @@ def publish_pixels(
     _check_space(store, math.prod(shape))
 
     def write(folder: Path) -> None:
-        images = _reserve(folder / _IMAGES, shape)
+        images = reserve(folder / _IMAGES, shape)
         fill(images, folder)
         images.flush()
-        write_parquet(image_ids[["image_id"]], _INDEX_SCHEMA, folder / _INDEX)
+        _write_index(image_ids, folder)
 
     store.publish("pixels", digest, write)
+
+
+def adopt_pixels(store: Store, digest: str, image_ids: pd.DataFrame, images: Path) -> None:
+    """Make a file of pixels a pixel store, unless it exists.
+
+    Args:
+        store: where the pixels go.
+        digest: their name.
+        image_ids: [N] column image_id.
+        images: an .npy [N, S, S, 3] uint8 below the store's root; it is moved.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+
+    def write(folder: Path) -> None:
+        images.replace(folder / _IMAGES)
+        _write_index(image_ids, folder)
+
+    store.publish("pixels", digest, write)
+
+
+def _write_index(image_ids: pd.DataFrame, folder: Path) -> None:
+    write_parquet(image_ids[["image_id"]], _INDEX_SCHEMA, folder / _INDEX)
 
 
 def open_pixels(store: Store, digest: str) -> PixelStore:
@@ -197,7 +221,7 @@ def _decode_all(
                 progress("building pixels", done, len(table))
 
 
-def _reserve(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+def reserve(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
     """An .npy memory map whose disk space is taken at once.
 
     A full disk is then an OSError here, and not a SIGBUS in the middle of a write to the map.

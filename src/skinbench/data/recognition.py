@@ -16,7 +16,7 @@ from skinbench.records import Manifest, Recognition, SplitTable
 from skinbench.store import Store, content_digest, read_record, write_json
 
 _VERSION = 1
-_SIDE = 48
+SIDE = 48
 """Pixels of the squares that thumbnails are made from; twice the thumbnails' width."""
 _MODEL = "nearest_neighbour"
 _FILE = "recognition.json"
@@ -91,7 +91,7 @@ def _key(split: SplitTable, manifests: Mapping[str, Manifest]) -> str:
     used = sorted(split.table["dataset"].unique())
     digests = {name: manifests[name].digest for name in used}
     version = registry.models.get(_MODEL).version
-    return content_digest(["recognition", _VERSION, version, _SIDE, split.digest, digests])
+    return content_digest(["recognition", _VERSION, version, SIDE, split.digest, digests])
 
 
 def _publish(folds: list[Recognition], key: str, store: Store) -> None:
@@ -113,7 +113,7 @@ def _folds(
     parts, offsets, size = [], {}, 0
     for name in sorted(split.table["dataset"].unique()):
         pixels = build_pixels(
-            manifests[name], _SIDE, store, workers=usable_cores(), progress=progress
+            manifests[name], SIDE, store, workers=usable_cores(), progress=progress
         )
         offsets[name] = {image: size + row for row, image in enumerate(pixels.image_ids)}
         parts.append(np.asarray(pixels.images))

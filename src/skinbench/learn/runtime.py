@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -38,18 +39,19 @@ def torch_session(train: TrainSpec) -> Iterator[torch.device]:
     device = device_of(train)
     threads, before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     torch.set_num_threads(train.threads)
-    filled = torch.utils.deterministic.fill_uninitialized_memory
+    memory = cast(Any, torch.utils.deterministic)  # its attribute is made at run time
+    filled = memory.fill_uninitialized_memory
     # As `use_deterministic_algorithms`, which imports a compiler besides: 1.5 s a process.
     torch.set_deterministic_debug_mode("error")
     # Each new tensor would be written twice: a tenth of a forward pass.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    memory.fill_uninitialized_memory = False
     try:
         # NumPy's and scikit-learn's BLAS too: it rounds by its number of threads.
         with threadpool_limits(train.threads, user_api="blas"):
             yield device
     finally:
         torch.set_num_threads(threads)
-        torch.utils.deterministic.fill_uninitialized_memory = filled
+        memory.fill_uninitialized_memory = filled
         torch.set_deterministic_debug_mode(before)
 
 

@@ -63,7 +63,7 @@ def survey(
         MissingExtraError: the search for near-duplicates needs torch.
     """
     with clock.stage("manifests") as entry:
-        manifests = read_manifests(suite, options.store, clock.progress)
+        manifests = read_manifests(suite, options.store, clock.progress, pixels=look == "asked")
         total = sum(len(item.table) for item in manifests.values())
         entry["detail"] = counted(total, "image")
     known = _known_pairs(suite, manifests, options, clock, look)

@@ -11,6 +11,7 @@ from skinbench.data.further import further_split
 from skinbench.data.grouping import Merged, merge_groups
 from skinbench.data.manifest import DataRequest, Progress, publish_manifest, read_manifest
 from skinbench.data.pairs import read_pairs
+from skinbench.data.recognition import SIDE
 from skinbench.data.resampling import resampling_notes
 from skinbench.data.siblings import sibling_split
 from skinbench.data.splits import by_source, cross, given, grouped, published
@@ -22,18 +23,23 @@ from skinbench.suite.source import Labels
 
 
 def read_manifests(
-    suite: Suite, store: Store, progress: Progress | None = None
+    suite: Suite, store: Store, progress: Progress | None = None, *, pixels: bool = False
 ) -> dict[str, Manifest]:
-    """Every dataset that the kept rows use, read and cleaned; stored by digest."""
-    used: set[str] = set()
+    """Every dataset that the kept rows use, read and cleaned; stored by digest.
+
+    Args:
+        suite: the checked suite.
+        store: gets the manifests, and remembers what was found in the files.
+        progress: called as files are read.
+        pixels: rows will be run: files that are decoded here are decoded for them, too.
+    """
+    used: dict[str, set[int]] = {}
     for row in suite.rows:
         split = suite.file.splits[str(row.settings.split)]
-        used.update(
-            name
-            for name in (split.data, split.train, split.exclude, split.test)
-            if isinstance(name, str)
-        )
-    used.update(item.on for item in suite.file.evaluate if item.on)
+        further = [item.on for item in suite.file.evaluate if item.on]
+        for name in (split.data, split.train, split.exclude, split.test, *further):
+            if isinstance(name, str):
+                used.setdefault(name, {SIDE}).add(row.settings.image_size)
     found = {}
     for name, source in suite.file.data.items():
         if name not in used:
@@ -50,7 +56,8 @@ def read_manifests(
             options=source.options,
             cleaning=CleaningPolicy(**source.cleaning.model_dump()),
         )
-        found[name] = read_manifest(request, store, progress)
+        sizes = sorted(used[name]) if pixels else ()
+        found[name] = read_manifest(request, store, progress, sizes=sizes)
         publish_manifest(found[name], store)
     return found
 
