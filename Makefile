@@ -2,6 +2,8 @@
 # make test    what CI runs: lint, types, layers, every test (under 25 minutes on 2 cores)
 # make check   lint, types, layers and the quick tests (under 90 s), for every commit
 # make prove   the same proofs in full: kills, simulations, mutations
+# make audit   known vulnerabilities of requirements.lock; exit 2: could not look, so nobody knows
+# make lock    requirements.lock again from pyproject.toml: every version with its hashes
 # make bench   skinbench beside what people use, in one run (ROW=inference for one row)
 
 PYTHON ?= python3
@@ -11,7 +13,7 @@ STAMP := $(VENV)/.installed
 
 COVERED := -p no:cacheprovider --cov=skinbench --cov-branch --cov-report= --cov-fail-under=0
 
-.PHONY: demo test check lint unit prove bench clean
+.PHONY: demo test check lint unit prove audit lock bench clean
 
 demo: $(STAMP)
 	$(BIN)/skinbench run suites/quickstart.yaml
@@ -35,6 +37,15 @@ unit: $(STAMP)
 
 prove: $(STAMP)
 	$(BIN)/python tests/prove/run.py
+
+audit: $(STAMP)
+	$(BIN)/pip install --quiet pip-audit
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.prove.audit
+
+lock: $(STAMP)
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade \
+		--generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock
 
 bench: $(STAMP)
 	$(BIN)/python benchmark/run.py $(ROW) --write

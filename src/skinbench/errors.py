@@ -37,6 +37,10 @@ class SkinbenchError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """One line, whatever of a stranger's file a message quotes."""
+        return one_line(super().__str__())
+
 
 class UsageError(SkinbenchError):
     """The command line asks for something that does not exist or cannot be."""

@@ -65,6 +65,7 @@ def test_an_honest_archive(place):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
+        ("", "has no name"),
         ("../evil.txt", "leaves the folder"),
         ("a/../../evil.txt", "leaves the folder"),
         ("..", "leaves the folder"),

@@ -71,6 +71,13 @@ PROOFS = {
         "different lesions, half of them with dark rims, it reports none",
         options=("--pairs", "5000"),
     ),
+    "fuzz": Proof(
+        module="tests.prove.fuzz",
+        shows="of 50,000 inputs from strangers (suites, tables, one-hot tables, predictions, "
+        "archives) every one is read or refused on one line: no other exception, no second of "
+        "work on one, nothing written outside its folder, nothing unpickled",
+        options=("--inputs", "50000"),
+    ),
     "mutations": Proof(
         module="tests.prove.mutations",
         shows="of a sample of mutants of the gate, the splits, the intervals and the metrics, "

@@ -45,11 +45,16 @@ def test_random_bytes(tmp_path, data):
     survives(path)
 
 
+marks = st.text(alphabet=st.sampled_from("ab:-[]{}&*!|>#%@`'\"?,\n \t0.e~<\x00é"), max_size=80).map(
+    "name: x\n{}".format
+)
+
+
 @FAST
-@given(st.text(alphabet=st.sampled_from("ab:-[]{}&*!|>#%@`'\"?,\n \t0.e~<\x00é"), max_size=80))
+@given(marks)
 def test_random_text_of_yaml_marks(tmp_path, text):
     path = tmp_path / "suite.yaml"
-    path.write_text("name: x\n" + text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     survives(path)
 
 
@@ -91,6 +96,12 @@ def replaced(value, path, new):
     return copied
 
 
+suites = st.builds(
+    lambda path, new: yaml.safe_dump(replaced(FULL, path, new)), st.sampled_from(PLACES), trees
+)
+"""A suite that says everything, with anything in one place."""
+
+
 @FAST
 @given(st.sampled_from(PLACES), trees, st.sampled_from([None, "p"]))
 def test_a_good_suite_with_anything_anywhere(tmp_path, path, new, profile):
@@ -121,3 +132,25 @@ def test_patterns_of_strangers(tmp_path, only):
     file = tmp_path / "suite.yaml"
     file.write_text(yaml.safe_dump(FULL), encoding="utf-8")
     survives(file, only=only)
+
+
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "SKINBENCH_SALT", "HF_TOKEN", "MY_KEY"])
+def test_a_secret_is_no_path(tmp_path, monkeypatch, name):
+    monkeypatch.setenv(name, "hush-1b7f00")
+    file = tmp_path / "suite.yaml"
+    file.write_text(yaml.safe_dump(FULL), encoding="utf-8")
+    suite = load_suite(file)
+    with pytest.raises(SkinbenchError, match="is a secret by its name") as caught:
+        suite.expand_path(f"${{{name}}}/images", ("data", "far", "root"))
+    assert "hush" not in str(caught.value)
+    monkeypatch.setenv("MONKEYS", "/here")
+    assert suite.expand_path("${MONKEYS}/x", ("data", "far", "root")).as_posix() == "/here/x"
+
+
+def test_programs_of_a_stranger_can_be_forbidden(tmp_path, monkeypatch):
+    (tmp_path / "plug.py").write_text('KIND = "techniques"\n')
+    file = tmp_path / "suite.yaml"
+    file.write_text(yaml.safe_dump({**FULL, "plugins": ["plug.py"]}), encoding="utf-8")
+    monkeypatch.setenv("SKINBENCH_NO_PLUGINS", "1")
+    with pytest.raises(SkinbenchError, match=r"suite\.yaml:\d+: plugins: names programs"):
+        load_suite(file)

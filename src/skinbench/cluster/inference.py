@@ -21,6 +21,7 @@ from skinbench.data.pixels import open_pixels, pixel_digest
 from skinbench.errors import counted
 from skinbench.records import STAGE_VERSIONS, Event, FitSpec, Listener
 from skinbench.store import Store, content_digest, read_record, write_json
+from skinbench.store.arrays import open_array
 
 if TYPE_CHECKING:
     from skinbench.learn.infer import PredictRequest
@@ -142,7 +143,7 @@ def _publish(
 
 def _load(store: Store, name: str) -> npt.NDArray[np.float32]:
     path = store.open("predictions", name) / "probabilities.npy"
-    values: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
+    values: npt.NDArray[np.float32] = open_array(path)
     return values
 
 

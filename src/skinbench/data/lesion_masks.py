@@ -11,9 +11,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from skinbench.data.images import Progress, strict_pillow
-from skinbench.errors import CorruptObjectError, DataError
+from skinbench.errors import DataError
 from skinbench.records import Manifest
 from skinbench.store import Store, content_digest
+from skinbench.store.arrays import open_array
 
 Digests = Callable[[Sequence[Path], str], list[str]]
 Masks = npt.NDArray[np.uint8]
@@ -126,12 +127,7 @@ def open_masks(store: Store, digest: str) -> Masks:
     Raises:
         CorruptObjectError: they are absent or damaged.
     """
-    path = store.open("masks", digest) / _FILE
-    try:
-        masks: Masks = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise CorruptObjectError(f"{path} cannot be opened: {error}") from error
-    return masks
+    return open_array(store.open("masks", digest) / _FILE, "r")
 
 
 def known(masks: Masks) -> npt.NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from skinbench.data.images import Progress, strict_pillow
 from skinbench.errors import CorruptObjectError
 from skinbench.records import Manifest
 from skinbench.store import Store, content_digest, replacing
+from skinbench.store.parquet import read_parquet_table
 
 _VERSION = 1
 _FILE = "sizes.parquet"
@@ -90,8 +91,9 @@ def read_sizes(path: Path) -> dict[str, float]:
         CorruptObjectError: the file is damaged or of another kind.
     """
     try:
-        frame: pd.DataFrame = pq.read_table(path, schema=_SCHEMA, partitioning=None).to_pandas()
-    except (OSError, pa.ArrowException) as error:
+        found = read_parquet_table(path).select(_SCHEMA.names).replace_schema_metadata(None)
+        frame: pd.DataFrame = found.cast(_SCHEMA).to_pandas()
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
         raise CorruptObjectError(
             f"{path} cannot be read ({reason}); run the suite again to renew it"

@@ -12,6 +12,7 @@ import pandas as pd
 from skinbench.data.pixels import pixel_digest, publish_pixels
 from skinbench.records import STAGE_VERSIONS, FitSpec, MadePixels
 from skinbench.store import Store, content_digest
+from skinbench.store.arrays import open_array
 
 _FALLBACK = "fallback.npy"
 Make = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.bool_]]
@@ -55,5 +56,5 @@ def read_fallbacks(store: Store, digest: str) -> npt.NDArray[np.bool_]:
         CorruptObjectError: the store is absent or damaged.
     """
     path = store.open("pixels", digest) / _FALLBACK
-    found: npt.NDArray[np.bool_] = np.load(path, allow_pickle=False)
+    found: npt.NDArray[np.bool_] = open_array(path)
     return found

@@ -21,6 +21,7 @@ from skinbench.data.tables import read_parquet, write_parquet
 from skinbench.errors import CorruptObjectError, DataError, StoreError, UsageError
 from skinbench.records import STAGE_VERSIONS, Manifest
 from skinbench.store import Store, content_digest
+from skinbench.store.arrays import open_array
 
 _IMAGES, _INDEX = "images.npy", "index.parquet"
 _INDEX_SCHEMA = pa.schema([pa.field("image_id", pa.string(), nullable=False)])
@@ -165,10 +166,7 @@ def open_pixels(store: Store, digest: str) -> PixelStore:
     """
     folder = store.open("pixels", digest)
     index = read_parquet(folder / _INDEX, _INDEX_SCHEMA)
-    try:
-        images = np.load(folder / _IMAGES, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise CorruptObjectError(f"{folder / _IMAGES} cannot be opened: {error}") from error
+    images = open_array(folder / _IMAGES, "r")
     side = images.shape[1] if images.ndim == 4 else 0
     if images.shape != (len(index), side, side, 3) or images.dtype != np.uint8:
         raise CorruptObjectError(

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from skinbench.errors import CorruptObjectError, StoreError
 from skinbench.store import replacing
+from skinbench.store.parquet import read_parquet_table
 
 
 def shaped(frame: pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
@@ -75,7 +76,7 @@ def read_parquet(path: Path, schema: pa.Schema) -> pd.DataFrame:
         CorruptObjectError: it is damaged, or has other columns.
     """
     try:
-        table = pq.read_table(path)
+        table = read_parquet_table(path)
         columns = {name: table[name].to_pylist() for name in schema.names}
         return shaped(pd.DataFrame(columns), schema)
     except OSError as error:

@@ -178,6 +178,8 @@ def _judged(archive: Path, opened: zipfile.ZipFile, limits: Limits) -> list[zipf
 
 def _problem(member: zipfile.ZipInfo, ratio: float) -> str:
     """Why a member is refused; empty where it is not."""
+    if not member.filename:
+        return "has no name"
     if member.flag_bits & _ENCRYPTED:
         return "is encrypted"
     if member.compress_type not in _METHODS:

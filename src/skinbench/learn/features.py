@@ -23,6 +23,7 @@ from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import Weights, make_network
 from skinbench.records import STAGE_VERSIONS, FitSpec
 from skinbench.store import Store, content_digest
+from skinbench.store.arrays import open_array
 
 Progress = Callable[[str, int, int], None]
 FILE = "features.npy"
@@ -193,4 +194,4 @@ def open_features(store: Store, digest: str) -> torch.Tensor:
     """
     path = store.open("features", digest) / FILE
     # Copy-on-write: torch wants writable memory, and processes still share the pages.
-    return torch.from_numpy(np.load(path, mmap_mode="c"))
+    return torch.from_numpy(open_array(path, "c"))

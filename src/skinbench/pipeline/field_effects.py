@@ -15,6 +15,7 @@ from skinbench.records import STAGE_VERSIONS, Cell, FitRecord, Row
 from skinbench.score.field_effects import Effects, empty_effects, write_effects
 from skinbench.score.predictions import read_predictions
 from skinbench.store import RunFolder, content_digest
+from skinbench.store.parquet import read_parquet_table
 
 _FILE = "effects.parquet"
 _VERSION = 1
@@ -105,4 +106,5 @@ def _stored(
             made.to_parquet(place / _FILE, index=False)
 
         store.publish("predictions", name, write)
-    return pd.read_parquet(store.open("predictions", name) / _FILE)
+    found: pd.DataFrame = read_parquet_table(store.open("predictions", name) / _FILE).to_pandas()
+    return found

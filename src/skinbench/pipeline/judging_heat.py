@@ -19,6 +19,7 @@ from skinbench.records.explaining import CONTROLS
 from skinbench.score.explanations import HeatMeasures, write_heat
 from skinbench.score.predictions import read_predictions
 from skinbench.store import RunFolder, content_digest
+from skinbench.store.parquet import read_parquet_table
 
 _FILE = "heat.parquet"
 _VERSION = 2
@@ -148,7 +149,7 @@ def _measured(
             made.to_parquet(place / _FILE, index=False)
 
         store.publish("predictions", name, write)
-    table = pd.read_parquet(store.open("predictions", name) / _FILE)
+    table: pd.DataFrame = read_parquet_table(store.open("predictions", name) / _FILE).to_pandas()
     beside = part.images[["dataset", "image_id", "group_id", "weight"]]
     return table.merge(beside, on="image_id", how="left", validate="many_to_one")
 

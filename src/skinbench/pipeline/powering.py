@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from skinbench import registry
-from skinbench.catalog.datasets._tables import read_table
 from skinbench.data.taxonomy import code_of
 from skinbench.errors import DataError, UnknownNameError, UsageError, counted
 from skinbench.gate.checks import Check, default_checks, matching_rows, validate_checks
@@ -30,7 +29,12 @@ from skinbench.gate.power import (
 from skinbench.records import DropPower, PowerLine, Row
 from skinbench.registry import suggest
 from skinbench.score.evaluate import request
-from skinbench.score.foreign_tables import LABEL_COLUMNS, read_known, stated_classes
+from skinbench.score.foreign_tables import (
+    LABEL_COLUMNS,
+    read_known,
+    stated_classes,
+    whole_table,
+)
 from skinbench.score.images import ScoredImages
 from skinbench.score.proportions import hits
 from skinbench.score.scorecard import in_slice
@@ -250,7 +254,7 @@ def _labelled(
 
 def _frame(table: Path) -> pd.DataFrame:
     """The table with a label code for each image."""
-    frame = pd.read_parquet(table) if table.suffix in (".parquet", ".pq") else read_table(table)
+    frame = whole_table(table)
     column = next((name for name in LABEL_COLUMNS if name in frame), None)
     if column is None:
         codes = list(stated_classes(frame, table))

@@ -13,6 +13,7 @@ from skinbench.pipeline.prepared import Prepared
 from skinbench.records import STAGE_VERSIONS, Cell
 from skinbench.score.segmentation import write_overlaps
 from skinbench.store import RunFolder, content_digest
+from skinbench.store.arrays import open_array
 
 _FILE = "overlaps.npy"
 
@@ -70,7 +71,5 @@ def _overlaps(
             np.save(folder / _FILE, made, allow_pickle=False)
 
         store.publish("predictions", name, write)
-    found: npt.NDArray[np.int64] = np.load(
-        store.open("predictions", name) / _FILE, allow_pickle=False
-    )
+    found: npt.NDArray[np.int64] = open_array(store.open("predictions", name) / _FILE)
     return found[pd.factorize(images["image_id"])[0]]

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skinbench.errors import CorruptObjectError
 from skinbench.records import (
@@ -28,6 +27,7 @@ from skinbench.records import (
 )
 from skinbench.report.cases_read import read_cases
 from skinbench.store import RunFolder, from_plain, private_data, read_json, read_record
+from skinbench.store.parquet import parquet_columns, read_parquet_table
 
 T = TypeVar("T")
 SPLIT_ORDER = ("train", "val", "test")
@@ -274,9 +274,9 @@ def _read_table(path: Path, needed: tuple[str, ...]) -> pd.DataFrame | None:
     if not path.exists():
         return None
     try:
-        names = set(pq.read_schema(path).names)
+        names = set(parquet_columns(path))
         columns = [name for name in (*needed, "patient_id") if name in names]
-        table: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas()
+        table: pd.DataFrame = read_parquet_table(path, columns).to_pandas()
     except (OSError, pa.ArrowException) as error:
         raise CorruptObjectError(
             f"{path} cannot be read: {error}; run the suite again to renew it"

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import pyarrow.parquet as pq
-
 from skinbench.records import (
     AuditReport,
     Case,
@@ -28,6 +26,7 @@ from skinbench.store import (
     shown_id,
     to_plain,
 )
+from skinbench.store.parquet import parquet_columns, read_parquet_table
 
 T = TypeVar("T")
 
@@ -122,9 +121,9 @@ _NAMING = {
 
 
 def _column(path: Path, name: str) -> list[str]:
-    if not path.exists() or name not in pq.read_schema(path).names:
+    if not path.exists() or name not in parquet_columns(path):
         return []
-    values = pq.read_table(path, columns=[name])[name].unique().to_pylist()
+    values = read_parquet_table(path, [name])[name].unique().to_pylist()
     return [str(value) for value in values if value]
 
 

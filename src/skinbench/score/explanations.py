@@ -18,6 +18,7 @@ from skinbench.score.group_means import Floats, group_means
 from skinbench.score.intervals import interval
 from skinbench.score.proportions import GroupSums
 from skinbench.store import replacing
+from skinbench.store.parquet import read_parquet_table
 
 MEASURES = ("lesion", *HEAT_MEASURES)
 _TEXTS = ("row", "method", "image_id", "group_id", "dataset")
@@ -63,7 +64,7 @@ def read_heat(path: Path) -> HeatMeasures:
     if not path.exists():
         return HeatMeasures(table=_SCHEMA.empty_table().to_pandas())
     try:
-        table = pq.read_table(path, partitioning=None)
+        table = read_parquet_table(path)
         problems = json.loads((table.schema.metadata or {}).get(b"problems", b"{}"))
         for field_ in _SCHEMA:
             if field_.name in MEASURES and field_.name not in table.column_names:

@@ -17,6 +17,7 @@ from skinbench.records import FieldEffect
 from skinbench.score.group_means import group_means
 from skinbench.score.intervals import interval
 from skinbench.store import replacing
+from skinbench.store.parquet import read_parquet_table
 
 _TEXTS = ("row", "dataset", "image_id", "group_id", "field")
 _SCHEMA = pa.schema(
@@ -67,7 +68,7 @@ def read_effects(path: Path) -> Effects:
     if not path.exists():
         return empty_effects()
     try:
-        table = pq.read_table(path, partitioning=None)
+        table = read_parquet_table(path)
         problems = json.loads((table.schema.metadata or {}).get(b"problems", b"{}"))
         typed = table.select(_SCHEMA.names).replace_schema_metadata(None).cast(_SCHEMA)
         return Effects(table=typed.to_pandas(), problems=problems)

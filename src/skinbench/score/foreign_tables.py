@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skinbench.catalog.datasets._tables import columns_of, read_table
 from skinbench.data.taxonomy import code_of
 from skinbench.errors import DataError, PredictionsError, counted, one_line
+from skinbench.store.parquet import read_parquet_table
 
 ID_COLUMNS = ("image_id", "image", "image_name", "isic_id")
 """What a column of image ids is called: skinbench, ISIC 2016 to 2019, ISIC 2020, ISIC 2024."""
@@ -22,6 +22,8 @@ LABEL_COLUMNS = ("label", "dx")
 WEIGHT_COLUMNS = ("weight", "score_weight")
 _PREDICTED_ALSO = ("group_id", "dataset", "split", "fold", "condition", "weight", "label")
 _ENDINGS = r"(?i)\.(?:jpe?g|png)$"
+_INDEX = "__index_level_"
+"""How pandas calls the row numbers that it stores."""
 _PARQUET = frozenset({".parquet", ".pq"})
 _BINARY = ("benign", "malignant")
 """Classes of a submission with one column `target`: ISIC 2020 and 2024."""
@@ -44,7 +46,7 @@ def read_predicted(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         PredictionsError: no ids, no class, or a cell that is no probability; names column and
             image.
     """
-    frame = _table(path)
+    frame = whole_table(path)
     found = pd.DataFrame({"image_id": _ids(frame, path)})
     skinbench = [name for name in frame.columns if name.startswith("p_")]
     columns = skinbench or [
@@ -87,7 +89,7 @@ def read_known(path: Path, classes: Sequence[str]) -> tuple[pd.DataFrame, pd.Dat
         DataError: no ids, an id twice, no labels, or a label that is none of `classes`.
     """
     try:
-        frame = _table(path)
+        frame = whole_table(path)
         ids = _ids(frame, path)
     except PredictionsError as error:
         raise DataError(str(error)) from error
@@ -143,15 +145,22 @@ def known_numbers(frame: pd.DataFrame, name: str, path: Path) -> Floats:
         raise DataError(str(error)) from error
 
 
-def _table(path: Path) -> pd.DataFrame:
-    """The file as columns; text is object with None."""
+def whole_table(path: Path) -> pd.DataFrame:
+    """A file of either kind as columns; text is object with None.
+
+    Raises:
+        PredictionsError: it is absent, or no table.
+    """
     if path.suffix.lower() not in _PARQUET:
         try:
             return read_table(path)
         except DataError as error:
             raise PredictionsError(str(error)) from error
     try:
-        table: pd.DataFrame = pq.read_table(path, partitioning=None).to_pandas()
+        # What pandas noted beside the columns is not asked: it may say anything.
+        columns = read_parquet_table(path).replace_schema_metadata(None)
+        table: pd.DataFrame = columns.to_pandas()
+        table = table.drop(columns=[c for c in table.columns if c.startswith(_INDEX)])
     except (OSError, pa.ArrowException) as error:
         reason = one_line(str(error).partition("\n")[0])
         raise PredictionsError(f"{path}: cannot be read as Parquet ({reason})") from error

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from skinbench.errors import PredictionsError, counted
 from skinbench.records import predictions_schema
 from skinbench.store import replacing
+from skinbench.store.parquet import read_parquet_table
 
 SUM_TOLERANCE = 1e-3
 KEY = ("dataset", "image_id", "fold", "split", "condition")
@@ -80,13 +81,16 @@ def read_predictions(path: Path) -> Predictions:
             column and the first bad row.
     """
     try:
-        table = pq.read_table(path, partitioning=None)
+        table = read_parquet_table(path)
     except (OSError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
         raise PredictionsError(
             f"{path}: cannot be read as Parquet ({reason}); make the predictions again"
         ) from error
-    stored = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    stored = {
+        key.decode(errors="replace"): value.decode(errors="replace")
+        for key, value in (table.schema.metadata or {}).items()
+    }
     columns = [name.removeprefix("p_") for name in table.column_names if name.startswith("p_")]
     classes = tuple(filter(None, stored.pop("classes", ",".join(columns)).split(",")))
     if not classes:

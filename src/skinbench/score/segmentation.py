@@ -20,6 +20,7 @@ from skinbench.score.group_means import GroupMeans, group_means
 from skinbench.score.intervals import interval
 from skinbench.score.proportions import GroupSums
 from skinbench.store import replacing
+from skinbench.store.parquet import read_parquet_table
 
 METRICS = ("dice", "iou", "failure_rate")
 FAILED_BELOW = 0.5
@@ -62,8 +63,9 @@ def read_overlaps(path: Path) -> pd.DataFrame:
         PredictionsError: the file is absent, truncated, or has other columns.
     """
     try:
-        table: pd.DataFrame = pq.read_table(path, schema=_SCHEMA, partitioning=None).to_pandas()
-    except (OSError, pa.ArrowException) as error:
+        found = read_parquet_table(path).select(_SCHEMA.names).replace_schema_metadata(None)
+        table: pd.DataFrame = found.cast(_SCHEMA).to_pandas()
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
         raise PredictionsError(f"{path}: cannot be read ({reason}); run the suite again") from error
     wrong = table[(table["both"] > table["found"]) | (table["both"] > table["true"])]

@@ -31,6 +31,11 @@ from skinbench.suite.rows import (
 from skinbench.suite.schema import SuiteFile
 from skinbench.suite.validation import validate
 
+NO_PLUGINS = "SKINBENCH_NO_PLUGINS"
+"""Where this is set, a suite that names plug-ins is refused."""
+_SECRET = re.compile(
+    r"(?i)secret|token|passw|credential|salt|private|(^|_)(api|access)?_?key(_id)?$|cookie"
+)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -59,11 +64,14 @@ class Suite:
         """A path of the file with its ${VARIABLES} replaced.
 
         Raises:
-            SuiteError: a variable is not set.
+            SuiteError: a variable is not set, or is a secret.
         """
 
         def value(match: re.Match[str]) -> str:
             name, default = match[1], match[2]
+            if _SECRET.search(name):  # it would stand in messages and in the run folder
+                message = f"the variable {name} is a secret by its name; a path is none"
+                raise self.document.error(message, key)
             found = os.environ.get(name) or default
             if not found:
                 message = f"the environment variable {name} is not set{_purpose(name)}"
@@ -244,6 +252,9 @@ def _path_of(dotted: str, values: Any) -> list[str]:
 def _load_plugins(file: SuiteFile, document: Document) -> None:
     folder = document.path.parent if document.path else Path.cwd()
     paths = [str((folder / item).resolve()) for item in file.plugins]
+    if paths and os.environ.get(NO_PLUGINS):
+        message = f"names programs, which {NO_PLUGINS} forbids to run; read them, then unset it"
+        raise document.error(message, ("plugins",))
     for index, path in enumerate(paths):
         try:
             registry.load_plugin(Path(path))

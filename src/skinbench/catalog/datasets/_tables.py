@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skinbench.errors import DataError, one_line
+from skinbench.store.parquet import read_parquet_table
 
 _DELIMITERS = ",\t;|"
 _BLOCK = 1 << 24
@@ -23,6 +24,11 @@ _ROWS = 50_000
 """Rows held as such at a time: ten million of them would cost gigabytes."""
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SHOWN_COLUMNS = 40
+MAX_BYTES = 8 << 30
+"""Bytes of a text table: a hundred million rows."""
+MAX_COLUMNS = 10_000
+_HEADER = 1 << 22
+"""Characters of the header in which the delimiter is looked for."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -42,6 +48,8 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         if path.suffix.lower() in {".parquet", ".pq"}:
             return _read_parquet(path)
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError(f"{path}: is larger than {MAX_BYTES:,} bytes; split the table")
         _check_text(path)
         return _read_text(path)
     except OSError as error:
@@ -50,7 +58,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        table = pq.read_table(path)
+        table = read_parquet_table(path)
     except pa.ArrowException as error:
         raise DataError(f"{path} is not a readable Parquet file: {one_line(str(error))}") from error
     _check_header(table.column_names, path)
@@ -97,7 +105,7 @@ def _check_text(path: Path) -> None:
 
 def _read_text(path: Path) -> pd.DataFrame:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        header_line = file.readline()
+        header_line = file.readline(_HEADER)
         file.seek(0)
         delimiter = max(_DELIMITERS, key=lambda mark: (header_line.count(mark), mark == ","))
         reader = csv.reader(file, delimiter=delimiter, strict=True)
@@ -136,11 +144,12 @@ def _add(rows: list[list[str]], columns: list[list[str | None]]) -> None:
 def _check_header(header: list[str], path: Path) -> None:
     if not any(header):
         raise DataError(f"{path}: row 1: the header is empty; its first line names the columns")
-    twice = sorted({name for name in header if header.count(name) > 1})
+    if len(header) > MAX_COLUMNS:
+        raise DataError(f"{path}: row 1: {len(header):,} columns; at most {MAX_COLUMNS:,} are read")
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
-        raise DataError(
-            f"{path}: row 1: the header names a column twice: {', '.join(map(repr, twice))}"
-        )
+        shown = ", ".join(map(repr, twice[:_SHOWN_COLUMNS]))
+        raise DataError(f"{path}: row 1: the header names a column twice: {shown}")
 
 
 def _frame(columns: dict[str, list[str | None]], rows: npt.NDArray[np.int64]) -> pd.DataFrame:

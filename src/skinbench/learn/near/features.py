@@ -13,11 +13,11 @@ import pandas as pd
 from PIL import Image
 
 from skinbench.data.images import decode_file, strict_pillow
-from skinbench.errors import CorruptObjectError
 from skinbench.learn.near.embedding import BATCH, SIDE, Embedder
 from skinbench.learn.near.keypoints import Keypoints, find_keypoints
 from skinbench.records import Manifest
 from skinbench.store import Store, content_digest
+from skinbench.store.arrays import open_array
 
 Progress = Callable[[str, int, int], None]
 VERSION = 2
@@ -89,12 +89,7 @@ def build_features(
         work = _Work(paths, table["file_digest"].tolist(), Embedder(weights[0]), squashed)
         store.publish("duplicates", name, lambda folder: work.write(folder, workers, progress))
     folder = store.open("duplicates", name)
-    try:
-        embeddings, counts, descriptors, points = (
-            np.load(folder / file, mmap_mode="r", allow_pickle=False) for file in _FILES
-        )
-    except (OSError, ValueError) as error:
-        raise CorruptObjectError(f"{folder} cannot be opened: {error}") from error
+    embeddings, counts, descriptors, points = (open_array(folder / file, "r") for file in _FILES)
     ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return Features(
         pixels=pixels,
