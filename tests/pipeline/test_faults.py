@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,19 +20,54 @@ from tests.pipeline.tiny import environment, finish, run, start, write_suite
 
 pytestmark = [pytest.mark.ray, pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(600)]
 
-LONG = """
-rows:
-  a: {model: baseline_cnn, epochs: 20, early_stopping: null}
-  b: {model: baseline_cnn, technique: class_weights, epochs: 20, early_stopping: null}
-  c: {model: baseline_cnn, technique: oversampling, epochs: 20, early_stopping: null}
+HELD = """
+import itertools, os, time
+
+from skinbench.records import TechniqueEntry
+
+KIND = "techniques"
+calls = itertools.count()
+
+
+def _draw(labels, n_classes, options, generator):
+    while next(calls) and os.path.exists(os.environ.get("SKINBENCH_TEST_HOLD", "")):
+        time.sleep(0.02)
+    return generator.permutation(len(labels))
+
+
+ENTRY = TechniqueEntry(version=1, draw=_draw)
 """
+"""A plug-in that trains one epoch and then waits for as long as a file is there."""
+ROWS = """
+plugins: [held.py]
+rows:
+  a: {model: baseline_cnn, early_stopping: null}
+  b: {model: baseline_cnn, technique: held, early_stopping: null}
+  c: {model: baseline_cnn, technique: class_weights, early_stopping: null}
+"""
+
+
+def write(folder: Path) -> Path:
+    """The suite and its plug-in."""
+    path = write_suite(folder, ROWS)
+    (folder / "held.py").write_text(HELD, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """While this file is there, row b has an epoch behind it and does not end."""
+    path = tmp_path / "hold"
+    path.touch()
+    monkeypatch.setenv("SKINBENCH_TEST_HOLD", str(path))
+    return path
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """The same suite run in peace, in a store of its own."""
     root = tmp_path_factory.mktemp("peace")
-    code, _, err = run(write_suite(root, LONG), root / "run", root / "store")
+    code, _, err = run(write(root), root / "run", root / "store")
     assert code == 0, err
     return RunFolder(root / "run")
 
@@ -58,7 +94,7 @@ def finished(store: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_mtime_ns for path in found}
 
 
-def children(process: subprocess.Popen[str], word: str) -> list[psutil.Process]:
+def children(process: subprocess.Popen[str], word: str = "") -> list[psutil.Process]:
     """Living descendants whose title has a word in it."""
     found = []
     for child in psutil.Process(process.pid).children(recursive=True):
@@ -71,14 +107,17 @@ def children(process: subprocess.Popen[str], word: str) -> list[psutil.Process]:
 
 
 def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(
-    tmp_path: Path, undisturbed: RunFolder
+    tmp_path: Path, undisturbed: RunFolder, hold: Path
 ) -> None:
-    suite, store = write_suite(tmp_path, LONG), tmp_path / "store"
+    suite, store = write(tmp_path), tmp_path / "store"
     process = start(suite, tmp_path / "run", store)
     wait_for(lambda: finished(store) and states(store), process, "a finished and a running fit")
+    family = children(process)
     process.send_signal(signal.SIGKILL)
     finish(process)
+    psutil.wait_procs(family, timeout=120)
     before = finished(store)
+    hold.unlink()
     assert not RunFolder(tmp_path / "run").scorecard.exists()
     resumed = {path.parent.name for path in states(store)}
     assert resumed, "a running fit left its last epoch"
@@ -93,14 +132,15 @@ def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(
     assert not states(store), "checkpoints of finished fits are removed"
 
 
-def test_a_killed_worker_is_replaced(tmp_path: Path, undisturbed: RunFolder) -> None:
-    suite, store = write_suite(tmp_path, LONG), tmp_path / "store"
+def test_a_killed_worker_is_replaced(tmp_path: Path, undisturbed: RunFolder, hold: Path) -> None:
+    suite, store = write(tmp_path), tmp_path / "store"
     process = start(suite, tmp_path / "run", store)
     wait_for(lambda: states(store), process, "an epoch")
     workers = children(process, "ray::")
     trainers = [child for child in workers if "ImplicitFunc" in " ".join(child.cmdline())]
     assert trainers, [child.cmdline() for child in workers]
     trainers[0].kill()
+    hold.unlink()
     code, _, err = finish(process)
     assert code == 0, err
     ours = RunFolder(tmp_path / "run").scorecard.read_bytes()
@@ -110,9 +150,7 @@ def test_a_killed_worker_is_replaced(tmp_path: Path, undisturbed: RunFolder) -> 
 def test_one_and_two_trials_at_a_time_give_the_same_bytes(
     tmp_path: Path, undisturbed: RunFolder
 ) -> None:
-    code, _, err = run(
-        write_suite(tmp_path, LONG), tmp_path / "run", tmp_path / "store", "--workers", "1"
-    )
+    code, _, err = run(write(tmp_path), tmp_path / "run", tmp_path / "store", "--workers", "1")
     assert code == 0, err
     folder = RunFolder(tmp_path / "run")
     assert folder.scorecard.read_bytes() == undisturbed.scorecard.read_bytes()
@@ -121,11 +159,16 @@ def test_one_and_two_trials_at_a_time_give_the_same_bytes(
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_is_clean_and_says_how_to_go_on(tmp_path: Path, stop: signal.Signals) -> None:
+def test_a_stop_is_clean_and_says_how_to_go_on(
+    tmp_path: Path, hold: Path, stop: signal.Signals
+) -> None:
+    suite, store = write(tmp_path), tmp_path / "store"
     # A shell's background job ignores SIGINT and would hand that down to the run.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    suite, store = write_suite(tmp_path, LONG), tmp_path / "store"
-    process = start(suite, tmp_path / "run", store)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = start(suite, tmp_path / "run", store)
+    finally:
+        signal.signal(signal.SIGINT, before)
     wait_for(lambda: states(store), process, "an epoch")
     process.send_signal(stop)
     code, out, err = finish(process)
@@ -152,7 +195,7 @@ def small_disk(folder: Path, size: str, mode: str = "rw") -> Iterator[Path]:
 
 
 def test_a_full_disk_is_one_clear_line_and_nothing_looks_finished(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path, LONG)
+    suite = write(tmp_path)
     with small_disk(tmp_path / "disk", "600k") as disk:
         code, out, err = run(suite, tmp_path / "run", disk / "store")
         assert code == 1, (out, err)
@@ -164,7 +207,7 @@ def test_a_full_disk_is_one_clear_line_and_nothing_looks_finished(tmp_path: Path
 
 
 def test_read_only_output_is_one_clear_line(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path, LONG)
+    suite = write(tmp_path)
     with small_disk(tmp_path / "disk", "600k", "ro") as disk:
         code, _, err = run(suite, disk / "run", tmp_path / "store")
         assert code == 1
@@ -173,8 +216,8 @@ def test_read_only_output_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_damaged_files_are_named(tmp_path: Path, undisturbed: RunFolder) -> None:
-    suite, store = write_suite(tmp_path, LONG), tmp_path / "store"
-    assert run(suite, tmp_path / "run", store)[0] == 0
+    shutil.copytree(undisturbed.root.parent, tmp_path, dirs_exist_ok=True)
+    suite, store = tmp_path / "tiny.yaml", tmp_path / "store"
     fit = next(path for path in (store / "fits").iterdir() if not path.name.startswith("."))
     model = fit / "model.safetensors"
     model.write_bytes(model.read_bytes()[:100])
