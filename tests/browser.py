@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds."""
 
 
 def until(page: Any, expression: str, argument: Any = None) -> None:
-    """Wait until JavaScript says true; AssertionError after 30 s.
+    """Wait until JavaScript says true; AssertionError after 120 s.
 
     Playwright's `wait_for_function` polls by `eval`, which the pages' content security policy
     refuses from the second poll on.

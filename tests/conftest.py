@@ -6,12 +6,14 @@ import os
 import random
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+
+from tests.browser import PATIENCE
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -22,7 +24,6 @@ hypothesis.settings.register_profile("skinbench", derandomize=True, deadline=Non
 hypothesis.settings.load_profile("skinbench")
 
 
-@pytest.fixture(autouse=True)
 def same_draws() -> None:
     """Global generators stand where they always stand, whatever ran before in this process."""
     random.seed(0)
@@ -30,6 +31,32 @@ def same_draws() -> None:
         sys.modules["numpy"].random.seed(0)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup() -> None:
+    """A module's fixture draws the same whichever of its tests comes first."""
+    same_draws()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """A test draws the same whichever fixtures stood already."""
+    same_draws()
+
+
+@pytest.fixture(autouse=True)
+def own_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Plug-ins that a test loads are gone after it; the process keeps them by design."""
+    from skinbench import registry  # not above, where coverage does not measure yet
+
+    monkeypatch.setenv(registry.PLUGINS_VARIABLE, "")
+    yield
+    for known in registry.KINDS.values():
+        for name in known._plugins:
+            known._loaded.pop(name, None)
+            sys.modules.pop(f"skinbench_plugin_{known.kind}_{name}", None)
+        known._plugins.clear()
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +91,21 @@ def browser() -> Iterator[Any]:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        for name in ("new_page", "new_context"):
+            setattr(browser, name, patiently(getattr(browser, name)))
         yield browser
         browser.close()
+
+
+def patiently(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Pages wait as long as `until`: the usual 30 s are short where two cores do all the work."""
+
+    def made(**options: Any) -> Any:
+        page = make(**options)
+        page.set_default_timeout(PATIENCE * 1000)
+        return page
+
+    return made
 
 
 @pytest.fixture(scope="session")

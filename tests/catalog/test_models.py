@@ -3,7 +3,6 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -181,15 +180,14 @@ def test_a_missing_network_is_noticed_once_and_soon(monkeypatch, tmp_path):
     monkeypatch.setattr(_hub, "_answered", False)
     monkeypatch.setattr(_hub, "_failure", None)
     offline = constants.HF_HUB_OFFLINE
-    start = time.monotonic()
+    monkeypatch.setattr("time.sleep", lambda seconds: asked.append(("slept", seconds)))
     for name in ("test_resnet", "test_vit"):
         with pytest.raises(family.WeightsUnavailableError) as caught:
             registry.models.get(name).build({}, None, True, 32)
         assert "no answer from https://" in str(caught.value)
         assert "Name or service not known" in str(caught.value)
         assert "weights: {file:" in str(caught.value)
-    assert time.monotonic() - start < 30, "the client's own retries take a minute for each"
-    assert [timeout for _, timeout in asked] == [_hub.TIMEOUT]
+    assert [timeout for _, timeout in asked] == [_hub.TIMEOUT], "the client's own tries wait long"
     assert offline == constants.HF_HUB_OFFLINE
 
 

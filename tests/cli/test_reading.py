@@ -127,7 +127,6 @@ def test_list_everything_and_plug_ins(shell, tmp_path, monkeypatch):
     assert list(shell("list", "--json").json) == list(KINDS)
     path = tmp_path / "mine_alone.py"
     path.write_text('"""Mine."""\nKIND = "metrics"\nENTRY = None\n')
-    monkeypatch.setattr(registry.metrics, "_plugins", {})
     monkeypatch.setenv("SKINBENCH_PLUGINS", str(path))
     found = shell("list", "metrics", "--json").json["metrics"]
     assert {"name": "mine_alone", "description": "Mine."} in found

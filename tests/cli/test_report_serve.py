@@ -23,7 +23,7 @@ from tests.report.fixture import Wish, make_run
 def fetched(address: str, **headers: str) -> tuple[int, bytes]:
     request = urllib.request.Request(address, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=240) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, b""
@@ -38,6 +38,15 @@ def test_a_taken_port_is_one_clear_line(tmp_path):
             serve_page(tmp_path / "page.html", port, lambda address: None)
 
 
+def test_a_models_page_on_a_taken_port_is_one_clear_line(shell, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = shell.error("serve", tmp_path, "--port", port)
+    assert f"port {port} of 127.0.0.1 cannot be used" in said
+
+
 def test_only_the_page_and_only_for_this_machine(tmp_path):
     page = tmp_path / "report.html"
     page.write_text("<p>first</p>")
@@ -49,7 +58,7 @@ def test_only_the_page_and_only_for_this_machine(tmp_path):
         ready.set()
 
     threading.Thread(target=serve_page, args=(page, 0, started), daemon=True).start()
-    assert ready.wait(10)
+    assert ready.wait(240)
     assert found[0].startswith("http://127.0.0.1:")
     assert fetched(found[0]) == (200, b"<p>first</p>")
     page.write_text("<p>second</p>")
@@ -90,6 +99,6 @@ def test_ctrl_c_ends_it_cleanly(tmp_path):
         address = next(word for word in line.split() if word.startswith("http://"))
         assert fetched(address)[0] == 200
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=240)
     assert process.returncode == 0
     assert said.strip() == "Stopped."

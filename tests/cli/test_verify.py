@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from skinbench import registry
-
 pytestmark = pytest.mark.torch
 
 PLUGIN = '''"""One convolution, pooled."""
@@ -35,9 +33,6 @@ ENTRY = ModelEntry(version=1, build=build, target_layer=target_layer, options={"
 
 @pytest.fixture
 def plugin(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry.models, "_plugins", {})
-    monkeypatch.setattr(registry.models, "_loaded", dict(registry.models._loaded))
-
     def write(width='options["width"]'):
         path = tmp_path / "pooled.py"
         path.write_text(PLUGIN.replace("WIDTH", width), encoding="utf-8")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import re
 import threading
-import time
 from dataclasses import dataclass, field
 
 
@@ -25,8 +24,8 @@ class Served:
     encoding: str | None = None
     cuts: list[int | None] = field(default_factory=list)
     """After how many bytes each answer breaks off; None: not at all."""
-    stalls: list[float] = field(default_factory=list)
-    """Seconds that each answer waits before its body."""
+    stalls: int = 0
+    """So many answers have no body and no end, until the server stops."""
     statuses: list[int] = field(default_factory=list)
     """Instead of an answer, one each."""
     redirect: str | None = None
@@ -40,8 +39,11 @@ class Server:
         self.files: dict[str, Served] = {}
         outer = self
 
+        self.stopped = threading.Event()
+
         class Handler(_Handler):
             files = outer.files
+            stopped = outer.stopped
 
         self.httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.httpd.daemon_threads = True
@@ -56,6 +58,7 @@ class Server:
 
     def stop(self) -> None:
         """Close the port."""
+        self.stopped.set()
         self.httpd.shutdown()
         self.httpd.server_close()
         self.thread.join()
@@ -63,6 +66,7 @@ class Server:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     files: dict[str, Served]
+    stopped: threading.Event
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *words: object) -> None:
@@ -132,7 +136,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def body_of(self, served: Served, body: bytes) -> None:
         """Bytes, as many as are not cut off."""
         if served.stalls:
-            time.sleep(served.stalls.pop(0))
+            served.stalls -= 1
+            self.stopped.wait()
+            self.close_connection = True
+            return
         cut = served.cuts.pop(0) if served.cuts and len(body) > 1 else None
         sent = body if cut is None else body[:cut]
         try:

@@ -16,7 +16,7 @@ from tests.data import archives
 from tests.data.archives import zipped
 from tests.data.served import Server
 
-QUICK = Patience(timeout=5, attempts=2, pause=lambda seconds: None)
+QUICK = Patience(timeout=240, attempts=2, pause=lambda seconds: None)
 PHOTOS = zipped({f"ISIC_{i}.jpg": random.Random(i).randbytes(3000) for i in range(4)})
 MASKS = zipped({"masks/ISIC_0.png": b"mask", "masks/LICENSE.txt": b"terms"})
 TABLE = b"image_id,dx\n" * 50

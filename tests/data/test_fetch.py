@@ -31,7 +31,7 @@ def get(server, tmp_path):
         def __init__(self):
             self.folder, self.waits, self.seen = tmp_path, [], []
 
-        def __call__(self, url=None, timeout=5.0, attempts=3, **settings):
+        def __call__(self, url=None, timeout=240.0, attempts=3, **settings):
             download = Download(
                 **{"url": "unused", "file_name": "a.zip", "unpack": True, **settings}
             )
@@ -249,9 +249,10 @@ def test_addresses_that_are_none(get, url):
 
 
 def test_a_server_that_stalls(server, get):
-    served = server.add("a.zip", BODY, stalls=[0.5], cuts=[None])
-    assert get(timeout=0.1).read_bytes() == BODY
-    assert len(served.requests) == 2
+    served = server.add("a.zip", BODY, stalls=1)
+    # One stall is sure; a busy machine may add some of its own.
+    assert get(timeout=0.3, attempts=50).read_bytes() == BODY
+    assert len(served.requests) > 1
 
 
 def test_no_server(get):
@@ -294,7 +295,7 @@ def test_a_full_disk_keeps_the_part(server, get, monkeypatch):
 
 
 def test_remote_size(server):
-    quick = Patience(timeout=5, attempts=2, pause=lambda seconds: None)
+    quick = Patience(timeout=240, attempts=2, pause=lambda seconds: None)
     served = server.add("a.zip", BODY)
     assert remote_size(f"{server.url}/a.zip", quick) == len(BODY)
     server.add("b.zip", BODY, ranges=False)

@@ -109,7 +109,7 @@ def test_two_processes_may_build_at_once(manifest: Manifest, tmp_path: Path) -> 
         process.stdin.write("\n")
         process.stdin.flush()
     for process in processes:
-        answers.append(process.communicate(timeout=60)[0].strip())
+        answers.append(process.communicate(timeout=240)[0].strip())
         assert process.returncode == 0
     assert answers == [pixel_digest(manifest.digest, 32)] * 2
     assert store.verify() == []

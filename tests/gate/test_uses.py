@@ -81,12 +81,15 @@ def test_a_ledger_that_cannot_be_written_costs_a_note(tmp_path):
 
 
 COUNTS = """
+import functools
 import sys
 from pathlib import Path
-from skinbench.gate import count_in_ledger
+from skinbench.gate import count_in_ledger, uses
 from skinbench.records import SetUse, Verdict
+from skinbench.store import alone_in
 
-for number in range(20):
+uses.alone_in = functools.partial(alone_in, patience=240)
+for number in range(10):
     use = SetUse(dataset="ham", set="s", images=1, models=(f"{sys.argv[2]}-{number}",))
     verdict = Verdict(outcome="passed", checks=(), exit_code=0, decision_rule="argmax", uses=(use,))
     found = count_in_ledger(verdict, {}, Path(sys.argv[1]))
@@ -99,9 +102,9 @@ def test_gates_at_once_lose_no_count(tmp_path):
     started = [
         subprocess.Popen([sys.executable, "-c", COUNTS, str(path), str(n)]) for n in range(4)
     ]
-    assert [process.wait(timeout=60) for process in started] == [0] * 4
+    assert [process.wait(timeout=240) for process in started] == [0] * 4
     (models,) = read_ledger(path).values()
-    assert len(models) == 4 * 20
+    assert len(models) == 4 * 10
     assert [item.name for item in path.parent.iterdir()] == ["uses.json"]
 
 
@@ -110,7 +113,7 @@ def test_a_lock_that_is_held_costs_a_note_and_goes_with_its_process(tmp_path, mo
     item = plain_run()
     kept = baseline(item)
     holds = "import sys, time; from pathlib import Path; from skinbench.store import alone_in\n"
-    holds += "with alone_in(Path(sys.argv[1])): print(1, flush=True); time.sleep(60)"
+    holds += "with alone_in(Path(sys.argv[1])): print(1, flush=True); time.sleep(600)"
     holder = subprocess.Popen(
         [sys.executable, "-c", holds, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )

@@ -18,7 +18,7 @@ from skinbench.score.predictions import read_predictions
 from skinbench.store import read_record, write_json
 from tests.bundle.world import bundle, world
 
-pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 
 def answers(cell: str, split: str = "test"):

@@ -18,7 +18,7 @@ import pytest
 from skinbench.store import RunFolder, Store
 from tests.pipeline.tiny import environment, finish, run, start, write_suite
 
-pytestmark = [pytest.mark.ray, pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.torch, pytest.mark.slow]
 
 HELD = """
 import itertools, os, time

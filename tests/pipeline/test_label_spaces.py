@@ -23,7 +23,7 @@ from skinbench.score.predictions import read_predictions
 from skinbench.store import RunFolder, Store, write_json
 from skinbench.suite import load_suite
 
-pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 SUITE = """
 name: spaces

@@ -18,7 +18,7 @@ from skinbench.suite import load_suite
 from tests.pipeline.tiny import ROWS, write_suite
 from tests.reports import whole_markdown
 
-pytestmark = [pytest.mark.ray, pytest.mark.torch, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ray, pytest.mark.torch]
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,10 @@ def fitted(events: list[Event]) -> list[str]:
 
 
 def test_a_run_leaves_everything_and_a_second_one_trains_nothing(
-    tmp_path: Path, store: Store, ray_address: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, ray_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush-1b7f00")
+    store = Store(tmp_path / "store")
     result, events = go(tmp_path, store, ray_address)
     for path in result.folder.root.rglob("*"):
         assert path.is_dir() or b"hush-1b7f00" not in path.read_bytes(), path

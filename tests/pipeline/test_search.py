@@ -12,7 +12,7 @@ from skinbench.store import RunFolder, Store, read_json, read_record
 from tests.pipeline.test_run import fitted, go
 from tests.reports import whole_markdown
 
-pytestmark = [pytest.mark.ray, pytest.mark.torch, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.ray, pytest.mark.torch]
 
 ROW = """
 rows:

@@ -67,8 +67,6 @@ def suite(tmp_path, monkeypatch):
     import torch
     from torch import nn
 
-    monkeypatch.setenv("SKINBENCH_PLUGINS", "")
-    monkeypatch.setattr(registry.models, "_plugins", {})
     (tmp_path / "mean_colour.py").write_text(PLUGIN.lstrip(), encoding="utf-8")
     torch.manual_seed(0)
     torch.save(

@@ -23,7 +23,7 @@ from skinbench.store import RunFolder, Store, to_plain, write_json
 from skinbench.suite import load_suite
 from tests.reports import whole_markdown
 
-pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 SUITE = """
 name: spots

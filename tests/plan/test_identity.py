@@ -233,9 +233,6 @@ def test_equal_specs_are_one_fit(tmp_path):
 
 
 def test_a_plug_in_counts_by_its_source(tmp_path, monkeypatch):
-    monkeypatch.setenv("SKINBENCH_PLUGINS", "")
-    monkeypatch.setattr(registry.techniques, "_plugins", {})
-    monkeypatch.setattr(registry.techniques, "_loaded", {})
     source = tmp_path / "mine.py"
     found = []
     for extra in ("", "", "# changed\n"):

@@ -57,7 +57,7 @@ def test_names_cost_no_import():
         "assert {m for m in parts if m.count('.') > 2} == set(), parts\n"
         "assert not {'torch', 'timm', 'ray'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=240)
 
 
 @pytest.mark.parametrize("kind", sorted(registry.KINDS))

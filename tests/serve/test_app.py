@@ -22,7 +22,7 @@ from skinbench.serve.uploads import MOST_BYTES, plain_name
 from tests.bundle.world import bundle
 from tests.serve import pictures
 
-pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 FILE = {"image": ("a", b"x")}
 HOME = "http://127.0.0.1:8117"
 

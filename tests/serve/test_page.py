@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import os
-import socket
+import re
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,14 +24,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.torch,
     pytest.mark.slow,
-    pytest.mark.timeout(400),
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -53,30 +44,18 @@ def fused() -> Iterator[str]:
 @contextmanager
 def serving(cell: str) -> Iterator[str]:
     """A bundle behind `skinbench serve`."""
-    port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "skinbench",
-        "serve",
-        str(bundle(cell).root),
-        "--port",
-        str(port),
-    ]
+    command = [sys.executable, "-m", "skinbench", "serve", str(bundle(cell).root), "--port", "0"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
     )
-    address = f"http://127.0.0.1:{port}/"
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(address, timeout=5).read()
-            break
-        except OSError:
-            assert process.poll() is None, process.stderr.read() if process.stderr else ""
-            time.sleep(0.1)
-    yield address
-    process.terminate()
-    out, err = process.communicate(timeout=30)
+    line = process.stdout.readline() if process.stdout else ""
+    found = re.search(r"http://127\.0\.0\.1:\d+/", line)
+    assert found, (line, process.communicate())
+    try:
+        yield found[0]
+    finally:
+        process.terminate()
+        out, err = process.communicate(timeout=240)
     assert "lesion" not in out + err, "nothing of an upload is printed"
     assert "Traceback" not in err
 

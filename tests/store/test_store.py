@@ -3,7 +3,6 @@ import multiprocessing
 import os
 import stat
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -171,7 +170,7 @@ def test_objects_and_clear(store):
     (store.root / "fits" / ".half.1234").mkdir()
     listed = store.objects()
     assert [(item.kind, item.name) for item in listed] == [("pixels", "y"), ("fits", "x")]
-    assert abs(listed[0].created - time.time()) < 60
+    assert listed[0].created == (store.path("pixels", "y") / MARKER).stat().st_mtime
     freed = store.clear(("fits",))
     assert freed == listed[1].bytes > 101
     assert not (store.root / "fits").exists()
@@ -208,7 +207,7 @@ def test_a_lost_race_is_harmless(store, damaged):
         for worker in workers:
             worker.start()
         for worker in workers:
-            worker.join(30)
+            worker.join(240)
         assert [worker.exitcode for worker in workers] == [0, 0, 0]
         folder = store.open("fits", name)
         assert (folder / "who").read_bytes() in (b"1", b"2", b"3")
@@ -307,7 +306,7 @@ def mounted(folder: Path, options: str):
         pytest.skip("mounting needs root")
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=20)
+        subprocess.run(command, check=True, capture_output=True, timeout=240)
     except (OSError, subprocess.SubprocessError) as error:
         pytest.skip(f"cannot mount a tmpfs here: {error}")
 
@@ -317,7 +316,7 @@ def full(tmp_path):
     folder = tmp_path / "full"
     mounted(folder, "size=64k")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True, timeout=20)
+    subprocess.run(["umount", "-l", str(folder)], check=True, timeout=240)
 
 
 @pytest.fixture
@@ -325,7 +324,7 @@ def read_only(tmp_path):
     folder = tmp_path / "fixed"
     mounted(folder, "size=64k,ro")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True, timeout=20)
+    subprocess.run(["umount", "-l", str(folder)], check=True, timeout=240)
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(full):

@@ -108,10 +108,10 @@ def test_what_cannot_be_read_is_named_with_its_line(text, message, line, key):
     ids=["deep list", "very deep list", "deep mapping", "alias bomb", "many nodes"],
 )
 def test_limits_hold_and_hold_soon(text):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(SuiteError, match=r"too (large|deeply)|nested too deeply"):
         parse_document(text)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20  # of this process, whoever else computes
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -21,13 +21,13 @@ FEW = settings(parent=FAST, max_examples=examples(40))
 
 
 def survives(path, **options) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     suite = failure = None
     try:
         suite = load_suite(path, **options)
     except SkinbenchError as error:
         failure = error
-    assert time.perf_counter() - start < 5  # far below a second, and slack for a busy machine
+    assert time.process_time() - start < 10, "far below a second"  # whoever else computes
     if failure is not None:
         assert "\n" not in str(failure)
         assert failure.exit_code == 2

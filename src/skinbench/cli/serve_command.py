@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from pathlib import Path
 
 import click
@@ -13,7 +14,13 @@ from skinbench.errors import UsageError
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path, exists=True))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8117, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8117,
+    show_default=True,
+    help="0 for any that is free.",
+)
 @click.option(
     "--beyond-loopback",
     is_flag=True,
@@ -72,6 +79,8 @@ def _serve(
     from skinbench.serve.app import make_app
     from skinbench.serve.guards import access_of
 
+    listening = _listening(host, port)
+    port = listening.getsockname()[1]
     opened = open_bundle(bundle)
     answerer = Answerer(BundleModel(opened, threads=threads))
     app = make_app(answerer, access_of(host, port, names, token))
@@ -94,4 +103,16 @@ def _serve(
         click.echo("The address holds the token: who knows it can ask. There is no encryption.")
     click.echo("Research software, not a medical device. Nothing sent is kept. Ctrl-C ends it.")
     with strict_pillow():
-        uvicorn.Server(config).run()
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket of ours from the start: who connects while the model is read is kept waiting."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise UsageError(
+            f"port {port} of {host} cannot be used: {error.strerror or error}; "
+            f"choose another with --port, or 0 for any that is free"
+        ) from error
