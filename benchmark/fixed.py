@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +48,15 @@ def entries(small: bool) -> Row:
             entry(f"plain Ray Tune, {many} cells", "tune", many),
         ),
         notes=(
-            "Whole processes. Ray Tune trains and reports one accuracy a cell: no splits by "
-            "lesion, audit, intervals or page.",
+            "From the start of Python to the scorecard on disk; run again and Ray Tune: to the "
+            "end. Ray Tune trains and reports one accuracy a cell: no splits by lesion, audit, "
+            "intervals or page.",
         ),
     )
 
 
-def skinbench(cells: int, *, again: bool) -> float | None:
-    """`skinbench run` in an empty store; seconds of the second run where that is asked for."""
-    import time
-
+def skinbench(cells: int, *, again: bool) -> float:
+    """`skinbench run` in an empty store; the whole of a second run where that is asked for."""
     with tempfile.TemporaryDirectory() as home:
         suite = Path(home) / "fixed.yaml"
         row = "  net{0}: {{model: baseline_cnn, split: by_lesion, image_size: 32, epochs: 1, "
@@ -66,9 +66,10 @@ def skinbench(cells: int, *, again: bool) -> float | None:
         environment = {**os.environ, "SKINBENCH_STORE": f"{home}/store"}
         seconds = 0.0
         for _ in range(2 if again else 1):
-            start = time.perf_counter()
+            start = time.time()
             subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-            seconds = time.perf_counter() - start
+            ended = time.time() if again else Path(home, "run/scorecard.json").stat().st_mtime
+            seconds = ended - start
     return seconds
 
 
