@@ -77,7 +77,7 @@ def _packages() -> Iterator[Finding]:
 
     detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     yield Finding(name="python", state="ok", detail=detail)
-    absent = missing()
+    absent = missing(RUN_MODULES)
     for name in RUN_MODULES:
         if name in absent:
             advice = "pip install 'skinbench[run]' (gate, score and report work without it)"

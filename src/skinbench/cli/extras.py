@@ -7,23 +7,14 @@ from importlib.util import find_spec
 from skinbench.errors import MissingExtraError
 
 RUN_MODULES = ("ray", "torch", "timm", "kornia", "captum")
-
-
 EXPORT_MODULES = ("torch", "timm", "onnx", "onnxscript", "onnxruntime")
 PREDICT_MODULES = ("onnxruntime",)
 SERVE_MODULES = ("onnxruntime", "starlette", "uvicorn", "python_multipart", "weasyprint")
 
 
-def missing(modules: tuple[str, ...] = RUN_MODULES) -> list[str]:
+def missing(modules: tuple[str, ...]) -> list[str]:
     """Modules that cannot be imported because they are not there."""
     return [name for name in modules if find_spec(name) is None]
-
-
-def require_run() -> None:
-    """Raise MissingExtraError unless everything that training needs is installed."""
-    absent = missing()
-    if absent:
-        raise MissingExtraError(f"`skinbench run` (missing: {', '.join(absent)})", "run")
 
 
 def require(what: str, modules: tuple[str, ...], extra: str) -> None:

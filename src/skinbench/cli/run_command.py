@@ -63,11 +63,11 @@ def command(
     JSON: {folder, html, seconds, cells: [CellOutcome], verdict}.
     """
     from skinbench.cli.display import open_display
-    from skinbench.cli.extras import require_run
+    from skinbench.cli.extras import RUN_MODULES, require
     from skinbench.pipeline import Options, run_suite
     from skinbench.suite import load_suite
 
-    require_run()
+    require("run", RUN_MODULES, "run")
     # A scheduler's SIGTERM is a Ctrl-C: a clean stop, and the command that continues.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     loaded = load_suite(suite, sets=sets, profile=profile, only=only)

@@ -58,11 +58,9 @@ def explain(
 
 def _predictions(prepared: Prepared, row: Row, folder: RunFolder) -> list[tuple[str, Predictions]]:
     """The fit and the predictions of each cell of a row's first seed."""
-    cells = [cell for cell in prepared.plan.cells if cell.row == row.name]
     return [
         (str(cell.fit), read_predictions(folder.prediction(cell.name)))
-        for cell in cells
-        if cell.seed == cells[0].seed
+        for cell in prepared.first_seed(row)
     ]
 
 

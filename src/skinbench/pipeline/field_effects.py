@@ -33,7 +33,7 @@ def measure_fields(
     frames: list[pd.DataFrame] = []
     problems: dict[str, str] = {}
     for row in rows:
-        cells = [cell for cell in _first_seed(prepared, row) if _reads_metadata(prepared, cell)]
+        cells = [cell for cell in prepared.first_seed(row) if _reads_metadata(prepared, cell)]
         try:
             frames += [_of_cell(prepared, row, cell, folder, options) for cell in cells]
         except SkinbenchError as error:  # a report without these bars is better than none
@@ -50,11 +50,6 @@ def measure_fields(
 def _reads_metadata(prepared: Prepared, cell: Cell) -> bool:
     name = prepared.plan.fits[str(cell.fit)].input.name
     return registry.inputs.get(name).uses_metadata
-
-
-def _first_seed(prepared: Prepared, row: Row) -> list[Cell]:
-    cells = [cell for cell in prepared.plan.cells if cell.row == row.name]
-    return [cell for cell in cells if cell.seed == cells[0].seed]
 
 
 def _of_cell(

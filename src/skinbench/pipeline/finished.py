@@ -9,7 +9,7 @@ from pathlib import Path
 import skinbench
 from skinbench.errors import CorruptObjectError
 from skinbench.pipeline.environment import package_versions
-from skinbench.store import RunFolder, content_digest, read_record, write_json
+from skinbench.store import RunFolder, content_digest, file_digest, read_record, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +72,7 @@ def _files(top: Path) -> list[Path]:
 
 def _digest(root: Path, files: list[Path]) -> str:
     return content_digest(
-        [
-            [path.relative_to(root).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()]
-            for path in sorted(files)
-        ]
+        [[path.relative_to(root).as_posix(), file_digest(path)] for path in sorted(files)]
     )
 
 

@@ -96,8 +96,7 @@ def _by_chance(image_id: str) -> str:
 
 def _images(prepared: Prepared, row: Row, folder: RunFolder) -> pd.DataFrame:
     """Test images of a row's first seed, each with the fit that judged it."""
-    cells = [cell for cell in prepared.plan.cells if cell.row == row.name]
-    parts = [_tested(cell, folder) for cell in cells if cell.seed == cells[0].seed]
+    parts = [_tested(cell, folder) for cell in prepared.first_seed(row)]
     return pd.concat(parts, ignore_index=True).drop_duplicates(["dataset", "image_id"])
 
 

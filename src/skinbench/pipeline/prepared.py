@@ -15,11 +15,13 @@ from skinbench.pipeline.surveyed import Look, survey
 from skinbench.plan import Planned, make_plan, read_search
 from skinbench.records import (
     AuditReport,
+    Cell,
     Event,
     Listener,
     Manifest,
     NearDuplicates,
     Plan,
+    Row,
     SplitTable,
     silent,
 )
@@ -75,6 +77,11 @@ class Prepared:
     def plan(self) -> Plan:
         """The plan alone."""
         return self.planned.plan
+
+    def first_seed(self, row: Row) -> list[Cell]:
+        """A row's cells of its first seed, one for each fold."""
+        cells = [cell for cell in self.plan.cells if cell.row == row.name]
+        return [cell for cell in cells if cell.seed == cells[0].seed]
 
 
 @dataclass(kw_only=True)
