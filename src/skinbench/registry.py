@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -40,11 +41,22 @@ _CATALOG = "skinbench.catalog"
 def suggest(name: str, known: Iterable[str], *, limit: int = 8) -> str:
     """Sentence part that names the nearest known name, or lists what there is."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6) or _partly(name, names)
     if near:
-        return f"did you mean '{near[0]}'?"
+        return f"did you mean {' or '.join(map(repr, near))}?"
     shown = ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")
     return f"known: {shown}" if names else "none are known"
+
+
+def _partly(name: str, names: list[str]) -> list[str]:
+    """Up to three names of several parts, such as a row's, that have one like this."""
+    if len(name) < 3:
+        return []
+    asked = name.lower()
+    within = [item for item in names if asked in item.lower() and item != name]
+    parts = {part: item for item in reversed(names) for part in re.split(r"[/@]", item)}
+    close = difflib.get_close_matches(name, parts, n=1, cutoff=0.7)
+    return (within or [parts[part] for part in close])[:3]
 
 
 class Registry(Generic[T]):

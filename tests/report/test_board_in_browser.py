@@ -129,9 +129,10 @@ def test_a_row_opens_its_cell_and_back_returns_to_the_board_as_it_was(open_page,
     assert "find=mobilenet" in page.url
 
 
-def copied(page, format: str) -> str:
+def copied(page, format: str, name: str = "leaderboard-1") -> str:
     text = page.evaluate(
-        "format => skinbench.copy.text(document.querySelector('#leaderboard-1'), format)", format
+        "([name, format]) => skinbench.copy.text(document.getElementById(name), format)",
+        [name, format],
     )
     assert isinstance(text, str)
     return text
@@ -144,23 +145,38 @@ def test_copies_are_what_is_shown_in_its_order(open_page, folder):
     settled(page, "recall:mel", "descending")
     names = page.evaluate(NAMES)
     rows = list(csv.reader(io.StringIO(copied(page, "csv"))))
-    assert rows[0] == [
-        "row",
-        *("mel recall (sensitivity)" + end for end in ("", ", low", ", high")),
-        *("mel specificity" + end for end in ("", ", low", ", high")),
-    ]
+    for title in ("mel recall (sensitivity)", "mel specificity"):
+        at = rows[0].index(title)
+        assert rows[0][at + 1 : at + 3] == [f"{title}, low", f"{title}, high"]
+        numbers = [field for row in rows[1:] for field in row[at : at + 3]]
+        assert any(numbers)
+        assert all(re.fullmatch(r"[01](\.\d+)?|", field) for field in numbers)
+    assert rows[0][-2:] == ["n", "n mel"]  # the page says it above the table, a copy has no page
+    assert any(row[-1] for row in rows[1:])
     assert [row[0] for row in rows[1:]] == names
-    assert all(re.fullmatch(r"0\.\d{3}|1\.000|", field) for row in rows[1:] for field in row[1:])
     markdown = copied(page, "markdown").splitlines()
-    assert markdown[1] == "| --- | ---: | ---: |"
-    assert len(markdown) == len(names) + 2
+    assert markdown[0].startswith("**lesions, split by\\_")
+    assert markdown[3] == "| --- | ---: | ---: | ---: | ---: |"
+    assert sum(line.startswith("| ") for line in markdown) == len(names) + 2
+    assert any("not separable" in line for line in markdown[len(names) + 4 :])  # its notes
     latex = copied(page, "latex")
     assert latex.count("\\\\\n") == len(names) + 1
-    for part in ("\\begin{tabular}{lrr}", "\\toprule", "\\midrule", "\\bottomrule"):
+    for part in ("\\caption{", "\\begin{tabular}{lrrrr}", "\\toprule", "\\midrule", "\\bottomrule"):
         assert part in latex
+    assert latex.index("not separable") > latex.index("\\end{tabular}")
     page.click("#leaderboard >> .copy summary >> nth=0")
     page.click("[data-copy=markdown] >> nth=0")
     until(page, "document.querySelector('.tools .status').textContent.startsWith('Copied')")
+
+
+def test_copies_of_a_leaky_split_say_so(open_page, folder):
+    page = open_page(folder.html)
+    name = page.evaluate("document.querySelector('tr[data-leak]').closest('table').id")
+    rows = list(csv.reader(io.StringIO(copied(page, "csv", name))))
+    assert rows[0][-1] == "leaky split"
+    assert {row[-1] for row in rows[1:]} == {"yes"}
+    for format in ("markdown", "latex"):
+        assert "leaky split: " in copied(page, format, name)
 
 
 def test_names_do_nothing_in_copies(open_page, hostile, tmp_path: Path):
@@ -174,10 +190,9 @@ def test_names_do_nothing_in_copies(open_page, hostile, tmp_path: Path):
     markdown = copied(page, "markdown")
     assert "<script" not in markdown
     assert "](javascript" not in markdown.replace("\\](", "")
-    for line in markdown.splitlines():
-        assert len(re.findall(r"(?<!\\)\|", line)) == len(
-            re.findall(r"(?<!\\)\|", markdown.splitlines()[0])
-        )
+    table = [line for line in markdown.splitlines() if line.startswith("| ")]
+    assert len(table) > 3
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
     for row in csv.reader(io.StringIO(copied(page, "csv"))):
         assert not any(field[:1] in "=+@" and field for field in row)
 
@@ -189,6 +204,9 @@ def test_open_menus_are_accessible(open_page, folder, serious_findings, width, s
     assert serious_findings(page) == []
     page.keyboard.press("Escape")
     assert page.locator("details.menu[open]").count() == 0
+    if page.locator("button.filters").is_visible():  # folded where there is little room
+        page.click("button.filters")
+        assert serious_findings(page) == []
     for menu in page.locator("#overview details.menu > summary").all():
         menu.click()
         box = page.locator("details.menu[open] > div").bounding_box()

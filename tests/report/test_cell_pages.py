@@ -11,6 +11,7 @@ import pytest
 from skinbench.errors import PredictionsError
 from skinbench.report.cell_pages import cell_part
 from skinbench.report.content import read_content
+from skinbench.report.field_effects import of_images
 from skinbench.report.judged import hardest, read_judged
 from skinbench.report.render import render_run
 from skinbench.report.tables import Scores
@@ -30,7 +31,7 @@ def folder(tmp_path_factory) -> RunFolder:
 @pytest.fixture(scope="module")
 def pages(folder):
     content = read_content(folder)
-    return cell_part(content, Scores(content.scorecard)).pages
+    return cell_part(content, Scores(content.scorecard), of_images(content)).pages
 
 
 def test_there_is_a_page_for_each_row_that_was_scored(folder, pages):
@@ -62,7 +63,7 @@ def test_figures_of_a_cell_stay_small(pages):
 def test_what_is_missing_says_why(tmp_path):
     bare = make_run(tmp_path / "run", Wish(rows=4))
     content = read_content(bare)
-    found = cell_part(content, Scores(content.scorecard)).pages
+    found = cell_part(content, Scores(content.scorecard), of_images(content)).pages
     assert {page.no_curves for page in found} == {"The run folder has no predictions of this cell."}
     assert "nothing is trained" in found[0].no_training
     assert found[0].hardest is None
@@ -71,7 +72,7 @@ def test_what_is_missing_says_why(tmp_path):
 def test_without_melanoma_the_first_malignant_class_is_looked_at(tmp_path):
     bare = make_run(tmp_path / "run", Wish(rows=4, focus=False))
     content = read_content(bare)
-    found = cell_part(content, Scores(content.scorecard)).pages
+    found = cell_part(content, Scores(content.scorecard), of_images(content)).pages
     assert {page.focus for page in found} == {"akiec"}
 
 
@@ -113,7 +114,7 @@ def test_private_images_have_salted_ids_in_the_page(folder):
     """Short ids too, which a search in the finished page would leave."""
     content = read_content(folder)
     hidden = replace(content, private=frozenset({"lesions"}), salt="a secret")
-    part = cell_part(hidden, Scores(content.scorecard))
+    part = cell_part(hidden, Scores(content.scorecard), of_images(hidden))
     shown = {name for one in part.compared["sets"] for name in one["ids"]}
     known = set(pq.read_table(folder.manifest("lesions"))["image_id"].to_pylist())
     assert shown

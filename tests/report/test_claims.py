@@ -121,5 +121,8 @@ def test_a_remark_that_many_claims_have_is_said_once_below():
     claims = [claim(reason="half the data") for _ in range(3)] + [claim(reason="alone")]
     (part,) = paper_parts(card(*claims))
     said = [entry.text for entry in texts(part.claims, "remark")]
-    assert said == ["see (1)"] * 3 + ["alone"]
+    assert said == ["(1)"] * 3 + ["alone"]
     assert part.claims.notes[0] == "Remark (1): half the data."
+    (alike,) = paper_parts(card(*claims[:3]))  # the column would say the same on every line
+    assert "remark" not in [column.title for column in alike.claims.columns]
+    assert alike.claims.notes[0] == "Every claim: half the data."

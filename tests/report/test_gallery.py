@@ -12,6 +12,7 @@ from skinbench.records import CaseFile
 from skinbench.report import gallery_data
 from skinbench.report.cases_read import read_cases
 from skinbench.report.content import read_content
+from skinbench.report.field_effects import of_images
 from skinbench.report.gallery import build_gallery
 from skinbench.report.render import render_run
 from skinbench.store import RunFolder, read_json, read_record, write_json
@@ -63,7 +64,8 @@ def test_counts_of_rules_and_flags_stand_in_both_reports(made):
 
 
 def built(folder):
-    return build_gallery(read_content(folder))
+    content = read_content(folder)
+    return build_gallery(content, of_images(content))
 
 
 def test_what_does_not_fit_is_left_out_and_counted(copy, monkeypatch):

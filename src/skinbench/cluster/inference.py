@@ -20,7 +20,7 @@ from skinbench.cluster.sizing import inference_pool
 from skinbench.data.pixels import open_pixels, pixel_digest
 from skinbench.errors import counted
 from skinbench.records import STAGE_VERSIONS, Event, FitSpec, Listener
-from skinbench.store import Store, content_digest, read_record, write_json
+from skinbench.store import Store, content_digest, read_json, read_record, write_json
 from skinbench.store.arrays import open_array
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def predict_orders(
         def progress(what: str, done: int, total: int) -> None:
             listener(Event(kind="progress", name=what, done=done, total=total))
 
+        took: dict[int, float | None] = {}  # not known where actors computed
         if engine.name == "process":
             made = predict_fits(
                 requests,
@@ -123,20 +124,36 @@ def predict_orders(
                 workers=workers,
                 batch_size=batch_size,
                 progress=progress,
+                timed=took.__setitem__,
             )
         else:
             made = _predict_on_ray(requests, store, session, weights, batch_size)
-        for order, probabilities in zip(missing, made, strict=True):
-            _publish(store, names[order], order, probabilities)
+        for place, (order, probabilities) in enumerate(zip(missing, made, strict=True)):
+            _publish(store, names[order], order, probabilities, took.get(place))
     return {order: _load(store, name) for order, name in names.items()}
 
 
+def seconds_of(
+    order: PredictionOrder, engine: Engine, store: Store, batch_size: int
+) -> float | None:
+    """What one thread computed for a predicted order; None where that is not known."""
+    folder = store.open("predictions", order.digest(engine.name, batch_size))
+    found = read_json(folder / "order.json").get("seconds")
+    return None if found is None else float(found)
+
+
 def _publish(
-    store: Store, name: str, order: PredictionOrder, probabilities: npt.NDArray[np.float32]
+    store: Store,
+    name: str,
+    order: PredictionOrder,
+    probabilities: npt.NDArray[np.float32],
+    seconds: float | None,
 ) -> None:
+    about = {"fit": order.fit, "condition": order.condition, "seconds": seconds}
+
     def write(folder: Path) -> None:
         np.save(folder / "probabilities.npy", probabilities, allow_pickle=False)
-        write_json(folder / "order.json", {"fit": order.fit, "condition": order.condition})
+        write_json(folder / "order.json", about)
 
     store.publish("predictions", name, write)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,11 +23,13 @@ from skinbench.learn.network import Network
 from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import Weights, make_network
 from skinbench.records import STAGE_VERSIONS, FitSpec
-from skinbench.store import Store, content_digest
+from skinbench.store import Store, content_digest, read_json, write_json
 from skinbench.store.arrays import open_array
 
 Progress = Callable[[str, int, int], None]
 FILE = "features.npy"
+TIME_FILE = "time.json"
+"""Images, and the seconds of their forward passes over all threads together."""
 BATCH = 64
 """Images of one forward pass; part of the numbers, so a change raises the stage's version."""
 
@@ -129,8 +132,22 @@ def build_features(
 
         run = FeatureRun(spec, network, device, view)
         features = run.encode_all(images, workers, progress)
-    store.publish("features", digest, lambda folder: np.save(folder / FILE, features))
+
+    def write(folder: Path) -> None:
+        np.save(folder / FILE, features)
+        write_json(folder / TIME_FILE, {"images": len(features), "seconds": run.seconds})
+
+    store.publish("features", digest, write)
     return digest
+
+
+def encoding_seconds(store: Store, digest: str) -> float | None:
+    """Seconds of one thread for one image when these features were made; None if not kept."""
+    path = store.open("features", digest) / TIME_FILE
+    if not path.exists():  # of an older version
+        return None
+    kept = read_json(path)
+    return float(kept["seconds"]) / max(1, int(kept["images"]))
 
 
 def feature_views(spec: FitSpec) -> tuple[str, ...]:
@@ -157,10 +174,18 @@ class FeatureRun:
         self, spec: FitSpec, network: Network, device: torch.device, view: str = "none"
     ) -> None:
         self._forward, self._view = Forward(network, spec.train, device), view
+        self._spent: list[float] = []
+
+    @property
+    def seconds(self) -> float:
+        """Of all passes so far, over all threads together."""
+        return sum(self._spent)
 
     def encode(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Pixels [B, S, S, 3] uint8 -> features [B, F]."""
+        started = time.perf_counter()
         encoded: npt.NDArray[np.float32] = self._forward(pixels, self._view).cpu().numpy()
+        self._spent.append(time.perf_counter() - started)  # safe from several threads
         return encoded
 
     def encode_all(

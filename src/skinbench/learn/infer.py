@@ -20,6 +20,7 @@ from skinbench.records import FitSpec
 from skinbench.store import Store, canonical_json, content_digest, read_record
 
 Progress = Callable[[str, int, int], None]
+Timed = Callable[[int, float | None], None]
 Probabilities = npt.NDArray[np.float32]
 
 
@@ -45,6 +46,7 @@ def predict_fits(
     workers: int,
     batch_size: int,
     progress: Progress | None = None,
+    timed: Timed | None = None,
 ) -> list[Probabilities]:
     """Probabilities for each request, in one process.
 
@@ -60,6 +62,8 @@ def predict_fits(
         workers: Python threads, each computing whole batches.
         batch_size: images in one pass.
         progress: called with ("predict", image x fit pairs done, pairs in all).
+        timed: called once for each request with its position and the seconds that one thread
+            would have computed, None where that is not known; see `Scorer.seconds`.
 
     Returns:
         One [N, C] float32 per request, rows in the order of its image_ids, each summing to 1.
@@ -87,6 +91,9 @@ def predict_fits(
         run = _GroupRun(group, specs, store, weights, batch_size)
         found = run.predict(workers, advance)
         results.update({index: found[requests[index].fit_id] for index in members})
+        if timed is not None:
+            for index in members:
+                timed(index, run.seconds.get(requests[index].fit_id))
         _reorder(results, members, requests)
     return [results[index] for index in range(len(requests))]
 
@@ -150,6 +157,7 @@ class _GroupRun:
         self._repeats = {
             fit: sum(request.fit_id == fit for request in group) for fit in self._specs
         }
+        self.seconds: Mapping[str, float | None] = {}
 
     def predict(self, workers: int, advance: Callable[[int], None]) -> dict[str, Probabilities]:
         """Probabilities [N, C] of each fit, rows in the order of the sorted ids."""
@@ -178,6 +186,7 @@ class _GroupRun:
             for part, batch in zip(pool.map(scorer.probabilities, batches), batches, strict=True):
                 parts.append(part)
                 advance(len(batch) * sum(self._repeats.values()))
+            self.seconds = scorer.seconds
         return {fit: np.concatenate([part[fit] for part in parts]) for fit in self._specs}
 
     def _ensure_stored(self, workers: int) -> None:

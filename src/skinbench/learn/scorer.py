@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from skinbench.errors import UsageError
 from skinbench.learn.arrays import PixelRows, Sources
 from skinbench.learn.batches import apply_view
 from skinbench.learn.conditions import alters_pixels, entry_of, parse_condition
-from skinbench.learn.features import feature_digest, open_features
+from skinbench.learn.features import encoding_seconds, feature_digest, open_features
 from skinbench.learn.forward import Forward
 from skinbench.learn.made import Maker
 from skinbench.learn.network import Encoders, Network
@@ -89,6 +90,8 @@ class Scorer:
         self._members = [self._member(fit) for fit in fits]
         self._features = self._stored_features()
         self._forwards: dict[Network, Forward] = {}
+        self._encoding = {key: encoding_seconds(self._store, key) for key in self._features}
+        self._seconds: dict[str, float | None] = dict.fromkeys(self.fit_ids, 0.0)
         self._lock = threading.Lock()
         self._maker = None
         if self._made is not None and self._alters_pixels:
@@ -122,6 +125,15 @@ class Scorer:
         """The fits, in the order given."""
         return tuple(member.fit.fit_id for member in self._members)
 
+    @property
+    def seconds(self) -> Mapping[str, float | None]:
+        """What each fit has computed so far, as if alone, over all threads together.
+
+        Reading pixels is not in it. A shared encoder counts for each of its fits; where its
+        stored features are read, what they took when they were made. None where that is unknown.
+        """
+        return self._seconds
+
     def rows(self, image_ids: Sequence[str]) -> Ints:
         """Rows of images in the pixel store.
 
@@ -150,12 +162,12 @@ class Scorer:
         batch = _Batch(self._read, rows, self._train.image_size)
         found: list[dict[str, Probabilities]] = []
         for index, view in enumerate(self._views):
-            encoded: dict[str, torch.Tensor] = {}
+            encoded: dict[str, _Encoded] = {}
             seen = batch.seen_as(view)
             with torch.inference_mode():
                 found.append(
                     {
-                        member.fit.fit_id: self._score(member, rows, seen, encoded, index)
+                        member.fit.fit_id: self._timed(member, rows, seen, encoded, index)
                         for member in self._members
                     }
                 )
@@ -187,26 +199,47 @@ class Scorer:
             return entry.apply(pixels, strength, self._table["image_id"].iloc[rows].tolist())
         return entry.apply(pixels, strength)
 
-    def _score(
+    def _timed(
         self,
         member: _Member,
         rows: Ints,
         batch: _Batch,
-        encoded: dict[str, torch.Tensor],
+        encoded: dict[str, _Encoded],
         view: int,
     ) -> Probabilities:
-        fit, key = member.fit, member.keys[view]
+        """A fit's probabilities; what they took is added to its seconds."""
+        fit = member.fit
+        features: torch.Tensor | None = None
+        took: float | None = 0.0
+        if fit.network is not None and fit.network.encoder is not None:
+            key = member.keys[view]
+            if key not in encoded:
+                with autocast(fit.spec.train):
+                    encoded[key] = self._encode(key, fit.network, rows, batch)
+            features, took = encoded[key].features, encoded[key].seconds
+        elif fit.plain is not None:
+            batch.all()
+        started = time.perf_counter()
+        found = self._score(member, rows, batch, features)
+        own = time.perf_counter() - started
+        with self._lock:
+            before = self._seconds[fit.fit_id]
+            if before is None or took is None:
+                self._seconds[fit.fit_id] = None
+            else:
+                self._seconds[fit.fit_id] = before + took + own
+        return found
+
+    def _score(
+        self, member: _Member, rows: Ints, batch: _Batch, features: torch.Tensor | None
+    ) -> Probabilities:
+        fit = member.fit
         if fit.plain is not None and fit.state is not None:
             table = self._table.iloc[rows]
             lazy = PixelRows(batch.some, len(rows), self._train.image_size)
             return fit.plain.predict(fit.state, cast(Bytes, lazy), table)
         network = cast(Network, fit.network)
         with autocast(fit.spec.train):
-            features = None
-            if network.encoder is not None:
-                if key not in encoded:
-                    encoded[key] = self._encode(key, network, rows, batch)
-                features = encoded[key]
             metadata = None
             if member.metadata is not None:
                 where = torch.from_numpy(rows).to(self._device)
@@ -215,14 +248,29 @@ class Scorer:
         probabilities: Probabilities = torch.softmax(logits.double(), dim=1).float().cpu().numpy()
         return probabilities
 
-    def _encode(self, key: str, network: Network, rows: Ints, batch: _Batch) -> torch.Tensor:
+    def _encode(self, key: str, network: Network, rows: Ints, batch: _Batch) -> _Encoded:
         stored = self._features.get(key)
         if stored is not None:
-            return stored.index_select(0, torch.from_numpy(rows)).to(self._device)
+            features = stored.index_select(0, torch.from_numpy(rows)).to(self._device)
+            each = self._encoding[key]
+            return _Encoded(features, None if each is None else each * len(rows))
         with self._lock:  # one folded copy for all threads
             if network not in self._forwards:
                 self._forwards[network] = Forward(network, self._train, self._device)
-        return self._forwards[network](batch.all())
+        pixels = batch.all()
+        started = time.perf_counter()
+        features = self._forwards[network](pixels)
+        if self._device.type == "cuda":  # it computes on while Python goes on
+            torch.cuda.synchronize(self._device)
+        return _Encoded(features, time.perf_counter() - started)
+
+
+class _Encoded(NamedTuple):
+    """What an encoder gave for a batch."""
+
+    features: torch.Tensor
+    seconds: float | None
+    """What it took; None where stored features do not say."""
 
 
 class _Batch:

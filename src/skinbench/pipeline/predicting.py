@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import pandas as pd
 
-from skinbench.cluster.inference import PredictionOrder, choose_engine, predict_orders
+from skinbench.cluster.inference import (
+    Engine,
+    PredictionOrder,
+    choose_engine,
+    predict_orders,
+    seconds_of,
+)
 from skinbench.cluster.schedule import Schedule
 from skinbench.cluster.session import Session
 from skinbench.data.spaces import SpaceMap, space_map
 from skinbench.pipeline.prepared import Prepared
 from skinbench.plan import learnt_space
-from skinbench.records import Row
+from skinbench.records import Pace, Row
 from skinbench.score.assemble import evaluated_images, prediction_frame
 from skinbench.score.predictions import write_predictions
-from skinbench.store import RunFolder
+from skinbench.store import RunFolder, write_json
 
 
 def predict(
@@ -39,8 +45,9 @@ def predict(
             )
             parts.setdefault(item.cell, []).append((order, part))
     engine = choose_engine(inference.engine, session)
+    orders = [order for group in parts.values() for order, _ in group]
     made = predict_orders(
-        [order for group in parts.values() for order, _ in group],
+        orders,
         engine,
         store=schedule.store,
         session=session,
@@ -49,6 +56,8 @@ def predict(
         batch_size=inference.batch_size,
         listener=schedule.listener,
     )
+    paces = _paces(prepared, orders, engine, schedule)
+    write_json(folder.paces, {"paces": paces})
     rows = {row.name: row for row in plan.rows}
     for name, group in parts.items():
         row = rows[cells[name].row]
@@ -73,6 +82,34 @@ def predict(
             folder.prediction(name), pd.concat(frames), classes=row.classes, metadata=facts
         )
     return {"name": engine.name, "rule": engine.rule}
+
+
+def _paces(
+    prepared: Prepared, orders: list[PredictionOrder], engine: Engine, schedule: Schedule
+) -> list[Pace]:
+    """Of every fit whose passes over unaltered images were all timed."""
+    batch_size = prepared.suite.file.inference.batch_size
+    found: dict[str, list[tuple[int, float | None]]] = {}
+    for order in dict.fromkeys(orders):
+        if order.condition == "none" and not order.views:
+            seconds = seconds_of(order, engine, schedule.store, batch_size)
+            found.setdefault(order.fit, []).append((len(order.image_ids), seconds))
+    paces = []
+    for fit, passes in sorted(found.items()):
+        known = [one for _, one in passes if one is not None]
+        if len(known) == len(passes):
+            train = prepared.plan.fits[fit].train
+            images = sum(count for count, _ in passes)
+            paces.append(
+                Pace(
+                    fit=fit,
+                    images=images,
+                    seconds=sum(known),
+                    device=train.device,
+                    threads=train.threads,
+                )
+            )
+    return paces
 
 
 def _mapping(prepared: Prepared, row: Row) -> SpaceMap:

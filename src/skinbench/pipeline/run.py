@@ -65,6 +65,7 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     from skinbench.pipeline.explaining import explain
     from skinbench.pipeline.field_effects import measure_fields
     from skinbench.pipeline.finished import finish, inputs_digest, is_finished
+    from skinbench.pipeline.hard_pictures import picture_hardest
     from skinbench.pipeline.history import put_away, scorecard_name
     from skinbench.pipeline.judging import judge_run
     from skinbench.pipeline.judging_heat import judge_heatmaps
@@ -96,6 +97,8 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
         entry["detail"] = (
             UNCHANGED if finished else explain(prepared, records, folder, options.store)
         )
+        if not finished:
+            picture_hardest(prepared, folder, card)
     verdict = judge_run(
         folder,
         options.baseline,

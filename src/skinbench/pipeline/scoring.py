@@ -10,6 +10,7 @@ from skinbench.data.audit import stamps
 from skinbench.data.manifest import import_manifest
 from skinbench.data.split_tables import import_split
 from skinbench.errors import PredictionsError
+from skinbench.pipeline.leak_gaps import leak_gaps
 from skinbench.pipeline.operating import further_scores
 from skinbench.pipeline.prepared import Prepared
 from skinbench.pipeline.ranking import dataset_ranks, families, ranking_metrics
@@ -145,7 +146,7 @@ def _score(
         scores=scores,
         confusions=confusions,
         comparisons=compare_rows(
-            _contrasts(suite, plan),
+            _contrasts(suite, plan, stamps(audit)),
             plan.rows,
             predictions,
             outcomes,
@@ -220,10 +221,10 @@ def _images(split: SplitTable) -> int:
     return int((split.table["fold"] == 0).sum())
 
 
-def _contrasts(suite: SuiteFile, plan: Plan) -> list[Contrast]:
-    """What `compare:` asks for, of rows that this run has."""
+def _contrasts(suite: SuiteFile, plan: Plan, leaky: Collection[str]) -> list[Contrast]:
+    """What `compare:` asks for, of rows that this run has, and what leaks are worth."""
     names = {row.name for row in plan.rows}
-    return [
+    asked = [
         Contrast(
             name=name,
             row=item.row,
@@ -234,6 +235,7 @@ def _contrasts(suite: SuiteFile, plan: Plan) -> list[Contrast]:
         for name, item in suite.compare.items()
         if {item.row, item.against} <= names
     ]
+    return asked + leak_gaps(plan, leaky, asked)
 
 
 def derive(plan: Plan, folder: RunFolder, outcomes: Mapping[str, CellOutcome]) -> list[CellOutcome]:

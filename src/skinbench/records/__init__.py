@@ -94,6 +94,7 @@ from skinbench.records.learning import (
     WeightsSpec,
     later,
 )
+from skinbench.records.pace import Pace
 from skinbench.records.planning import (
     Cell,
     DerivedCell,
@@ -247,6 +248,7 @@ __all__ = [
     "FindingKind",
     "Overlap",
     "OverlapReport",
+    "Pace",
     "Recognition",
     "SharedKind",
     "AgainstLabel",

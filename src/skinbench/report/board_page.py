@@ -12,10 +12,11 @@ from skinbench import registry
 from skinbench.errors import UnknownNameError
 from skinbench.records import ClaimResult, Comparison, Score
 from skinbench.report import board, numbers, standings, tables
+from skinbench.report.axes import Axis, axis_of
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, TestSet
 from skinbench.report.claims import VERDICT_TONES
 from skinbench.report.row_facts import Cost, RunDetail
-from skinbench.report.tables import FURTHER_METRICS, PER_CLASS_ORDER, Entry
+from skinbench.report.tables import FURTHER_METRICS, PER_CLASS_ORDER, Bar, Entry
 
 Group = Literal["score", "more", "made", "gap", "count", "cost"]
 GROUP_TITLES: Mapping[Group, str] = {
@@ -26,6 +27,8 @@ GROUP_TITLES: Mapping[Group, str] = {
     "cost": "Cost",
     "made": "Made of",
 }
+_NAMED = 2
+"""So many baselines that a row does not beat are counted in it, not named."""
 _MADE = ("model", "input", "technique", "kind")
 
 
@@ -41,6 +44,10 @@ class PageColumn:
     first: Literal["ascending", "descending"]
     """What the first press of its head sorts by: the better first, words from A."""
     numeric: bool = True
+    unit: str = ""
+    """Of the numbers that its fields sort by, where their text has another."""
+    axis: Axis | None = None
+    """Of its bars, the same for every row; None where nothing is drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +58,9 @@ class ClaimMark:
     """`claimed 0.81`."""
     verdict: str
     tone: str
+    value: float
     at: float | None
-    """Where the bar has it, 0 to 1."""
+    """Where the column's axis has it, 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +68,10 @@ class PageCell:
     """One field."""
 
     entry: Entry
+    bar: Bar | None = None
+    """The interval along the column's axis."""
+    beyond: Literal["", "under", "over"] = ""
+    """Where a baseline's value lies, if not on the axis."""
     rank: str = ""
     """`rank 2-4`: those that are not excluded."""
     unbeaten: bool = False
@@ -80,6 +92,7 @@ class PageRow:
     facets: Mapping[str, str]
     """What filters ask about: dataset, split, model, input, technique, run."""
     cells: tuple[PageCell, ...]
+    leaky: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +103,8 @@ class PageTable:
     title: str
     about: str
     """How many images and rows."""
+    intervals: str
+    """What the intervals of its scores are."""
     leaky: str
     """The leak stamp; empty for a clean split."""
     columns: tuple[PageColumn, ...]
@@ -124,16 +139,54 @@ def board_page(leaderboard: Leaderboard, runs: Mapping[str, RunDetail]) -> Board
 def _page_table(
     table: TestSet, name: str, runs: Mapping[str, RunDetail], several: bool
 ) -> PageTable:
-    columns = _columns(table, runs, several)
+    plain = _columns(table, runs, several)
+    lines = tuple(_page_row(row, table, plain, runs[row.run]) for row in table.rows)
+    networks = [line for line, row in zip(lines, table.rows, strict=True) if row.kind != "plain"]
+    compared = networks or lines  # a majority's 0 would make every axis a long one
+    columns = tuple(
+        _with_axis(column, [line.cells[index] for line in compared])
+        for index, column in enumerate(plain)
+    )
     stamps = [numbers.one_line(f"{sign} {stamp}") for stamp, sign in board.marks(table).items()]
     return PageTable(
         name=name,
         title=table.title,
         about=_about(table),
+        intervals=f"{numbers.level(table.level)} intervals by lesion group",
         leaky=stamps[0] if stamps else "",
         columns=columns,
-        rows=tuple(_page_row(row, table, columns, runs[row.run]) for row in table.rows),
-        notes=tuple(note for note in board.footnotes(table) if note not in stamps),
+        rows=tuple(_placed(line, columns) for line in lines),
+        notes=tuple(note for note in board.footnotes(table) if note not in stamps[:1]),
+    )
+
+
+def _with_axis(column: PageColumn, cells: Sequence[PageCell]) -> PageColumn:
+    """The column with an axis that holds these intervals, and what was claimed there."""
+    bars = [cell.entry.bar for cell in cells if cell.entry.bar is not None]
+    claimed = [claim.value for cell in cells for claim in cell.claims if 0 <= claim.value <= 1]
+    ends = [value for bar in bars for value in (bar.low, bar.value, bar.high)]
+    return dataclasses.replace(column, axis=axis_of([*ends, *claimed]) if ends else None)
+
+
+def _placed(row: PageRow, columns: Sequence[PageColumn]) -> PageRow:
+    """The row with its bars and claims along the axes of their columns."""
+    cells = tuple(
+        cell if column.axis is None else _along(cell, column.axis)
+        for cell, column in zip(row.cells, columns, strict=True)
+    )
+    return dataclasses.replace(row, cells=cells)
+
+
+def _along(cell: PageCell, axis: Axis) -> PageCell:
+    bar = cell.entry.bar
+    if bar is None:
+        return cell
+    claims = tuple(
+        dataclasses.replace(claim, at=axis.at(claim.value) if 0 <= claim.value <= 1 else None)
+        for claim in cell.claims
+    )
+    return dataclasses.replace(
+        cell, bar=axis.scaled(bar), beyond=axis.beyond(bar.value), claims=claims
     )
 
 
@@ -167,10 +220,15 @@ def _columns(
     costs = [runs[row.run].costs.get(row.row) for row in table.rows]
     if any(costs):
         found += [
-            _column("seconds", "training time", "cost", shown=True),
+            _column("seconds", "training time", "cost", shown=True, unit="s"),
+            *(
+                [_column("pace", "images/s", "cost", shown=True, first="descending")]
+                if any(cost is not None and cost.pace is not None for cost in costs)
+                else []  # a run of an older version
+            ),
             _column("parameters", "parameters", "cost", shown=True),
             _column("trainable", "trainable parameters", "cost"),
-            _column("size", "size as float32", "cost"),
+            _column("size", "size as float32", "cost", unit="bytes"),
             _column("speed", "images/s in training", "cost", first="descending"),
         ]
     words = [*(["run"] if several else []), *_MADE]
@@ -187,6 +245,7 @@ def _column(
     shown: bool = False,
     first: Literal["ascending", "descending"] = "ascending",
     numeric: bool = True,
+    unit: str = "",
 ) -> PageColumn:
     return PageColumn(
         key=key,
@@ -195,6 +254,7 @@ def _column(
         shown=shown,
         first=first,
         numeric=numeric,
+        unit=unit,
     )
 
 
@@ -269,9 +329,10 @@ def _page_row(
     mark = board.marks(table).get(row.stamp, "")
     status = board.status_entry(row)
     undone = row.status != "done"
-    state = status.text if undone else board.unbeaten_text(row)
+    state = status.text if undone else _unbeaten(row)
     return PageRow(
         name=numbers.one_line(row.row),
+        leaky=bool(row.stamp),
         slug=run.slugs.get(where, ""),
         made=numbers.one_line(board.made_of(row)),
         state=state,
@@ -288,6 +349,12 @@ def _page_row(
     )
 
 
+def _unbeaten(row: BoardRow) -> str:
+    """The mark of a row that does not beat the baselines; a note of the table names several."""
+    few = len(row.unbeaten) < _NAMED
+    return board.unbeaten_text(row) if few else f"does not beat {len(row.unbeaten)} baselines"
+
+
 _Context = tuple[tuple[str, str, str], str, RunDetail]
 
 
@@ -298,7 +365,7 @@ def _cell(
     if column.group in ("score", "more"):
         return _score_cell(row, scores.get(column.key), column.key, context)
     if column.group == "gap":
-        return PageCell(entry=_gap(run.gaps.get((row.row, column.key.removeprefix("gap:")))))
+        return PageCell(entry=_gap(row, run.gaps.get((row.row, column.key.removeprefix("gap:")))))
     if column.group == "cost":
         return PageCell(entry=_cost(column.key, run.costs.get(row.row) or Cost()))
     if column.group == "count":
@@ -318,25 +385,24 @@ def _score_cell(row: BoardRow, score: Score | None, key: str, context: _Context)
         entry=dataclasses.replace(entry, near=sign, mark=mark if entry.sort is not None else ""),
         rank=f"rank {ranks}" if ranks != numbers.MISSING else "",
         unbeaten=bool(sign) and entry.sort is not None,
-        claims=tuple(
-            dict.fromkeys(_claim(claim, entry) for claim in run.claims.get((where, key), ()))
-        ),
+        claims=tuple(dict.fromkeys(_claim(claim) for claim in run.claims.get((where, key), ()))),
     )
 
 
-def _claim(claim: ClaimResult, entry: Entry) -> ClaimMark:
-    inside = entry.bar is not None and 0 <= claim.claimed <= 1
+def _claim(claim: ClaimResult) -> ClaimMark:
     return ClaimMark(
         text=numbers.one_line(f"claimed {claim.printed or numbers.number(claim.claimed)}"),
         verdict=claim.verdict,
         tone=VERDICT_TONES.get(claim.verdict, ""),
-        at=claim.claimed if inside else None,
+        value=claim.claimed,
+        at=None,
     )
 
 
-def _gap(item: Comparison | None) -> Entry:
+def _gap(row: BoardRow, item: Comparison | None) -> Entry:
     if item is None:
-        return Entry(text=numbers.MISSING)
+        why = "no such row on a split without leaks" if row.stamp else "no leak found"
+        return Entry(text=numbers.MISSING, why=why)
     return Entry(
         text=numbers.signed(item.difference),
         detail=numbers.bounds(item.low, item.high),
@@ -344,13 +410,19 @@ def _gap(item: Comparison | None) -> Entry:
     )
 
 
+def _rate(value: float | None) -> Entry:
+    """Images a second, in three digits at least."""
+    if value is None:
+        return Entry(text=numbers.MISSING)
+    return Entry(text=f"{value:,.{0 if value >= 100 else 1}f}", sort=value)
+
+
 def _cost(key: str, cost: Cost) -> Entry:
     if key == "seconds":
         return Entry(text=numbers.duration(cost.seconds), sort=cost.seconds)
     if key == "size":
         return Entry(text=numbers.bytes_(cost.bytes_), sort=cost.bytes_)
-    if key == "speed":
-        rate = cost.images_per_second
-        return Entry(text=numbers.MISSING if rate is None else f"{rate:,.0f}", sort=rate)
+    if key in ("speed", "pace"):
+        return _rate(cost.images_per_second if key == "speed" else cost.pace)
     value = cost.parameters if key == "parameters" else cost.trainable
     return Entry(text=numbers.magnitude(value), sort=value)

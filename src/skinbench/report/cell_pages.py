@@ -117,8 +117,13 @@ class CellPart:
     """For the page's script: see `ComparedCells.data`."""
 
 
-def cell_part(content: Content, scores: Scores) -> CellPart:
+def cell_part(content: Content, scores: Scores, moved: field_effects.Moved) -> CellPart:
     """Every cell of a run, its predictions read once a row.
+
+    Args:
+        content: the run.
+        scores: of its scorecard.
+        moved: what metadata did to single images.
 
     Raises:
         PredictionsError: a file of predictions is not what its name says.
@@ -126,7 +131,6 @@ def cell_part(content: Content, scores: Scores) -> CellPart:
     pages: list[CellPage] = []
     folder = RunFolder(content.root)
     compared = ComparedCells(content=content, scores=scores)
-    moved = field_effects.of_images(content)
     for row, mine in itertools.groupby(places(content, scores), key=lambda place: place.row):
         judged = read_judged(folder, row, content.scorecard.cells)
         if content.private:
@@ -142,7 +146,7 @@ def cell_page(
     scores: Scores,
     place: Place,
     judged: Judged,
-    moved: cell_tables.Moved | None = None,
+    moved: field_effects.Moved | None = None,
 ) -> CellPage:
     """Lay out one cell.
 
@@ -188,7 +192,9 @@ def cell_page(
         training_at=at,
         no_training=no_training,
         effects=filled(cell_tables.effects(content, place)),
-        no_effects=field_effects.unmeasured(row, content.scorecard.field_effects),
+        no_effects=field_effects.unmeasured(
+            row, card.field_effects, {name for one in content.cases.sets for name in one.rows}
+        ),
         subgroups=filled(cell_tables.subgroups(content, place)),
         hardest=filled(cell_tables.hardest_images(content, place, judged, moved or {})),
         fits=filled(cell_tables.row_fits(content, row)),

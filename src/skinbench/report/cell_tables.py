@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from skinbench.records import Confusion, LabelSpace, Row
 from skinbench.report import facts, field_effects, numbers, subgroup_tables, tables
@@ -16,7 +16,6 @@ from skinbench.report.over import OF_CLASSES
 from skinbench.report.tables import ClassFacts, Column, Entry, Scores, Table, words
 from skinbench.score.calibration import focus_class
 
-Moved = Mapping[tuple[str, str, str], str]
 """(row, dataset, image id) to what metadata did to the image's decision."""
 WEIGHTED = "class-balanced"
 """No condition of the images: the same decisions, scored with every class weighing the same."""
@@ -114,7 +113,9 @@ def effects(content: Content, place: Place) -> Table:
     return field_effects.effects_table(f"effects-{place.slug}", mine, level)
 
 
-def hardest_images(content: Content, place: Place, judged: Judged, moved: Moved) -> Table:
+def hardest_images(
+    content: Content, place: Place, judged: Judged, moved: field_effects.Moved
+) -> Table:
     """Mistakes of the first seed, and what other models make of these images."""
     seeds = judged.seeds(place.dataset, place.condition)
     found: Sequence[HardCase] = ()
@@ -127,7 +128,7 @@ def hardest_images(content: Content, place: Place, judged: Judged, moved: Moved)
         if (item.dataset, item.split) == (place.dataset, place.row.split)
     }
     said = {
-        case.image_id: moved[key]
+        case.image_id: field_effects.named(moved[key])
         for case in found
         if (key := (place.row.name, place.dataset, case.image_id)) in moved
     }

@@ -75,6 +75,8 @@ def short_lines(scorecard: Scorecard) -> tuple[str, ...]:
 def _claims_table(claims: Sequence[ClaimResult], name: str) -> Table:
     """One line a claim; letters beside the verdicts stand for what the row does otherwise."""
     letters, remarks = _letters(claims), _shared_remarks(claims)
+    # One remark on every claim stands below the table alone.
+    single = len({claim.reason for claim in claims}) > 1
     rows = tuple(
         (
             words(claim.row),
@@ -95,7 +97,7 @@ def _claims_table(claims: Sequence[ClaimResult], name: str) -> Table:
                 sort=claim.difference,
             ),
             _verdict(claim, letters.get(claim.differences, "")),
-            words(remarks.get(claim.reason, claim.reason)),
+            *([words(remarks.get(claim.reason, claim.reason))] if single else []),
         )
         for claim in claims
     )
@@ -110,14 +112,14 @@ def _claims_table(claims: Sequence[ClaimResult], name: str) -> Table:
             Column(title="measured", numeric=True),
             Column(title="measured \u2212 claimed", numeric=True),
             Column(title="verdict"),
-            Column(title="remark"),
+            *([Column(title="remark")] if single else []),
         ),
         rows=rows,
         notes=tuple(
             numbers.one_line(note)
             for note in (
                 *(
-                    f"Remark {number.removeprefix('see ')}: {text}."
+                    f"Remark {number}: {text}." if single else f"Every claim: {text}."
                     for text, number in remarks.items()
                 ),
                 *(f"Protocol ({letter}): {'; '.join(texts)}." for texts, letter in letters.items()),
@@ -127,10 +129,10 @@ def _claims_table(claims: Sequence[ClaimResult], name: str) -> Table:
 
 
 def _shared_remarks(claims: Sequence[ClaimResult]) -> dict[str, str]:
-    """`see (1)` for each remark that several claims have: it is said once, below the table."""
+    """`(1)` for each remark that several claims have: it is said once, below the table."""
     found = Counter(claim.reason for claim in claims if claim.reason)
-    shared = [text for text, times in found.items() if times > 2]
-    return {text: f"see ({number})" for number, text in enumerate(shared, start=1)}
+    shared = [text for text, times in found.items() if times > 2 or len(found) == 1]
+    return {text: f"({number})" for number, text in enumerate(shared, start=1)}
 
 
 def _letters(claims: Sequence[ClaimResult]) -> dict[tuple[str, ...], str]:

@@ -24,7 +24,7 @@ from skinbench.score.images import ScoredImages
 Metric = tuple[str, str | None]
 _FIRST = ("recall", "specificity", "precision", "f1", "auroc", "average_precision")
 _OVERALL = ("balanced_accuracy", "accuracy", "macro_f1", "macro_auroc")
-_UNSAID = frozenset({"split", "claims", "resources"})
+_UNSAID = frozenset({"split", "claims", "resources", "seeds"})
 """Of a row's settings: said elsewhere, or no part of what is compared."""
 _MOST_CLASSES = 255
 """A decision is one byte."""
@@ -59,6 +59,8 @@ class ComparedCells:
                 "set": self._set(place, images),
                 "seed": first,
                 "seeds": len(seeds),
+                "leak": numbers.one_line(self.content.scorecard.stamps.get(place.row.split, "")),
+                "network": place.row.kind != "plain",
                 "decided": _bytes(images.decisions),
                 "p": _bytes(np.rint(np.clip(likely, 0, 1) * 255)),
             }

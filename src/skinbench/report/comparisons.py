@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from skinbench.records import Comparison
 from skinbench.report import numbers
 from skinbench.report.standings import probability
-from skinbench.report.tables import Column, Entry, Table, integer, words
+from skinbench.report.tables import Column, Entry, Table, words
 
 
 def comparisons_table(
@@ -33,10 +33,16 @@ def comparisons_table(
             Entry(text=probability(item.p), detail=item.test, sort=item.p),
             Entry(text=probability(item.p_holm), detail=_family(item), sort=item.p_holm),
             Entry(text=_pairing(item)),
-            integer(item.n or None),
-            integer(item.n_positive),
-            integer(item.seeds or None),
-            Entry(text=numbers.number(item.sd_seeds), sort=item.sd_seeds),
+            Entry(
+                text=numbers.count(item.n or None),
+                detail="" if item.n_positive is None else f"({item.n_positive:,} positive)",
+                sort=item.n or None,
+            ),
+            Entry(
+                text=numbers.count(item.seeds or None),
+                detail="" if item.sd_seeds is None else f"(SD {numbers.number(item.sd_seeds)})",
+                sort=item.seeds or None,
+            ),
             words(_remark(item, level, reduced)),
         )
         for item in comparisons
@@ -53,9 +59,7 @@ def comparisons_table(
             Column(title="p, Holm", numeric=True),
             Column(title="images"),
             Column(title="n", numeric=True),
-            Column(title="positives", numeric=True),
             Column(title="seeds", numeric=True),
-            Column(title="seed SD", numeric=True),
             Column(title="remark"),
         ),
         rows=rows,

@@ -19,6 +19,7 @@ from skinbench.records import (
     DatasetInfo,
     FitRecord,
     LabelSpace,
+    Pace,
     Plan,
     Row,
     Scorecard,
@@ -150,6 +151,8 @@ class Content:
     cases: CaseFile
     verdict: Verdict | None
     seen: tuple[SeenCount, ...] = ()
+    paces: Mapping[str, Pace] = field(default_factory=dict)
+    """By fit, of those that were timed."""
     private: frozenset[str] = frozenset()
     """Datasets of which nothing but numbers and salted ids is shown."""
     salt: str = field(default="", repr=False)
@@ -166,6 +169,13 @@ class _Seen:
     """seen.json."""
 
     counts: tuple[SeenCount, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Paces:
+    """paces.json."""
+
+    paces: tuple[Pace, ...]
 
 
 def read_content(folder: RunFolder) -> Content:
@@ -196,6 +206,7 @@ def read_content(folder: RunFolder) -> Content:
         seen=_checked(folder.seen, lambda plain: from_plain(_Seen, plain).counts)
         if folder.seen.exists()
         else (),
+        paces=read_paces(folder),
         private=private_data(folder),
     )
 
@@ -218,6 +229,14 @@ def read_fits(folder: RunFolder) -> dict[str, FitRecord]:
         path.stem: _checked(path, lambda plain: from_plain(FitRecord, plain["record"]))
         for path in sorted(folder.fits.glob("*.json"))
     }
+
+
+def read_paces(folder: RunFolder) -> dict[str, Pace]:
+    """Fit id to how fast it predicted, for every fit that the run has timed."""
+    if not folder.paces.exists():  # of an older version
+        return {}
+    found = _checked(folder.paces, lambda plain: from_plain(_Paces, plain).paces)
+    return {pace.fit: pace for pace in found}
 
 
 def read_label_spaces(folder: RunFolder) -> dict[str, LabelSpace]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from skinbench import registry
 from skinbench.records import FieldEffect, Row
@@ -60,8 +60,14 @@ def _bar(item: FieldEffect, widest: float) -> Bar | None:
     return Bar(value=item.value / widest, low=low / widest, high=high / widest)
 
 
-def unmeasured(row: Row, effects: Sequence[FieldEffect]) -> str:
-    """Why a row has no effects of metadata."""
+def unmeasured(row: Row, effects: Sequence[FieldEffect], shown: Collection[str]) -> str:
+    """Why a row has no effects of metadata.
+
+    Args:
+        row: the row.
+        effects: of the scorecard.
+        shown: rows of the gallery.
+    """
     for item in effects:
         if item.row == row.name and item.value is None and not item.field:
             return numbers.one_line(f"Not measured: {item.reason}")
@@ -73,24 +79,36 @@ def unmeasured(row: Row, effects: Sequence[FieldEffect]) -> str:
         return ""
     if not registry.inputs.get(name).uses_metadata:
         return "This row reads no metadata."
+    if row.name in shown:
+        return "Not measured when this run was made; the suite run again measures it."
     return "Not measured: it is for the rows that the suite explains (`explain: rows`)."
 
 
-def of_images(content: Content) -> dict[tuple[str, str, str], str]:
-    """(row, dataset, image id) to the strongest fields, e.g. `age +0.21, site -0.04`.
+Moved = Mapping[tuple[str, str, str], tuple[tuple[str, float], ...]]
+"""(row, dataset, image id) to fields and their effects on the decided class, strongest first."""
+
+
+def named(fields: Sequence[tuple[str, float]]) -> str:
+    """The strongest fields: `age +0.21, site -0.04`."""
+    return ", ".join(f"{field} {numbers.signed(effect, 2)}" for field, effect in fields[:_SHOWN])
+
+
+def of_images(content: Content) -> Moved:
+    """What metadata did to single images.
 
     Ids of private data are salted, as everywhere in a report.
 
     Raises:
         PredictionsError: the file of effects cannot be read.
     """
-    found: dict[tuple[str, str, str], str] = {}
+    found: dict[tuple[str, str, str], tuple[tuple[str, float], ...]] = {}
     effects = read_effects(RunFolder(content.root).field_effects).table
     for (row, dataset, image), part in effects.groupby(["row", "dataset", "image_id"], sort=True):
         pairs = sorted(
             zip(part["field"], part["effect"], strict=True), key=lambda p: (-abs(p[1]), p[0])
         )
-        said = [f"{field} {numbers.signed(effect, 2)}" for field, effect in pairs[:_SHOWN]]
         name = shown_id(str(image), content.salt) if dataset in content.private else str(image)
-        found[str(row), str(dataset), name] = numbers.one_line(", ".join(said))
+        found[str(row), str(dataset), name] = tuple(
+            (numbers.one_line(field), float(effect)) for field, effect in pairs
+        )
     return found

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from skinbench.records import ARTEFACTS, Answer, Case, CaseRule, CaseSet
 from skinbench.report import numbers
 from skinbench.report.content import Content
-from skinbench.report.gallery_data import Pictures, set_data
+from skinbench.report.field_effects import Moved, named
+from skinbench.report.gallery_data import Pictures, hard_data, set_data
 from skinbench.report.tables import Column, Table, words
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -74,14 +75,22 @@ def letter(place: int) -> str:
     return _LETTERS[index] + (str(again + 1) if again else "")
 
 
-def build_gallery(content: Content) -> Gallery:
-    """Lay out the cases of a run."""
+def build_gallery(content: Content, moved: Moved, hard: Iterable[tuple[str, str]] = ()) -> Gallery:
+    """Lay out the cases of a run.
+
+    Args:
+        content: the run.
+        moved: what metadata did to single images.
+        hard: (dataset, image id) that other views list, for their small pictures.
+    """
     file, pictures = content.cases, Pictures(root=content.root)
     titles = {name: facts.label_space.titles for name, facts in content.datasets.items()}
-    sets = set_data(file.sets, pictures, titles)
+    sets = set_data(file.sets, pictures, titles, moved)
     for part in sets:
         part["letters"] = [letter(place) for place in range(len(part["rows"]))]
-    data = {"method": file.method, "artefacts": ARTEFACTS, "sets": sets}
+    known = {(one.dataset, case.image_id) for one in file.sets for case in one.cases}
+    others = hard_data((item for item in hard if item not in known), pictures)
+    data = {"method": file.method, "artefacts": ARTEFACTS, "sets": sets, "others": others}
     notes = [*file.notes]
     if hidden := [one.dataset for one in file.sets if one.dataset in content.private]:
         names = ", ".join(dict.fromkeys(hidden))
@@ -95,7 +104,7 @@ def build_gallery(content: Content) -> Gallery:
     datasets = dict.fromkeys(one.dataset for one in file.sets)
     return Gallery(
         method=numbers.one_line(file.method),
-        sets=tuple(_set_part(content, one, pictures) for one in file.sets),
+        sets=tuple(_set_part(content, one, pictures, moved) for one in file.sets),
         attributions=tuple(_attribution(content, name) for name in datasets),
         notes=tuple(numbers.one_line(note) for note in notes),
         total=sum(len(one.cases) for one in file.sets),
@@ -104,7 +113,7 @@ def build_gallery(content: Content) -> Gallery:
     )
 
 
-def _set_part(content: Content, one: CaseSet, pictures: Pictures) -> SetPart:
+def _set_part(content: Content, one: CaseSet, pictures: Pictures, moved: Moved) -> SetPart:
     models = tuple((letter(n), numbers.one_line(row)) for n, row in enumerate(one.rows))
     facts = content.datasets.get(one.dataset)
     title = facts.info.title if facts else one.dataset
@@ -118,7 +127,7 @@ def _set_part(content: Content, one: CaseSet, pictures: Pictures) -> SetPart:
         models=models,
         rules=_rules_table(one, models),
         flags=_flags_table(one, models),
-        cards=tuple(_card(case, one, pictures) for case in one.cases),
+        cards=tuple(_card(case, one, pictures, moved) for case in one.cases),
     )
 
 
@@ -185,7 +194,7 @@ def _looked_at(answer: Answer) -> bool:
     return bool(answer.heat or answer.flags)
 
 
-def _card(case: Case, one: CaseSet, pictures: Pictures) -> Card:
+def _card(case: Case, one: CaseSet, pictures: Pictures, moved: Moved) -> Card:
     name, label = numbers.one_line(case.image_id), numbers.one_line(case.label)
     rule = numbers.one_line(case.rule)
     if case.row in one.rows and len(one.rows) > 1:
@@ -197,18 +206,20 @@ def _card(case: Case, one: CaseSet, pictures: Pictures) -> Card:
         rule=rule,
         path=pictures.path("thumbnails", case.outlined or case.thumbnail),
         alt=f"{name}: {label}",
-        tiles=tuple(_tiles(case, name, pictures)),
+        tiles=tuple(_tiles(case, name, pictures, moved)),
     )
 
 
-def _tiles(case: Case, name: str, pictures: Pictures) -> Iterator[Tile]:
+def _tiles(case: Case, name: str, pictures: Pictures, moved: Moved) -> Iterator[Tile]:
     for answer in case.answers:
         decided, row = numbers.one_line(answer.decided), numbers.one_line(answer.row)
         mark = "" if answer.decided == case.label else " ✗"
         flags = "".join(f"; {ARTEFACTS.get(flag, flag)}" for flag in answer.flags)
+        fields = named(moved.get((answer.row, case.dataset, case.image_id), ()))
+        about = f"; metadata: {fields}" if fields else ""
         yield Tile(
             path=pictures.path("heatmaps", answer.overlay),
-            text=f"{decided} {numbers.number(answer.probability, 2)}{mark}{flags}",
+            text=f"{decided} {numbers.number(answer.probability, 2)}{mark}{flags}{about}",
             alt=f"heat for {decided} on {name}, by {row}",
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from PIL import Image
 
 from skinbench.records import Answer, Case, CaseSet
 from skinbench.report import numbers
+from skinbench.report.field_effects import Moved
+from skinbench.store import file_name
 
 EMBEDDED_BYTES = 17_000_000
 """Pictures take at most so much of the page: with all else it stays below 25 MB."""
@@ -69,6 +71,20 @@ class Pictures:
         return key, self._sizes[key]
 
 
+def hard_picture(dataset: str, image_id: str) -> str:
+    """File name of the small picture of an image that lists of mistakes name."""
+    return f"{dataset}+{file_name(image_id)}.small.webp"
+
+
+def hard_data(wanted: Iterable[tuple[str, str]], pictures: Pictures) -> dict[str, dict[str, str]]:
+    """Dataset to image id to its small picture's digest, of those (dataset, id) that have one."""
+    found: dict[str, dict[str, str]] = {}
+    for dataset, image in wanted:
+        if embedded := pictures.embed("thumbnails", hard_picture(dataset, image)):
+            found.setdefault(dataset, {})[image] = embedded[0]
+    return found
+
+
 def _kind(content: bytes) -> str:
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
@@ -76,7 +92,10 @@ def _kind(content: bytes) -> str:
 
 
 def set_data(
-    sets: Sequence[CaseSet], pictures: Pictures, titles: Mapping[str, Mapping[str, str]]
+    sets: Sequence[CaseSet],
+    pictures: Pictures,
+    titles: Mapping[str, Mapping[str, str]],
+    moved: Moved,
 ) -> list[dict[str, Any]]:
     """Sets of cases as JSON values; their pictures go into the page.
 
@@ -84,6 +103,7 @@ def set_data(
         sets: as cases.json has them.
         pictures: gets them, originals first, then heat: a page that is full lacks the last.
         titles: dataset to class code to its name.
+        moved: what metadata did to single images.
     """
     keys: dict[tuple[int, int], Keys] = {}
     for turn in (_originals, _of_decided, _of_label):
@@ -102,7 +122,7 @@ def set_data(
             "classes": _classes(one, titles.get(one.dataset, {})),
             "rules": _rules(one),
             "cases": [
-                _case(case, one, keys.get((place, index), {}))
+                _case(case, one, keys.get((place, index), {}), moved)
                 for index, case in enumerate(one.cases)
             ],
         }
@@ -156,12 +176,14 @@ def _rules(one: CaseSet) -> list[dict[str, Any]]:
     ]
 
 
-def _case(case: Case, one: CaseSet, keys: Keys) -> dict[str, Any]:
+def _case(case: Case, one: CaseSet, keys: Keys, moved: Moved) -> dict[str, Any]:
     picture = keys.get((-1, "picture"))
     answers = []
     for number, answer in enumerate(case.answers):
         own = {kind: key for (place, kind), (key, _) in keys.items() if place == number}
-        answers.append(_answer(answer, one) | own)
+        fields = moved.get((answer.row, case.dataset, case.image_id), ())
+        about = {"fields": [[name, round(effect, 3)] for name, effect in fields]} if fields else {}
+        answers.append(_answer(answer, one) | own | about)
     found: dict[str, Any] = {
         "id": numbers.one_line(case.image_id),
         "label": numbers.one_line(case.label),

@@ -18,7 +18,7 @@ from skinbench.report import board, numbers, pages, standings, terminal
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, SmokeRow, Status, TestSet
 from skinbench.report.board_page import board_page
 from skinbench.report.claims import short_lines
-from skinbench.report.content import read_fits, read_label_spaces, read_run_facts
+from skinbench.report.content import read_fits, read_label_spaces, read_paces, read_run_facts
 from skinbench.report.row_facts import run_detail
 from skinbench.report.tables import Scores
 from skinbench.report.weak_spots import unbeaten
@@ -365,7 +365,7 @@ def to_markdown(leaderboard: Leaderboard) -> str:
 def to_html(leaderboard: Leaderboard, folders: Sequence[RunFolder]) -> str:
     """The leaderboard alone, as one self-contained HTML page."""
     runs = {
-        name: run_detail(_scorecard(folder), read_fits(folder))
+        name: run_detail(_scorecard(folder), read_fits(folder), read_paces(folder))
         for name, folder in zip(leaderboard.runs, folders, strict=True)
     }
     return pages.html_page(

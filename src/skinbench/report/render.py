@@ -13,6 +13,7 @@ from skinbench.errors import StoreError
 from skinbench.report import leaderboard as boards
 from skinbench.report import pages
 from skinbench.report.content import read_content
+from skinbench.report.field_effects import of_images
 from skinbench.report.figures import Drawing
 from skinbench.report.gallery import build_gallery
 from skinbench.report.markdown_report import markdown_files
@@ -44,7 +45,8 @@ def render_run(folder: RunFolder) -> None:
     if salt_set and set(content.datasets) - content.private:
         # Markdown travels: with a salt, the cases of other data stay out of it too.
         open_ = set(content.datasets) - content.private
-        shown = replace(view, gallery=build_gallery(hide(content, open_, salt_set)))
+        other = hide(content, open_, salt_set)
+        shown = replace(view, gallery=build_gallery(other, of_images(other)))
     files = markdown_files(shown, folder=folder.further.name, figures=folder.figures.name)
     _write_figures(folder, view.drawings, hidden)
     for file in files[1:]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from skinbench.records import CellOutcome, ClaimResult, Comparison, FitRecord, Score, Scorecard
+from skinbench.records import (
+    CellOutcome,
+    ClaimResult,
+    Comparison,
+    FitRecord,
+    Pace,
+    Score,
+    Scorecard,
+)
 from skinbench.report.tables import Scores
 
 FLOAT_BYTES = 4
@@ -26,6 +34,8 @@ class Cost:
     """Of one fit's parameters as float32."""
     images_per_second: float | None = None
     """Images seen in training, by the time of the epochs."""
+    pace: float | None = None
+    """Images a second in prediction, by one thread that computes alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +54,23 @@ class RunDetail:
 
 
 def run_detail(
-    scorecard: Scorecard, fits: Mapping[str, FitRecord], slugs: Mapping[Place, str] | None = None
+    scorecard: Scorecard,
+    fits: Mapping[str, FitRecord],
+    paces: Mapping[str, Pace],
+    slugs: Mapping[Place, str] | None = None,
 ) -> RunDetail:
-    """Gather what stands beside the scores of a run."""
+    """Gather what stands beside the scores of a run.
+
+    Args:
+        scorecard: of the run.
+        fits: by id.
+        paces: by fit id.
+        slugs: of places that have a view of their own.
+    """
     scores = Scores(scorecard)
     return RunDetail(
         scores=scores,
-        costs=_costs(scorecard.cells, fits),
+        costs=_costs(scorecard.cells, fits, paces),
         gaps=_leak_gaps(scorecard),
         claims=_claims(scorecard, scores),
         slugs=slugs or {},
@@ -62,26 +82,33 @@ def key_of(metric: str, class_: str | None) -> str:
     return f"{metric}:{class_}" if class_ else metric
 
 
-def _costs(cells: Sequence[CellOutcome], fits: Mapping[str, FitRecord]) -> dict[str, Cost]:
+def _costs(
+    cells: Sequence[CellOutcome], fits: Mapping[str, FitRecord], paces: Mapping[str, Pace]
+) -> dict[str, Cost]:
     found: dict[str, dict[str, FitRecord]] = {}
     for cell in cells:
         record = fits.get(cell.fit or "")
         if record is not None and record.status == "done":
             found.setdefault(cell.row, {})[record.fit_id] = record
-    return {row: _cost(list(records.values())) for row, records in found.items()}
+    return {
+        row: _cost(list(records.values()), [paces[fit] for fit in records if fit in paces])
+        for row, records in found.items()
+    }
 
 
-def _cost(records: Sequence[FitRecord]) -> Cost:
+def _cost(records: Sequence[FitRecord], paces: Sequence[Pace]) -> Cost:
     first = records[0]
     epochs = [epoch for record in records for epoch in record.history]
     took = sum(epoch.seconds for epoch in epochs)
     parameters = first.parameters or None
+    computed = sum(pace.seconds for pace in paces)
     return Cost(
         seconds=sum(record.seconds for record in records),
         parameters=parameters,
         trainable=first.trainable_parameters if parameters else None,
         bytes_=first.parameters * FLOAT_BYTES if parameters else None,
         images_per_second=sum(epoch.images for epoch in epochs) / took if took > 0 else None,
+        pace=sum(pace.images for pace in paces) / computed if computed > 0 else None,
     )
 
 

@@ -13,6 +13,7 @@ from skinbench.report import (
     dataset_ranks,
     explanations,
     facts,
+    field_effects,
     figures,
     gallery,
     numbers,
@@ -114,7 +115,8 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
     scorecard, run = _without_smoke(content.scorecard), content.run
     scores = Scores(scorecard)
     places = [(r.name, *place) for r in content.rows for place in scores.places(r.name)]
-    cells = cell_part(content, scores)
+    moved = field_effects.of_images(content)
+    cells = cell_part(content, scores, moved)
     verdict = content.verdict
     exclusions = content.plan.exclusions if content.plan else ()
     return View(
@@ -159,10 +161,20 @@ def build_view(content: Content, leaderboard: Leaderboard) -> View:
         slices=filled(tables.slice_table(scorecard)),
         data=data_part(content),
         made=made_part(content),
-        gallery=gallery.build_gallery(content),
+        gallery=gallery.build_gallery(content, moved, _listed(scorecard, cells.pages)),
         exclusions=filled(facts.exclusions_table(exclusions, run.reduced, scorecard.smoke)),
         run=run,
     )
+
+
+def _listed(scorecard: Scorecard, cells: Sequence[CellPage]) -> list[tuple[str, str]]:
+    """(dataset, image id) of mistakes that cells' pages and "where it fails" list."""
+    found = [
+        (cell.dataset, row[0].text) for cell in cells if cell.hardest for row in cell.hardest.rows
+    ]
+    if scorecard.weak_spots is not None:
+        found += [(item.dataset, item.image_id) for item in scorecard.weak_spots.hardest]
+    return list(dict.fromkeys(found))
 
 
 def _without_smoke(scorecard: Scorecard) -> Scorecard:
@@ -220,7 +232,7 @@ def _detail(content: Content, scores: Scores, cells: Sequence[CellPage]) -> RunD
     known = {cell.slug for cell in cells} | {cell.weighted_slug for cell in cells if cell.weighted}
     places = [(row.name, *place) for row in content.rows for place in scores.places(row.name)]
     slugs = {place: slug(*place) for place in places if slug(*place) in known}
-    return run_detail(_without_smoke(content.scorecard), content.fits, slugs)
+    return run_detail(_without_smoke(content.scorecard), content.fits, content.paces, slugs)
 
 
 def _boards(leaderboard: Leaderboard) -> tuple[BoardPart, ...]:

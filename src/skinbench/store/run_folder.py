@@ -22,6 +22,7 @@ class RunFolder:
         self.scorecard = root / "scorecard.json"
         self.made = root / "made.json"
         self.seen = root / "seen.json"
+        self.paces = root / "paces.json"
         self.cases = root / "cases.json"
         self.private = root / "private.json"
         self.explanations = root / "explanations.parquet"

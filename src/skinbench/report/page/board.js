@@ -4,23 +4,32 @@
   const root = document.querySelector("[data-board]");
   if (!root) return;
   const FACETS = ["run", "dataset", "split", "model", "input", "technique"];
-  const DETAILS = { intervals: true, bars: true, claims: true, ranks: false };
+  const narrow = matchMedia("(max-width: 40rem)").matches;
+  const DETAILS = { intervals: true, bars: true, claims: !narrow, ranks: false };
   const parts = [...root.querySelectorAll(".test-set")].map((element) => {
     const table = element.querySelector("table");
     table.classList.add("sortable");
     [...table.tBodies[0].rows].forEach((row, index) => (row.dataset.place = index));
-    return { element, table, title: element.dataset.title, heads: [...table.tHead.rows[0].cells] };
+    return {
+      element,
+      table,
+      title: element.dataset.title,
+      heads: [...table.tHead.rows[0].cells],
+      box: table.closest(".box"),
+      further: element.querySelector(".further"),
+    };
   });
   const tools = root.querySelector(".tools");
   const find = tools.querySelector("input[type=search]");
   const status = tools.querySelector(".status");
   const reset = tools.querySelector(".reset");
+  const filters = tools.querySelector(".filters");
   const rows = () => parts.flatMap(({ table }) => [...table.tBodies[0].rows]);
   const columns = new Map(); // key -> {title, group, shown, first}
   for (const { heads } of parts) {
     for (const head of heads.slice(1)) {
       const { key, group, first } = head.dataset;
-      if (!columns.has(key)) columns.set(key, { title: head.textContent, group, first, shown: !head.classList.contains("off") });
+      if (!columns.has(key)) columns.set(key, { title: head.dataset.title, group, first, shown: !head.classList.contains("off") });
     }
   }
   const several = (values) => [...values].map(encodeURIComponent).join("|") || null;
@@ -56,6 +65,15 @@
       });
     }
     for (const name of Object.keys(DETAILS)) root.classList.toggle(`no-${name}`, !wanted.details.has(name));
+    parts.forEach(hint);
+  }
+
+  /** Columns that stand beyond the right edge: how many, and a way there. */
+  function hint({ box, heads, further }) {
+    const edge = box.getBoundingClientRect().right - 8;
+    const beyond = heads.filter((head) => head.getBoundingClientRect().right > edge && head.offsetWidth).length;
+    further.hidden = !beyond;
+    further.textContent = `${beyond} more column${beyond === 1 ? "" : "s"} →`;
   }
 
   let sorting = false; // a click of ours is on its way to the library
@@ -106,6 +124,8 @@
       const values = wanted.facets.get(menu.dataset.facet) ?? new Set();
       menu.querySelector(".chosen").textContent = values.size ? String(values.size) : "";
     }
+    const used = [...wanted.facets.values()].filter((values) => values.size).length;
+    filters.querySelector(".chosen").textContent = used ? String(used) : "";
   }
 
   // --- the address -----------------------------------------------------------------------------
@@ -207,11 +227,21 @@
       for (const head of heads) {
         const button = document.createElement("button");
         button.type = "button";
-        button.append(...head.childNodes);
-        head.append(button);
+        button.append(head.firstChild); // its title; the axis stays outside
+        head.prepend(button);
       }
     }
     for (const menu of root.querySelectorAll(".copy")) menu.hidden = false;
+    for (const part of parts) {
+      part.box.addEventListener("scroll", () => hint(part), { passive: true });
+      part.further.addEventListener("click", () => {
+        const named = part.heads[0].offsetWidth; // stays at the left
+        part.box.scrollBy({ left: part.box.clientWidth - named - 40 });
+        part.box.focus({ preventScroll: true });
+      });
+    }
+    window.addEventListener("resize", () => parts.forEach(hint));
+    filters.hidden = !tools.querySelector("[data-facet]");
     tools.hidden = false;
   }
 
@@ -226,6 +256,10 @@
   find.addEventListener("input", () => {
     wanted.text = find.value;
     apply(filter);
+  });
+  filters.addEventListener("click", () => {
+    const open = filters.getAttribute("aria-expanded") === "true";
+    filters.setAttribute("aria-expanded", String(!open));
   });
   reset.addEventListener("click", () => {
     read(new Map());
@@ -249,6 +283,7 @@
     sort();
     tell();
     controls();
+    parts.forEach(hint);
   }
 
   build();

@@ -8,7 +8,11 @@ skinbench.cases = (() => {
     const source = document.getElementById("data-gallery");
     if (!source) return;
     const pictures = JSON.parse(document.getElementById("data-gallery-pictures")?.textContent || "{}");
-    JSON.parse(source.textContent).sets.forEach((set, n) => {
+    const data = JSON.parse(source.textContent);
+    for (const [dataset, images] of Object.entries(data.others)) {
+      for (const [id, key] of Object.entries(images)) found.set(`${dataset}\n${id}`, { picture: pictures[key] || "", address: "" });
+    }
+    data.sets.forEach((set, n) => {
       set.cases.forEach((item, index) => {
         const values = new URLSearchParams([...(n ? [["set", String(n)]] : []), ["case", String(index + 1)]]);
         found.set(`${set.dataset}\n${item.id}`, { picture: pictures[item.picture] || "", address: `#gallery?${values}` });
@@ -16,7 +20,10 @@ skinbench.cases = (() => {
     });
   }
 
-  /** {picture: address of the image or "", address: of the case}, or undefined where it is none. */
+  /**
+   * {picture: address of the image or "", address: of the case or "" where it is none}, or
+   * undefined where the page has neither.
+   */
   return (dataset, id) => {
     if (!found) read();
     return found.get(`${dataset}\n${id}`);

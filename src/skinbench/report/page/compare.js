@@ -26,7 +26,7 @@
   const plural = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
   const fixed = (value, digits = 3) => {
     const text = value.toFixed(digits);
-    return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
+    return Number(text) === 0 ? text.replace("-", "") : text; // with the hyphen of all other tables
   };
   const signed = (value) => (Number(value.toFixed(3)) < 0 ? fixed(value) : `+${fixed(value)}`);
   const bounds = (low, high) => (low === null || high === null ? "" : `[${fixed(low)}, ${fixed(high)}]`);
@@ -37,25 +37,33 @@
   function read() {
     const given = skinbench.state.read();
     const named = (key) => data.cells.find((cell) => cell.slug === given.get(key));
-    const a = named("a") || data.cells.find((cell) => cell !== named("b") && (!named("b") || cell.set === named("b").set)) || data.cells[0];
-    const b = named("b") || data.cells.find((cell) => cell !== a && cell.set === a.set) || data.cells.find((cell) => cell !== a) || a;
+    const a = named("a") || partner(named("b")) || data.cells[0];
+    const b = named("b") || partner(a) || a;
     const kind = given.get("show") in KINDS ? given.get("show") : "a";
     return { a, b, kind, label: given.get("class") || "", page: Math.max(1, Number(given.get("page")) || 1) };
   }
 
-  function change(values, focus) {
-    skinbench.state.write(values);
+  /** What a cell is compared with at first: a network on a split without leaks, where there is one. */
+  function partner(other) {
+    const alone = (cell) => !data.cells.some((one) => one !== cell && one.set === cell.set && one.network && one.condition === "none");
+    const wants = (cell) => [other && cell.set !== other.set, cell.leak && !other?.leak, !cell.network, cell.condition !== (other?.condition ?? "none"), !other && alone(cell)];
+    const rank = (cell) => wants(cell).reduce((sum, missed) => sum * 2 + (missed ? 1 : 0), 0);
+    return data.cells.filter((cell) => cell !== other).sort((x, y) => rank(x) - rank(y))[0];
+  }
+
+  function change(values, focus, step) {
+    skinbench.state.write(values, step);
     draw(focus);
   }
 
   function chooser(key, state) {
     const other = key === "a" ? state.b : state.a;
-    const box = make("select", { id: `compare-${key}`, on: { change: (event) => change({ a: state.a.slug, b: state.b.slug, [key]: event.target.value, class: null, page: null }, `compare-${key}`) } });
+    const box = make("select", { id: `compare-${key}`, on: { change: (event) => change({ a: state.a.slug, b: state.b.slug, [key]: event.target.value, class: null, page: null }, `compare-${key}`, { push: true }) } });
     data.sets.forEach((set, n) => {
       const cells = data.cells.filter((cell) => cell.set === n);
       const title = `${set.dataset}, split ${set.split}: ${plural(set.ids.length, "image")}${other.set === n ? " (comparable)" : ""}`;
       box.append(make("optgroup", { label: title }, cells.map((cell) => {
-        const option = make("option", { value: cell.slug, text: cell.row + (cell.condition === "none" ? "" : `, ${cell.condition}`) });
+        const option = make("option", { value: cell.slug, text: cell.row + (cell.condition === "none" ? "" : `, ${cell.condition}`) + (cell.leak ? " † leaky split" : "") });
         option.selected = cell === state[key];
         return option;
       })));
@@ -64,8 +72,16 @@
   }
 
   function choosers(state) {
-    const swap = make("button", { type: "button", id: "compare-swap", text: "⇄", "aria-label": "Swap A and B", on: { click: () => change({ a: state.b.slug, b: state.a.slug, show: { a: "b", b: "a" }[state.kind] || state.kind }, "compare-swap") } });
+    const swap = make("button", { type: "button", id: "compare-swap", text: "⇄", "aria-label": "Swap A and B", on: { click: () => change({ a: state.b.slug, b: state.a.slug, show: { a: "b", b: "a" }[state.kind] || state.kind }, "compare-swap", { push: true }) } });
     return make("div", { class: "choosers" }, chooser("a", state), swap, chooser("b", state));
+  }
+
+  /** Leaks of the two splits, each said once. */
+  function leaks(state) {
+    const leaky = [["A", state.a], ["B", state.b]].filter(([, cell]) => cell.leak);
+    const said = new Map();
+    for (const [letter, cell] of leaky) said.set(cell.leak, [...(said.get(cell.leak) || []), letter]);
+    return [...said].map(([text, letters]) => make("p", { class: "note stamp" }, make("span", { class: "chip warn", text: `${letters.join(" and ")} † leaky split` }), ` ${text.replace(/^leaky split: /, "")}`));
   }
 
   // --- tables -------------------------------------------------------------------------------
@@ -202,7 +218,7 @@
   function card(state, found, i) {
     const set = data.sets[state.a.set];
     const known_ = skinbench.cases(set.dataset, set.ids[i]);
-    const name = known_ ? make("a", { class: "id", href: known_.address, text: set.ids[i] }) : make("span", { class: "id", text: set.ids[i] });
+    const name = known_?.address ? make("a", { class: "id", href: known_.address, text: set.ids[i] }) : make("span", { class: "id", text: set.ids[i] });
     const said = (letter, decided, p) => {
       const right = decided === found.labels[i];
       return make("p", { class: right ? "said right" : "said wrong" }, make("b", { text: `${letter} ` }), make("span", { "aria-hidden": "true", text: right ? "✓ " : "✗ " }), make("span", { class: "hidden", text: right ? "right: " : "wrong: " }), `${set.classes[decided]} ${fixed(p / 255, 2)}`);
@@ -253,7 +269,7 @@
   function draw(focus) {
     const state = read();
     const same = state.a === state.b;
-    const parts = [choosers(state)];
+    const parts = [choosers(state), ...leaks(state)];
     if (same) parts.push(make("p", { class: "quiet", text: data.cells.length > 1 ? "The same cell twice: choose another one." : "The run has one cell with predictions." }));
     else if (state.a.set !== state.b.set) parts.push(refusal(state), ...settings(state));
     else {

@@ -11,6 +11,8 @@
   let page = 0;
   let parts = null; // the elements that change
   let dialog = null;
+  let opened = false; // the case is a step of ours, which closing takes back
+  let left = null; // the case that was looked at last
 
   // --- elements ---------------------------------------------------------------------------
 
@@ -226,6 +228,17 @@
     return make("span", { class: "flags" }, ...answer.flags.map((code) => make("span", { class: "artefact", text: data.artefacts[code] || code })));
   }
 
+  /** What the metadata did to the decided class's probability: a bar each, from 0 to both sides. */
+  function fields(answer, most) {
+    if (!answer.fields) return null;
+    const widest = Math.max(...answer.fields.map(([, effect]) => Math.abs(effect)), 0.05);
+    return make("span", { class: "fields" }, ...answer.fields.slice(0, most).map(([name, effect]) => {
+      const bar = make("i", { class: effect < 0 ? "against" : "for", "aria-hidden": "true" });
+      bar.style.setProperty("--w", Math.abs(effect) / widest);
+      return make("span", { class: "moves" }, make("span", { text: name }), bar, make("span", { class: "by", text: `${effect < 0 ? "" : "+"}${effect.toFixed(2)}` }));
+    }));
+  }
+
   function card(state, index, position) {
     const item = state.set.cases[index];
     const own = answersOf(state, item);
@@ -233,7 +246,7 @@
     row.append(make("figure", {}, original(state, item, state.outline), make("figcaption", {}, make("b", { text: item.label }), " true")));
     for (const answer of own) {
       const sign = state.set.rows.length > 1 ? make("b", { class: "letter", text: state.set.letters[answer.row], title: state.set.rows[answer.row] }) : null;
-      row.append(make("figure", {}, heat(state, item, answer, { alone: state.heat === "alone", marked: state.outline }), make("figcaption", {}, sign, sign ? " " : "", verdict(item, answer), flags(answer))));
+      row.append(make("figure", {}, heat(state, item, answer, { alone: state.heat === "alone", marked: state.outline }), make("figcaption", {}, sign, sign ? " " : "", verdict(item, answer), flags(answer), fields(answer, 3))));
     }
     const by = item.row >= 0 && state.set.rows.length > 1 ? state.set.letters[item.row] : "";
     const button = make("button", { type: "button", class: "enlarge", "aria-haspopup": "dialog", tabindex: position ? "-1" : "0", on: { click: () => enlarge(index), focus: (event) => rove(event.target) } }, make("span", { class: "id", text: item.id }), make("span", { class: "hidden", text: `: enlarge case ${index + 1}` }));
@@ -293,7 +306,13 @@
     parts.list.classList.toggle("bare", bare);
     parts.foot.replaceChildren(shown.length > 12 ? pager(state) : "");
     parts.said.textContent = `${plural(shown.length, "case")}, page ${page + 1} of ${pages}`;
-    if (kept_ >= 0) app.querySelectorAll("select, input, .pager button")[kept_]?.focus();
+    if (kept_ >= 0) refocus([...app.querySelectorAll("select, input, .pager button")], kept_);
+  }
+
+  /** The keyboard stays at a control that was drawn anew; of Next on the last page, at Previous. */
+  function refocus(controls, at) {
+    const near = [controls[at], controls[at - 1], controls[at + 1]];
+    near.find((control) => control && !control.disabled)?.focus({ preventScroll: true });
   }
 
   // --- keyboard ---------------------------------------------------------------------------
@@ -347,7 +366,8 @@
         if (answer.heatOfLabel) strip.append(figure(heat(state, item, answer, { alone: true, ofLabel: true, marked: true }), "the same alone"));
       }
       const name = (state.set.rows.length > 1 ? `${state.set.letters[answer.row]} ` : "") + state.set.rows[answer.row];
-      body.append(make("section", {}, make("h4", { text: name }), make("p", {}, verdict(item, answer), right ? "" : `, true class ${item.label} ${percent(answer.pOfLabel)}`, flags(answer)), strip));
+      body.append(make("section", {}, make("h4", { text: name }), make("p", {}, verdict(item, answer), right ? "" : `, true class ${item.label} ${percent(answer.pOfLabel)}`, flags(answer)), strip,
+        answer.fields ? make("p", { class: "quiet moved", text: `How far each field of the metadata moves the probability of ${answer.decided}, beside that of a typical image:` }) : null, fields(answer, answer.fields?.length)));
     }
     return body;
   }
@@ -365,7 +385,8 @@
     dialog.querySelector(".place").textContent = `${at + 1} of ${shown.length}`;
     dialog.querySelector(".before").disabled = at <= 0;
     dialog.querySelector(".after").disabled = at + 1 >= shown.length;
-    skinbench.state.write({ case: index + 1 });
+    skinbench.state.write({ case: index + 1 }, { push: !dialog.open && !state.case });
+    if (!dialog.open && !state.case) opened = true;
   }
 
   function step(by) {
@@ -396,9 +417,16 @@
 
   /** Back to the page that holds the case that was looked at last. */
   function closed() {
-    const index = Number(dialog.dataset.at);
-    const state = read();
-    const to = Math.floor(Math.max(0, shown.indexOf(index)) / state.each);
+    left = Number(dialog.dataset.at);
+    if (opened && read().case) history.back(); // `show` goes on
+    else comeBack();
+    opened = false;
+  }
+
+  function comeBack() {
+    const index = left;
+    left = null;
+    const to = Math.floor(Math.max(0, shown.indexOf(index)) / read().each);
     skinbench.state.write({ case: null, page: to ? to + 1 : null });
     if (to !== page) draw();
     parts.list.querySelector(`[data-at="${index}"] .enlarge`)?.focus();
@@ -425,6 +453,7 @@
       const index = Number(state.case) - 1;
       if (state.case && state.set.cases[index]) enlarge(index);
       else if (dialog?.open) dialog.close();
+      else if (left !== null) comeBack();
     },
   });
 })();

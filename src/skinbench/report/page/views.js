@@ -39,8 +39,11 @@ window.skinbench = (() => {
   const state = {
     /** The parameters in the address, as a Map of text. */
     read: () => parse(location.hash).parameters,
-    /** Sets the keys given and keeps the others; null or "" takes a key away. No new history entry. */
-    write(values) {
+    /**
+     * Sets the keys given and keeps the others; null or "" takes a key away. What is opened is a
+     * step that the browser's Back undoes (`push`); sorting, filtering and turning pages are none.
+     */
+    write(values, { push = false } = {}) {
       const parameters = state.read();
       for (const [key, value] of Object.entries(values)) {
         if (value === null || value === undefined || value === "") parameters.delete(key);
@@ -48,7 +51,9 @@ window.skinbench = (() => {
       }
       const here = address(shown || FIRST, parameters);
       last.set(shown, here);
-      if (here !== location.hash) history.replaceState(history.state, "", here);
+      if (here === location.hash) return;
+      if (push) history.pushState(null, "", here);
+      else history.replaceState(history.state, "", here);
     },
   };
 
