@@ -13,6 +13,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "audit": "What train, val and test share, found before anything is trained.",
         "run": "Run a suite; run it again to continue.",
     },
+    "On a cluster": {
+        "submit": "Run a suite on a Ray cluster, through its job server.",
+        "jobs": "List, watch, stop and fetch what was submitted.",
+    },
     "Judge": {
         "report": "Leaderboard over one or several runs.",
         "score": "Score predictions that skinbench did not make.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +18,11 @@ from rich.table import Table
 from rich.text import Text
 
 from skinbench.records import EpochRecord, Event
+from skinbench.store import canonical_json, from_plain
 
+EVENTS_VARIABLE = "SKINBENCH_EVENTS"
+"""Set where another machine shows the run: events are printed for it."""
+_EVENT = "@event "
 _SILENCE = 4.0
 """Seconds without a line after which plain output says how far it is."""
 
@@ -32,6 +38,9 @@ class Display(Protocol):
 @contextmanager
 def open_display(suite: str, *, to_stderr: bool = False) -> Iterator[Display]:
     """A display for the length of a run; on stderr where stdout is for JSON."""
+    if os.environ.get(EVENTS_VARIABLE):
+        yield RelayDisplay()
+        return
     console = Console(stderr=to_stderr, highlight=False)
     if not console.is_terminal:
         yield PlainDisplay(sys.stderr if to_stderr else sys.stdout)
@@ -41,6 +50,31 @@ def open_display(suite: str, *, to_stderr: bool = False) -> Iterator[Display]:
         display.live = live
         yield display
         display.finish()
+
+
+class RelayDisplay:
+    """Each event as a line of JSON, for a display on another machine; see `told`."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def listen(self, event: Event) -> None:
+        """Print it; of counted work four a second are enough."""
+        now = time.monotonic()
+        if event.kind == "progress" and event.done < event.total and now - self._last < 0.25:
+            return
+        self._last = now
+        print(_EVENT + canonical_json(event), flush=True)  # noqa: T201 - the log is the wire
+
+
+def told(line: str) -> Event | None:
+    """The event that a RelayDisplay printed as this line; None for any other line."""
+    if not line.startswith(_EVENT):
+        return None
+    try:
+        return from_plain(Event, json.loads(line.removeprefix(_EVENT)))
+    except ValueError:  # pydantic's too: a line that only looks like one
+        return None
 
 
 class PlainDisplay:

@@ -44,6 +44,17 @@ def store_option(function: F) -> F:
     )(function)
 
 
+def address_option(function: F) -> F:
+    """--address of a job server."""
+    return click.option(
+        "--address",
+        required=True,
+        envvar="RAY_API_SERVER_ADDRESS",
+        metavar="URL",
+        help="The cluster's job server, e.g. http://127.0.0.1:8265. [env: RAY_API_SERVER_ADDRESS]",
+    )(function)
+
+
 def json_option(function: F) -> F:
     """--json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)

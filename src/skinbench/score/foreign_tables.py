@@ -186,7 +186,8 @@ def _ids(frame: pd.DataFrame, path: Path) -> npt.NDArray[np.object_]:
 def _numbers(values: pd.Series, name: str, ids: pd.DataFrame, path: Path) -> Floats:
     """A column as finite numbers."""
     try:
-        found = np.asarray(values.to_numpy(), dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # a NaN of another kind is refused below
+            found = np.asarray(values.to_numpy(), dtype=np.float64)
     except (ValueError, TypeError):
         found = np.array([_number(value) for value in values], dtype=np.float64)
     _refuse(~np.isfinite(found), values, name, "a finite number", ids, path)
