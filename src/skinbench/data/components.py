@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 
 def components(links: npt.ArrayLike, total: int) -> npt.NDArray[np.int64]:
@@ -16,5 +14,10 @@ def components(links: npt.ArrayLike, total: int) -> npt.NDArray[np.int64]:
         total: number of nodes; those without a link are components of their own.
     """
     ends = np.asarray(links, dtype=np.int64).reshape(-1, 2)
+    if not len(ends):  # most datasets have none: a finished run need not load scipy
+        return np.arange(total, dtype=np.int64)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(total, total))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)

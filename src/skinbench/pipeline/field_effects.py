@@ -9,7 +9,7 @@ import pandas as pd
 
 from skinbench import registry
 from skinbench.errors import SkinbenchError, UsageError
-from skinbench.pipeline.explaining import rows_to_explain
+from skinbench.pipeline.explained_rows import rows_to_explain
 from skinbench.pipeline.prepared import Options, Prepared
 from skinbench.records import STAGE_VERSIONS, Cell, FitRecord, Row
 from skinbench.score.field_effects import Effects, empty_effects, write_effects

@@ -12,7 +12,7 @@ import pandas as pd
 from skinbench import registry
 from skinbench.data.lesion_masks import MaskDigests, build_masks
 from skinbench.errors import SkinbenchError, counted
-from skinbench.pipeline.explaining import rows_to_explain
+from skinbench.pipeline.explained_rows import rows_to_explain
 from skinbench.pipeline.prepared import Clock, Options, Prepared
 from skinbench.records import STAGE_VERSIONS, Cell, FitRecord, Manifest, Row
 from skinbench.records.explaining import CONTROLS

@@ -17,6 +17,7 @@ from skinbench.pipeline.scheduling import open_schedule
 from skinbench.records import CellOutcome, Event, FitRecord, Listener, Scorecard, Verdict, silent
 from skinbench.store import (
     RunFolder,
+    Store,
     needed_salt,
     read_record,
     salt_in_use,
@@ -62,14 +63,11 @@ def run_suite(suite: Suite, options: Options, listener: Listener = silent) -> Ru
 
 
 def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
-    from skinbench.pipeline.explaining import explain
     from skinbench.pipeline.field_effects import measure_fields
     from skinbench.pipeline.finished import finish, inputs_digest, is_finished
-    from skinbench.pipeline.hard_pictures import picture_hardest
     from skinbench.pipeline.history import put_away, scorecard_name
     from skinbench.pipeline.judging import judge_run
     from skinbench.pipeline.judging_heat import judge_heatmaps
-    from skinbench.pipeline.scoring import score
     from skinbench.pipeline.searching import failed_fits, search_settings, write_searches
     from skinbench.pipeline.weak_spots import measure
 
@@ -90,15 +88,13 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
         card = (
             read_record(folder.scorecard, Scorecard)
             if finished
-            else score(prepared, records, folder)
+            else _score(prepared, records, folder)
         )
         entry["detail"] = UNCHANGED if finished else counted(len(card.scores), "score")
     with clock.stage("cases and heatmaps") as entry:
         entry["detail"] = (
-            UNCHANGED if finished else explain(prepared, records, folder, options.store)
+            UNCHANGED if finished else _picture(prepared, records, folder, options.store, card)
         )
-        if not finished:
-            picture_hardest(prepared, folder, card)
     verdict = judge_run(
         folder,
         options.baseline,
@@ -126,6 +122,27 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
         seconds=time.perf_counter() - start,
         verdict=verdict,
     )
+
+
+def _score(prepared: Prepared, records: Mapping[str, FitRecord], folder: RunFolder) -> Scorecard:
+    from skinbench.pipeline.scoring import score  # a finished run needs neither it nor scipy
+
+    return score(prepared, records, folder)
+
+
+def _picture(
+    prepared: Prepared,
+    records: Mapping[str, FitRecord],
+    folder: RunFolder,
+    store: Store,
+    card: Scorecard,
+) -> str:
+    from skinbench.pipeline.explaining import explain
+    from skinbench.pipeline.hard_pictures import picture_hardest  # loads matplotlib
+
+    said = explain(prepared, records, folder, store)
+    picture_hardest(prepared, folder, card)
+    return said
 
 
 def learn_and_predict(

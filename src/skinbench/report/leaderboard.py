@@ -15,13 +15,13 @@ from skinbench import registry, store
 from skinbench.errors import StoreError, UnknownNameError, UsageError, counted
 from skinbench.records import LabelSpace, Plan, Row, Score, Scorecard
 from skinbench.report import board, numbers, pages, standings, terminal
+from skinbench.report.against_plain import unbeaten
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, SmokeRow, Status, TestSet
 from skinbench.report.board_page import board_page
 from skinbench.report.claims import short_lines
 from skinbench.report.content import read_fits, read_label_spaces, read_paces, read_run_facts
 from skinbench.report.row_facts import run_detail
 from skinbench.report.tables import Scores
-from skinbench.report.weak_spots import unbeaten
 from skinbench.score.balance import balanced_name
 from skinbench.store import RunFolder, from_plain, read_json, read_record
 
