@@ -19,7 +19,7 @@ from skinbench.records import (
     NearDuplicates,
     OverlapReport,
 )
-from skinbench.store import from_plain, write_json
+from skinbench.store import from_plain, shown_id, write_json
 from tests.data.ham10000.make import make as make_ham
 from tests.suite.texts import with_changes, write
 
@@ -84,6 +84,20 @@ def test_what_is_shared_is_printed_and_fits(shell, tmp_path):
     )
     assert "not looked for near-duplicates: audit.near_duplicates is off" in words
     assert not (tmp_path / "reports").exists()
+
+
+def test_private_data_has_salted_ids_in_json(shell, tmp_path, twins, monkeypatch):
+    monkeypatch.delenv("SKINBENCH_SALT", raising=False)
+    before = shell("audit", "suite.yaml", "--json").json
+    named = before["pairs"][0]["left"]["image_id"]
+    asked = ("audit", "suite.yaml", "--json", "--set", "private=true")
+    assert "set SKINBENCH_SALT" in shell.error(*asked)
+    monkeypatch.setenv("SKINBENCH_SALT", "s3cret text")
+    done = shell(*asked)
+    assert not re.search(r"\b[iLP][0-9]{1,2}\b", done.out + done.err)
+    assert done.json["pairs"][0]["left"]["image_id"] == shown_id(named, "s3cret text")
+    counts = [item["count"] for item in before["audit"]["findings"]]
+    assert [item["count"] for item in done.json["audit"]["findings"]] == counts
 
 
 def test_json_has_the_whole_audit(shell, tmp_path):

@@ -105,19 +105,26 @@ def _audit_suite(
     from skinbench.errors import LeakageError
     from skinbench.pipeline import Options
     from skinbench.pipeline.auditing import audit_suite, write_page
+    from skinbench.report.private import names_in
+    from skinbench.store import needed_salt, to_plain
 
     options = Options(folder=Path("reports") / suite.name, store=open_store(store))
     look: Look = "asked" if near is None else "always" if near else "never"
+    private = suite.file.private_data
+    salt = needed_salt(private) if private and as_json else None
     result = audit_suite(suite, options, _say, look=look)
+    held = [item for name, item in result.survey.manifests.items() if name in private]
+    names = None if salt is None else names_in(held, salt)
     if as_json:
-        print_json(_plain(suite.name, result))
+        plain = to_plain(_plain(suite.name, result))
+        print_json(plain if names is None else names.plain(plain))
     else:
         print_audit(suite, result)
     if page is not None:
         shown = write_page(result, suite, page)
         click.echo(f"Page: {page} ({shown:,} of {len(result.candidates):,} pairs)", err=as_json)
     if result.refused:
-        raise LeakageError(result.refused)
+        raise LeakageError(result.refused if names is None else names.hidden(result.refused))
 
 
 def _audit_datasets(names: tuple[str, ...], store: Path | None, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,7 @@ from skinbench.records import (
     CaseFile,
     CleaningFinding,
     HardImage,
+    Manifest,
     Scorecard,
 )
 from skinbench.report.content import Content, DatasetFacts
@@ -58,21 +59,16 @@ class Names:
     """Everything that names an image, a lesion or a patient of private data, and its stand-in.
 
     Args:
-        folder: its manifests are read.
-        private: names of datasets.
+        columns: name of a manifest's column, and what stands in it.
         salt: the secret text.
     """
 
-    def __init__(self, folder: RunFolder, private: Collection[str], salt: str) -> None:
+    def __init__(self, columns: Iterable[tuple[str, Iterable[str]]], salt: str) -> None:
         self._known: dict[str, str] = {}
-        for name in sorted(private):
-            tables = [folder.manifest(name)]
-            if not tables[0].exists():
-                tables = sorted(folder.predictions.glob("*.parquet"))
-            for table, (column, kind) in itertools.product(tables, _NAMING.items()):
-                for value in _column(table, column):
-                    text = Path(value).stem if column == "path" else value
-                    self._known.setdefault(text, shown_id(text, salt, kind))
+        for column, values in columns:
+            for value in values:
+                text = Path(value).stem if column == "path" else value
+                self._known.setdefault(text, shown_id(text, salt, _NAMING[column]))
         self._long = {text: own for text, own in self._known.items() if len(text) >= _LEAST}
         self._odd = [text for text in self._long if not _WORD.fullmatch(text)]
 
@@ -84,16 +80,20 @@ class Names:
 
     def record(self, value: T) -> T:
         """The same record with stand-ins in all of its texts."""
-        return from_plain(type(value), self._plain(to_plain(value)))
+        return from_plain(type(value), self.plain(to_plain(value)))
 
-    def _plain(self, value: object, key: str = "") -> object:
+    def plain(self, value: object, key: str = "") -> object:
+        """The same of JSON values; `key` is what they stand under."""
         if isinstance(value, dict):
-            return {name: self._plain(item, name) for name, item in value.items()}
+            return {name: self.plain(item, name) for name, item in value.items()}
         if isinstance(value, list):
-            return [self._plain(item, key) for item in value]
+            return [self.plain(item, key) for item in value]
         if not isinstance(value, str):
             return value
-        return self._known.get(value, value) if key in _NAMING else self.hidden(value)
+        if key not in _OF_IDS:
+            return self.hidden(value)
+        words = _WORD.sub(lambda word: self._known.get(word[0], word[0]), value)
+        return self._known.get(value, self.hidden(words))
 
 
 def names_of(folder: RunFolder, salt: str | None = None) -> Names | None:
@@ -103,7 +103,32 @@ def names_of(folder: RunFolder, salt: str | None = None) -> Names | None:
         UsageError: something is, and no salt is given or set.
     """
     private = private_data(folder)
-    return Names(folder, private, salt or needed_salt(private)) if private else None
+    return names_kept(folder, private, salt or needed_salt(private)) if private else None
+
+
+def names_kept(folder: RunFolder, private: Collection[str], salt: str) -> Names:
+    """What a run folder's files name, of some of its datasets."""
+    return Names(_columns(folder, private), salt)
+
+
+def names_in(manifests: Iterable[Manifest], salt: str) -> Names:
+    """What datasets at hand name."""
+    columns = (
+        (name, map(str, item.table[name].dropna().unique()))
+        for item in manifests
+        for name in _NAMING
+        if name in item.table
+    )
+    return Names(columns, salt)
+
+
+def _columns(folder: RunFolder, private: Collection[str]) -> Iterator[tuple[str, Iterable[str]]]:
+    for name in sorted(private):
+        tables = [folder.manifest(name)]
+        if not tables[0].exists():
+            tables = sorted(folder.predictions.glob("*.parquet"))
+        for table, column in itertools.product(tables, _NAMING):
+            yield column, _column(table, column)
 
 
 _LEAST = 5
@@ -118,6 +143,8 @@ _NAMING = {
     "patient_id": "patient",
 }
 """Column of a manifest to the kind of id in it."""
+_OF_IDS = frozenset({*_NAMING, "examples", "lesions", "partners"})
+"""Fields of records that hold ids, which may be short ones."""
 
 
 def _column(path: Path, name: str) -> list[str]:

@@ -17,7 +17,7 @@ from skinbench.report.field_effects import of_images
 from skinbench.report.figures import Drawing
 from skinbench.report.gallery import build_gallery
 from skinbench.report.markdown_report import markdown_files
-from skinbench.report.private import Names, hide
+from skinbench.report.private import hide, names_kept
 from skinbench.report.view import build_view
 from skinbench.store import RunFolder, needed_salt, salt_in_use, write_text
 
@@ -38,7 +38,7 @@ def render_run(folder: RunFolder) -> None:
     if content.private:
         salt = needed_salt(content.private)
         content = hide(content, content.private, salt)
-        hidden = Names(folder, content.private, salt).hidden
+        hidden = names_kept(folder, content.private, salt).hidden
     view = build_view(content, leaderboard)
     html = pages.html_page("report.html.j2", view=view)
     shown, salt_set = view, salt_in_use()
