@@ -254,3 +254,21 @@ def test_without_val_the_risk_has_a_reason():
     assert argmax.scores
     assert point.reason == "no val images to choose it on"
     assert risk.reason == "no val images to know how common mel was for the model"
+
+
+def test_predictive_values_of_a_perfect_recall_have_an_interval():
+    data = frame(600)
+    melanoma = data["label"] == "mel"
+    data.loc[melanoma, [f"p_{code}" for code in CLASSES]] = 0.0
+    data.loc[melanoma, "p_mel"] = 1.0
+    wanted = [PrevalenceRequest(class_="mel", at=(0.02,))]
+    (found,) = shift.at_prevalence(
+        [row()], {cell().name: predictions(data)}, [cell()], wanted, [], FEW
+    )
+    by_name = {score.metric: score for score in found.scores}
+    recall, value = by_name["recall"], by_name["negative_predictive_value"]
+    assert (recall.value, value.value, value.high) == (1.0, 1.0, 1.0)
+    plugged = shift.negative_predictive_value(
+        np.array([recall.low]), np.array([by_name["specificity"].low]), 0.02
+    )
+    assert plugged[0] <= value.low < 1

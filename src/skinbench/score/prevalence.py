@@ -1,7 +1,8 @@
 """What recall and specificity measured on an archive would mean at a stated prevalence.
 
 By prior shift alone: the images of a class stay alike, only how common the class is changes.
-Recall and specificity then stay what they are, and the rest follows from them by Bayes' rule. An
+Recall and specificity then stay what they are, and the rest follows from them by Bayes' rule; where
+one of the two rests on few mistakes, so does the interval (see `joined`). An
 archive such as HAM10000 is enriched by biopsy, so this is an assumption, printed with each number.
 """
 
@@ -20,7 +21,8 @@ from skinbench.records.operating import AtPrevalence, OperatingPoint, Prevalence
 from skinbench.records.resampling import Resamples
 from skinbench.score.evaluate import Request, replicate_values
 from skinbench.score.images import Key, ScoredImages
-from skinbench.score.intervals import interval
+from skinbench.score.intervals import Interval, interval
+from skinbench.score.joined import bounded, ratio_bounds
 from skinbench.score.operating import NEVER, decided_at, estimates
 from skinbench.score.predictions import Predictions
 from skinbench.score.row_images import RowImages, cell_name, row_images
@@ -219,9 +221,13 @@ def _scores(
         made["net_benefit"] = np.mean(benefit, axis=0)
     groups = min(score.n_groups for score in own)
     found = list(own)
+    joined = _joined(own, prevalence)
     for name, values in made.items():
         bounds = interval(values, resamples.level, n_groups=groups)
         defined = not np.isnan(values[0])
+        if defined and name in joined:
+            low, high = joined[name]
+            bounds = Interval(low=min(low, values[0]), high=max(high, values[0]), name="MOVER")
         found.append(
             replace(
                 own[0],
@@ -232,6 +238,7 @@ def _scores(
                 n_groups=groups,
                 sd_seeds=None,
                 reason=bounds.reason if defined else _UNDEFINED[name],
+                interval=bounds.name,
             )
         )
     if risk is not None:
@@ -242,6 +249,23 @@ def _scores(
                     sd_seeds=None, reason=exact)
         )  # fmt: skip
     return tuple(found)
+
+
+def _joined(own: Sequence[Score], prevalence: float) -> dict[str, tuple[float, float]]:
+    """Bounds from those of recall and specificity, where one of these rests on few mistakes."""
+    recall, specificity = map(bounded, own)
+    if recall is None or specificity is None or not any(score.interval for score in own):
+        return {}
+    found = {}
+    odds = prevalence / (1 - prevalence)
+    if recall.value:
+        alarms = [ratio / odds for ratio in ratio_bounds(specificity.turned(), recall)]
+        found["positive_predictive_value"] = (1 / (1 + alarms[1]), 1 / (1 + alarms[0]))
+        found["number_needed_to_biopsy"] = (1 + alarms[0], 1 + alarms[1])
+    if specificity.value:
+        missed = [ratio * odds for ratio in ratio_bounds(recall.turned(), specificity)]
+        found["negative_predictive_value"] = (1 / (1 + missed[1]), 1 / (1 + missed[0]))
+    return {name: both for name, both in found.items() if np.isfinite(both).all()}
 
 
 _FUNCTIONS = {
