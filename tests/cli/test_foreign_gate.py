@@ -61,6 +61,21 @@ def test_a_committed_baseline_of_given_predictions(shell, files):
     assert again.code == 0
 
 
+def test_the_first_baseline_keeps_its_rules(shell, files):
+    words = ["--baseline", "b.json", "--manifest", "table.csv"]
+    given = ["--decision", "mel:threshold=0.3", "--on-inconclusive", "warn"]
+    assert shell("gate", "old.csv", *words, *given, "--update-baseline").code == 0
+    done = shell("gate", "new.parquet", *words, "--json")
+    assert "decision rule: mel from 0.3 on, as given" in done.json["notes"]
+    assert read_json(files / "b.json")["stated"]["on_inconclusive"] == "warn"
+    once = shell("gate", "new.parquet", *words, "--decision", "argmax", "--json")
+    assert "decision rule: argmax" in once.json["notes"]
+    assert "the baseline decides by another rule: mel from 0.3 on, as given" in once.json["notes"]
+    assert shell("gate", "new.parquet", *words, "--update-baseline").code == 0
+    assert read_json(files / "b.json")["stated"]["on_inconclusive"] == "warn"
+    assert shell("gate", "new.parquet", *words, "--json").json["outcome"] == "passed"
+
+
 def test_other_images_are_refused(shell, files):
     table = pd.read_csv(files / "table.csv")
     table["label"] = ["vasc", *table["label"][1:]]

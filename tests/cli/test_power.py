@@ -46,6 +46,18 @@ def test_a_run_by_its_own_policy_and_values(shell, tmp_path):
     assert "changed images assumed" in named["assumed"]
 
 
+def test_a_loss_that_no_model_can_have_is_named(shell, table):
+    asked = ["--value", "recall=0.6", "--value", "specificity=0.9", "--drop", "0.7", *QUICK]
+    lines = shell("power", "table.csv", *asked, "--json").json
+    assert (lines[0]["impossible"], lines[0]["drops"]) == ([0.7], [])
+    assert [drop["drop"] for drop in lines[1]["drops"]] == [0.7]
+    assert "impossible" not in lines[1]
+    assert (
+        "a loss of 0.7 is not possible: the value is 0.600"
+        in shell("power", "table.csv", *asked).out
+    )
+
+
 def test_a_table_before_anything_is_trained(shell, table):
     done = shell("power", "table.csv", *QUICK)
     assert done.code == 0

@@ -586,6 +586,18 @@ def test_a_recall_check_alone_is_warned_of():
     alone = against(item, item, [Check(class_="mel", margin=0.05)])
     assert any("without its specificity" in note for note in alone.notes)
     assert not any("without its specificity" in note for note in against(item, item).notes)
+    shown = Check(class_="mel", margin=0.05, slice="sex=female", required=False)
+    both = [
+        Check(class_="mel", margin=0.05),
+        Check(metric="specificity", class_="mel", margin=0.03),
+    ]
+    slices = {"sex": dict.fromkeys(frame(1600)["image_id"], "female")}
+    kept = make_baseline(item.scorecard, item.predictions, both, slices=slices)
+    for checks, warned in (([*both, shown], False), ([*both, replace(shown, required=True)], True)):
+        notes = judge(item.scorecard, item.predictions, kept, checks, slices=slices).notes
+        found = [note for note in notes if "without its specificity" in note]
+        assert bool(found) is warned
+        assert all("recall of mel, sex=female, (*) is checked" in note for note in found)
 
 
 def test_a_model_that_calls_everything_melanoma_fails_its_specificity():

@@ -66,7 +66,8 @@ _File = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--on-inconclusive",
     type=click.Choice(["fail", "warn"]),
-    help="`warn` exits with 0 where the data cannot tell. [default: the suite's, else fail]",
+    help="`warn` exits with 0 where the data cannot tell. [default: the suite's or the "
+    "baseline's, else fail]",
 )
 @click.option("--uses", type=_File, help="File that counts uses of test sets. [default: store]")
 @click.option("--junit", type=_File, help="Write a JUnit file.")
@@ -93,8 +94,9 @@ def command(
     The policy is the suite's `gate:`, else melanoma recall (margin 0.05) and melanoma
     specificity (0.03), paired on the same images by lesion. With --manifest NEW is a Parquet or
     CSV file of predictions, and --baseline a baseline or the old model's predictions; the policy
-    is the one that the baseline was written with, first recall and specificity of melanoma, or of
-    `malignant` where that is the class, or what --check says.
+    (checks, --decision, --on-inconclusive) is the one that the baseline was written with, first
+    recall and specificity of melanoma, or of `malignant` where that is the class, or what --check
+    says.
 
     Exit codes: 0 passed, 3 regressed, 4 inconclusive, missing or refused, 1 the baseline was
     altered or cannot be read, 2 an unknown class, metric or slice.
@@ -183,7 +185,7 @@ def _subject(
 def _standing_policy(new: Path, manifest: Path | None, baseline: Path) -> Policy:
     """The suite's policy, or that of the baseline of given predictions, where there is one."""
     from skinbench.gate import Policy, read_baseline
-    from skinbench.pipeline.judging import checks_in, finished_run, policy_of
+    from skinbench.pipeline.judging import finished_run, policy_in, policy_of
 
     if manifest is None:
         if not new.is_dir():
@@ -192,7 +194,7 @@ def _standing_policy(new: Path, manifest: Path | None, baseline: Path) -> Policy
     if new.is_dir():
         raise click.UsageError(f"{new} is a folder; --manifest goes with a predictions file")
     if _is_baseline(baseline) and baseline.exists():
-        return Policy(checks=checks_in(read_baseline(baseline)))
+        return policy_in(read_baseline(baseline))
     return Policy(checks=None)
 
 

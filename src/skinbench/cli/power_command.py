@@ -170,6 +170,10 @@ def print_power(lines: list[PowerLine]) -> None:
                 "-" if needed is None else f"{needed:,} to {'see' if drop.drop else 'pass'}",
             )
         out.print(table)
+        if line.impossible:
+            drops = ", ".join(f"{drop:g}" for drop in line.impossible)
+            text = f"  a loss of {drops} is not possible: the value is {line.value:.3f}"
+            out.print(Text(text, style="yellow"))
 
 
 def _assumed(line: PowerLine) -> str:

@@ -42,6 +42,7 @@ def make_baseline(
     decision: DecisionRule | None = None,
     environment: Mapping[str, Any] | None = None,
     uses: Uses | None = None,
+    stated: Mapping[str, Any] | None = None,
 ) -> Plain:
     """Everything that later runs are compared with, as JSON values.
 
@@ -57,6 +58,7 @@ def make_baseline(
             belong to the model.
         environment: hardware and versions that made the predictions, to be printed later.
         uses: models that are known to have been judged on these test sets.
+        stated: what of the policy no suite states, as JSON values: decision, on_inconclusive.
 
     Raises:
         BaselineError: no row matches, a matching row has a cell that is not done, or a check has
@@ -99,6 +101,7 @@ def make_baseline(
         "rows": kept,
         "uses": merged(*counted),
         "anchor": _anchor(previous, scorecard),
+        **({} if stated is None else {"stated": stated}),
     }
     return {**body, "digest": content_digest(body)}
 

@@ -65,16 +65,21 @@ def notes_on(
 
 
 def _alone(asked: Sequence[Check]) -> Iterator[str]:
-    """Recalls without the specificity of the same decisions beside them."""
+    """Required recalls without the specificity of the same decisions beside them."""
     recalls, beside = (
-        {(c.rows, c.class_, c.slice, c.decision) for c in asked if c.metric == metric}
-        for metric in ("recall", "specificity")
+        {
+            (c.rows, c.class_, c.slice, c.decision)
+            for c in asked
+            if c.metric == metric and c.required >= needed
+        }
+        for metric, needed in (("recall", True), ("specificity", False))
     )
-    for rows, class_, _, decision in sorted(recalls - beside, key=str):
+    for rows, class_, slice_, decision in sorted(recalls - beside, key=str):
+        where = f", {slice_}," if slice_ else ""
         by = f", decided by {rule_title(parse_decision(decision))}," if decision else ""
         yield (
-            f"warning: recall of {class_} ({rows}){by} is checked without its specificity; a "
-            f"model that calls everything {class_} passes"
+            f"warning: recall of {class_}{where} ({rows}){by} is checked without its specificity; "
+            f"a model that calls everything {class_} passes"
         )
 
 

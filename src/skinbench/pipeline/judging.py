@@ -37,6 +37,8 @@ class Subject:
     slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    given: bool = False
+    """Predictions that skinbench did not make: no suite states their policy."""
 
 
 def finished_run(root: Path) -> RunFolder:
@@ -93,6 +95,7 @@ def file_subject(
         predictions={f"{ROW}@0.0": _renamed(found.predictions)},
         slices=found.slices,
         notes=tuple(f"{predictions.name}: {note}" for note in found.notes),
+        given=True,
     )
 
 
@@ -208,7 +211,12 @@ def baseline_of(
         decision=policy.decision,
         environment=subject.environment,
         uses=read_ledger(uses or ledger_path()),
+        stated=_stated(policy) if subject.given else None,
     )
+
+
+def _stated(policy: Policy) -> dict[str, Any]:
+    return {"decision": to_plain(policy.decision), "on_inconclusive": policy.on_inconclusive}
 
 
 def checks_in(baseline: Mapping[str, Any]) -> tuple[Check, ...]:
@@ -216,6 +224,23 @@ def checks_in(baseline: Mapping[str, Any]) -> tuple[Check, ...]:
     from skinbench.gate import Check
 
     return tuple(from_plain(Check, item) for item in baseline["policy"])
+
+
+def policy_in(baseline: Mapping[str, Any]) -> Policy:
+    """The policy that a baseline of given predictions was written with.
+
+    One of an earlier version keeps its checks alone.
+    """
+    from skinbench.gate import Policy
+    from skinbench.records.deciding import DecisionRule
+
+    stated = baseline.get("stated", {})
+    decision = stated.get("decision")
+    return Policy(
+        checks=checks_in(baseline),
+        on_inconclusive=stated.get("on_inconclusive", "fail"),
+        decision=None if decision is None else from_plain(DecisionRule, decision),
+    )
 
 
 def judge_run(

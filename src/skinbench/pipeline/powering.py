@@ -344,6 +344,7 @@ def _simulated(blank: PowerLine, assumed: Assumed, said: str, options: PowerOpti
         unchanged=power(0.0),
         groups_needed=needed(_passed, 0.0),
         drops=tuple(power(drop) for drop in asked if drop < assumed.value),
+        impossible=tuple(drop for drop in asked if drop >= assumed.value),
     )
 
 

@@ -69,3 +69,5 @@ class PowerLine:
     """Lesion groups at which it passes with probability 0.8."""
     drops: tuple[DropPower, ...] = ()
     reason: str = ""
+    impossible: tuple[float, ...] = later(())
+    """Losses that were asked about and that no model can have: as large as the value or larger."""

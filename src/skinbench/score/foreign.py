@@ -41,6 +41,10 @@ _NO_SUBGROUPS = frozenset(
     {*ID_COLUMNS, *LABEL_COLUMNS, *WEIGHT_COLUMNS, "target", "lesion_id", "patient_id", "group_id",
      "split", "row"}
 )  # fmt: skip
+MOST_LEVELS = 100
+"""Values of a column that may be subgroups; sites, devices and hospitals have fewer."""
+FEW_LEVELS = 10
+"""Up to so many values a column is one of subgroups, however few images there are."""
 _SORT = ["dataset", "split", "condition", "fold", "image_id"]
 
 
@@ -293,9 +297,21 @@ def _further(
         if name not in table:
             raise UsageError(f"{manifest} has no column '{name}' to take as a slice")
         known = table[name].notna()
+        _refuse_ids(table.loc[known, name], name, manifest)
         ids, values = table.loc[known, "image_id"], table.loc[known, name]
         found[name] = {str(i): str(value) for i, value in zip(ids, values, strict=True)}
     return found
+
+
+def _refuse_ids(values: pd.Series, name: str, manifest: Path) -> None:
+    """A column under whatever name whose values name images or lesions rather than kinds."""
+    levels, images = int(values.nunique()), len(values)
+    if levels > MOST_LEVELS or (levels > FEW_LEVELS and 2 * levels > images):
+        raise UsageError(
+            f"column '{name}' of {manifest} has {levels:,} values for {counted(images, 'image')}: "
+            f"it looks like ids or a measurement, and is no slice; name one with at most "
+            f"{MOST_LEVELS} values, or put its values into bands"
+        )
 
 
 def _manifest(
