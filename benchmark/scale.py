@@ -80,6 +80,7 @@ def make(folder: Path, images: int, classes: int, rows: int) -> None:
 def score(folder: Path, classes: int, replicates: int) -> int:
     """Read the files and score them; how many scores there are."""
     from skinbench import records
+    from skinbench.records.resampling import Resamples
     from skinbench.score.predictions import read_predictions
     from skinbench.score.scorecard import score_rows
 
@@ -99,7 +100,7 @@ def score(folder: Path, classes: int, replicates: int) -> int:
         for path in files
     ]
     cells = [records.Cell(row=row.name, fold=0, seed=0, fit=None) for row in rows]
-    scores, _ = score_rows(rows, predictions, cells, replicates=replicates)
+    scores, _ = score_rows(rows, predictions, cells, resamples=Resamples(replicates=replicates))
     return len(scores)
 
 

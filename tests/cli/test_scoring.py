@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skinbench.records.resampling import Resamples
 from skinbench.score.scorecard import score_rows
 from tests.score.drawn import CLASSES, cell, frame, predictions, row
 
@@ -25,6 +26,7 @@ def tables(tmp_path):
     data[kept].to_csv(tmp_path / "model.csv", index=False)
     table = data[["image_id", "label", "split"]].assign(lesion_id=data["group_id"])
     table["sex"] = np.where(np.arange(len(table)) % 2, "female", "male")
+    table["uid"] = [f"u{number}" for number in range(len(table))]
     table.to_csv(tmp_path / "images.csv", index=False)
     return test
 
@@ -48,7 +50,7 @@ def test_the_numbers_are_those_of_a_run(shell, tables):
     card = found.json["scorecard"]
     assert card["weak_spots"]["groups"], "subgroups of the table are looked at"
     own, _ = score_rows(
-        [row()], {"grid/a@0.0": predictions(tables)}, [cell()], replicates=200,
+        [row()], {"grid/a@0.0": predictions(tables)}, [cell()], resamples=Resamples(replicates=200),
         metrics=["recall", "balanced_accuracy", "auroc"],
     )  # fmt: skip
     theirs = {(s["metric"], s.get("class")): s for s in card["scores"]}
@@ -169,6 +171,7 @@ def test_few_images_and_few_classes_are_no_traceback(shell, tables, tmp_path, cl
         (["--slice", "age"], "age is told of no image"),
         (["--slice", "image_id"], "'image_id' tells no subgroup of images apart"),
         (["--slice", "lesion_id"], "'lesion_id' tells no subgroup of images apart"),
+        (["--slice", "uid"], "column 'uid' of images.csv has 1,200 values for 1,200 images"),
         (["--slice", "label"], "'label' tells no subgroup of images apart"),
         (["--group", "patient"], "images.csv has no column patient_id"),
     ],

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skinbench.records import CellOutcome, Scorecard
+from skinbench.records.resampling import Resamples
 from skinbench.score.predictions import Predictions
 from skinbench.score.scorecard import score_rows
 from skinbench.store import to_plain
@@ -48,7 +49,9 @@ def run(
     given = {
         name: predictions(data, classes) for name, data in tables.items() if name not in failed
     }
-    scores, confusions = score_rows(rows, given, outcomes, replicates=FEW, metrics=metrics)
+    scores, confusions = score_rows(
+        rows, given, outcomes, resamples=Resamples(replicates=FEW), metrics=metrics
+    )
     return Run(
         scorecard=Scorecard(
             suite="s",

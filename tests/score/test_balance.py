@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from skinbench import registry
 from skinbench.records import Cell, Evaluation, Row
+from skinbench.records.resampling import Resamples
 from skinbench.score.balance import balanced_images, balanced_name, balanced_places
 from skinbench.score.evaluate import replicate_values, requests
 from skinbench.score.images import ScoredImages
@@ -140,7 +141,11 @@ def outcome_of(frame_, balanced=()):
     )  # fmt: skip
     cell = Cell(row="a", fold=0, seed=0, fit="f")
     return score_rows(
-        [row], {cell.name: predictions(frame_)}, [cell], replicates=200, balanced=balanced
+        [row],
+        {cell.name: predictions(frame_)},
+        [cell],
+        resamples=Resamples(replicates=200),
+        balanced=balanced,
     )
 
 

@@ -3,6 +3,7 @@ import pytest
 
 from skinbench.errors import UnknownNameError
 from skinbench.records import Contrast
+from skinbench.records.resampling import Resamples
 from skinbench.score.compare import compare_rows
 from tests.score.drawn import cell, decided, predictions, row
 
@@ -27,7 +28,7 @@ def compared(left, right, contrast=PAIR, **options):
             cells.append(cell(name, seed=seed))
             tables[cells[-1].name] = table
     found = compare_rows(
-        [contrast], rows, tables, cells, **{"replicates": 400, "seed": 0, **options}
+        [contrast], rows, tables, cells, resamples=Resamples(**{"replicates": 400, **options})
     )
     return {item.metric: item for item in found}
 

@@ -9,6 +9,7 @@ import pytest
 
 from skinbench.errors import PredictionsError
 from skinbench.records.explaining import HEAT_SHARES
+from skinbench.records.resampling import Resamples
 from skinbench.score.explanations import (
     MEASURES,
     HeatMeasures,
@@ -38,9 +39,7 @@ def table(images=60, per_group=2):
 
 
 def scores(frame, **problems):
-    found = score_heat(
-        HeatMeasures(table=frame, problems=problems), replicates=300, level=0.95, seed=0
-    )
+    found = score_heat(HeatMeasures(table=frame, problems=problems), Resamples(replicates=300))
     return {score.measure: score for score in found}
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from skinbench.errors import PredictionsError
+from skinbench.records.resampling import Resamples
 from skinbench.score.field_effects import Effects, read_effects, score_effects, write_effects
 
-HOW = {"replicates": 200, "level": 0.95, "seed": 0}
+HOW = Resamples(replicates=200)
 
 
 def table(n=60, groups=30):
@@ -35,7 +36,7 @@ def table(n=60, groups=30):
 
 def test_the_mean_size_and_its_interval_by_lesion():
     effects = table()
-    found = score_effects(effects, **HOW)
+    found = score_effects(effects, HOW)
     assert [item.field for item in found] == ["sex", "age"]
     for item in found:
         own = effects.table.loc[effects.table["field"] == item.field, "effect"]
@@ -46,7 +47,7 @@ def test_the_mean_size_and_its_interval_by_lesion():
 
 
 def test_few_lesions_have_no_interval():
-    for item in score_effects(table(n=8, groups=4), **HOW):
+    for item in score_effects(table(n=8, groups=4), HOW):
         assert (item.low, item.high) == (None, None)
         assert "lesion groups" in item.reason
 
@@ -55,10 +56,10 @@ def test_written_and_read_back_whatever_the_order(tmp_path):
     effects = table()
     write_effects(tmp_path / "a", effects)
     write_effects(tmp_path / "b", Effects(table=effects.table.sample(frac=1, random_state=1)))
-    assert score_effects(read_effects(tmp_path / "a"), **HOW) == score_effects(effects, **HOW)
-    by_field = {item.field: item for item in score_effects(read_effects(tmp_path / "b"), **HOW)}
-    assert by_field == {item.field: item for item in score_effects(effects, **HOW)}
-    assert score_effects(read_effects(tmp_path / "none"), **HOW) == ()
+    assert score_effects(read_effects(tmp_path / "a"), HOW) == score_effects(effects, HOW)
+    by_field = {item.field: item for item in score_effects(read_effects(tmp_path / "b"), HOW)}
+    assert by_field == {item.field: item for item in score_effects(effects, HOW)}
+    assert score_effects(read_effects(tmp_path / "none"), HOW) == ()
     (tmp_path / "bad").write_bytes(b"x")
     with pytest.raises(PredictionsError, match="run the suite again"):
         read_effects(tmp_path / "bad")
@@ -66,5 +67,5 @@ def test_written_and_read_back_whatever_the_order(tmp_path):
 
 def test_a_row_that_could_not_be_measured_says_why(tmp_path):
     write_effects(tmp_path / "a", Effects(table=table().table, problems={"z": "no pixels"}))
-    found = score_effects(read_effects(tmp_path / "a"), **HOW)
+    found = score_effects(read_effects(tmp_path / "a"), HOW)
     assert (found[-1].row, found[-1].value, found[-1].reason) == ("z", None, "no pixels")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from skinbench.records.resampling import Resamples
 from skinbench.score.evaluate import left_out_values, replicate_values
 from skinbench.score.images import pool
 from skinbench.score.intervals import (
@@ -202,7 +203,7 @@ def test_balanced_accuracy_with_a_small_class():
 def test_auroc_of_few_lesions_is_on_the_logit_scale():
     data = frame(300, skill=2.0)
     scores, _ = score_rows([row()], {cell().name: predictions(data)}, [cell()],
-                           metrics=["auroc"], replicates=200)  # fmt: skip
+                           metrics=["auroc"], resamples=Resamples(replicates=200))  # fmt: skip
     found = next(s for s in scores if s.class_ == "mel" and s.seed is None)
     classes = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
     images = pool(classes, [predictions(data)])["ham", "none"]

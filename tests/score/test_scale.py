@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skinbench import registry
+from skinbench.records.resampling import Resamples
 from skinbench.score import distinct
 from skinbench.score.replicates import ReplicateSet
 from skinbench.score.scorecard import score_rows
@@ -43,7 +44,8 @@ def test_true_ties_lose_nothing(monkeypatch):
 def test_a_binned_score_says_so(monkeypatch):
     def reasons():
         data = predictions(frame(300))
-        scores, _ = score_rows([row()], {cell().name: data}, [cell()], replicates=100,
+        scores, _ = score_rows([row()], {cell().name: data}, [cell()],
+                               resamples=Resamples(replicates=100),
                                metrics=["auroc", "accuracy"])  # fmt: skip
         return {s.metric: s.reason for s in scores if s.class_ in (None, "nv")}
 

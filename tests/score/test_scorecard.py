@@ -10,6 +10,7 @@ import pytest
 from skinbench import registry
 from skinbench.errors import PredictionsError
 from skinbench.records import CellOutcome
+from skinbench.records.resampling import Resamples
 from skinbench.score.intervals import Method
 from skinbench.score.scorecard import score_rows
 from skinbench.store import canonical_json
@@ -30,7 +31,7 @@ def find(scores, metric, class_=None, **where):
 
 
 def one(data, classes=CLASSES, **options):
-    options = {"replicates": 200, **options}
+    options = {"resamples": Resamples(replicates=200), **options}
     return score_rows(
         [row(classes=classes)], {cell().name: predictions(data, classes)}, [cell()], **options
     )
@@ -106,7 +107,7 @@ def test_folds_pool_decisions_and_average_rankings():
     parts = [frame(150, fold=fold, seed=fold) for fold in range(3)]
     cells = [cell(fold=fold) for fold in range(3)]
     given = {c.name: predictions(p) for c, p in zip(cells, parts, strict=True)}
-    scores, confusions = score_rows([row()], given, cells, replicates=200)
+    scores, confusions = score_rows([row()], given, cells, resamples=Resamples(replicates=200))
     singles = [one(part.assign(fold=0))[0] for part in parts]
     for metric, class_ in (("auroc", "mel"), ("average_precision", "nv"), ("macro_auroc", None)):
         each = [find(single, metric, class_).value for single in singles]
@@ -125,7 +126,9 @@ def test_a_ranking_metric_is_undefined_if_any_fold_is():
     cells = [cell(fold=0), cell(fold=3)]
     given = {cells[0].name: first, cells[1].name: second}
     given = {name: predictions(data, ("mel", "nv")) for name, data in given.items()}
-    scores, _ = score_rows([row(classes=("mel", "nv"))], given, cells, replicates=50)
+    scores, _ = score_rows(
+        [row(classes=("mel", "nv"))], given, cells, resamples=Resamples(replicates=50)
+    )
     auroc = find(scores, "auroc", "mel")
     assert auroc.value is None
     assert "in fold 3" in auroc.reason
@@ -136,8 +139,8 @@ def test_a_foreign_test_set_that_every_fold_predicts_counts_each_image_once():
     data = frame(150)
     cells = [cell(fold=0), cell(fold=1)]
     given = {cells[0].name: predictions(data), cells[1].name: predictions(data.assign(fold=1))}
-    scores, _ = score_rows([row()], given, cells, replicates=100)
-    single, _ = one(data, replicates=100)
+    scores, _ = score_rows([row()], given, cells, resamples=Resamples(replicates=100))
+    single, _ = one(data, resamples=Resamples(replicates=100))
     found, expected = find(scores, "recall", "mel"), find(single, "recall", "mel")
     assert found == expected
     assert find(scores, "accuracy").n == 150
@@ -146,7 +149,7 @@ def test_a_foreign_test_set_that_every_fold_predicts_counts_each_image_once():
 def test_seeds_are_apart_and_their_mean_has_its_own_interval():
     cells = [cell(seed=seed) for seed in range(4)]
     given = {c.name: predictions(frame(400, seed=c.seed)) for c in cells}
-    scores, confusions = score_rows([row()], given, cells, replicates=300)
+    scores, confusions = score_rows([row()], given, cells, resamples=Resamples(replicates=300))
     each = [find(scores, "accuracy", seed=seed) for seed in range(4)]
     mean = find(scores, "accuracy")
     assert mean.value == pytest.approx(np.mean([s.value for s in each]))
@@ -158,7 +161,7 @@ def test_seeds_are_apart_and_their_mean_has_its_own_interval():
 def test_equal_seeds_have_the_interval_of_one():
     cells = [cell(seed=seed) for seed in range(2)]
     given = {c.name: predictions(frame(400)) for c in cells}
-    scores, _ = score_rows([row()], given, cells, replicates=100)
+    scores, _ = score_rows([row()], given, cells, resamples=Resamples(replicates=100))
     for metric in ("recall", "auroc"):
         mean, first = find(scores, metric, "mel"), find(scores, metric, "mel", seed=0)
         assert replace(mean, seed=0, sd_seeds=None) == first
@@ -168,7 +171,7 @@ def test_equal_seeds_have_the_interval_of_one():
 def test_rows_on_the_same_images_share_their_resamples():
     rows = [row("a"), row("b")]
     given = {"a@0.0": predictions(frame(300)), "b@0.0": predictions(frame(300))}
-    scores, _ = score_rows(rows, given, [cell("a"), cell("b")], replicates=100)
+    scores, _ = score_rows(rows, given, [cell("a"), cell("b")], resamples=Resamples(replicates=100))
     a = [replace(score, row="") for score in scores if score.row == "a"]
     b = [replace(score, row="") for score in scores if score.row == "b"]
     assert a == b
@@ -184,7 +187,7 @@ def test_a_seed_with_a_missing_fold_has_no_score(status):
     }
     if status != "gone":
         cells[3] = outcome(fold=1, seed=1, status=status, reason="out of memory")
-    scores, confusions = score_rows([row()], given, cells, replicates=50)
+    scores, confusions = score_rows([row()], given, cells, resamples=Resamples(replicates=50))
     assert find(scores, "recall", "mel", seed=0).value is not None
     for seed in (1, None):
         broken = find(scores, "recall", "mel", seed=seed)
@@ -197,7 +200,10 @@ def test_a_seed_with_a_missing_fold_has_no_score(status):
 def test_a_row_that_failed_wholly_is_shown_beside_the_others():
     cells = [outcome("a"), outcome("b", status="failed", reason="boom")]
     scores, _ = score_rows(
-        [row("a"), row("b")], {"a@0.0": predictions(frame(100))}, cells, replicates=20
+        [row("a"), row("b")],
+        {"a@0.0": predictions(frame(100))},
+        cells,
+        resamples=Resamples(replicates=20),
     )
     failed = [score for score in scores if score.row == "b"]
     assert {score.dataset for score in failed} == {"ham"}
@@ -206,7 +212,7 @@ def test_a_row_that_failed_wholly_is_shown_beside_the_others():
 
 
 def test_a_row_without_cells_says_so():
-    scores, confusions = score_rows([row("a")], {}, [], replicates=20)
+    scores, confusions = score_rows([row("a")], {}, [], resamples=Resamples(replicates=20))
     assert {score.value for score in scores} == {None}
     assert "no cells" in scores[0].reason
     assert confusions == ()
@@ -219,7 +225,7 @@ def test_a_seed_without_a_condition_says_so():
         cells[0].name: predictions(pd.concat([data, data.assign(condition="blur@3")])),
         cells[1].name: predictions(data),
     }
-    scores, _ = score_rows([row()], given, cells, replicates=20)
+    scores, _ = score_rows([row()], given, cells, resamples=Resamples(replicates=20))
     assert find(scores, "accuracy").value is not None
     broken = find(scores, "accuracy", condition="blur@3")
     assert broken.value is None
@@ -234,7 +240,7 @@ def test_order_is_stated():
             for condition in ("blur@3", "none", "a@1")
         ]
     )
-    scores, _ = one(data, replicates=10, metrics=["recall", "accuracy"])
+    scores, _ = one(data, resamples=Resamples(replicates=10), metrics=["recall", "accuracy"])
     keys = list(dict.fromkeys((s.dataset, s.condition) for s in scores))
     assert keys == [(d, c) for d in ("ham", "isic") for c in ("none", "a@1", "blur@3")]
     names = [(s.metric, s.class_) for s in scores][:8]
@@ -297,7 +303,7 @@ def coverage(metric, class_, truth, simulate, replicates=200, sims=120):
             simulate(np.random.default_rng([5, number])),
             ("mel", "nv"),
             metrics=[metric],
-            replicates=replicates,
+            resamples=Resamples(replicates=replicates),
         )
         score = find(scores, metric, class_)
         inside += score.low <= truth <= score.high

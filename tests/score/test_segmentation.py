@@ -8,6 +8,7 @@ import pytest
 
 from skinbench.errors import PredictionsError
 from skinbench.records import CellOutcome, Row
+from skinbench.records.resampling import Resamples
 from skinbench.score.segmentation import (
     per_image,
     read_overlaps,
@@ -49,8 +50,8 @@ def outcome(fold=0, seed=0, status="done", reason=""):
 
 def scores(tables, cells=None, **settings):
     cells = cells or [outcome()]
-    chosen = {"replicates": 400, "level": 0.95, "seed": 0, **settings}
-    found = score_segmentations([ROW], tables, cells, **chosen)
+    chosen = Resamples(**{"replicates": 400, **settings})
+    found = score_segmentations([ROW], tables, cells, chosen)
     return {(s.metric, s.seed): s for s in found}
 
 

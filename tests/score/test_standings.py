@@ -7,6 +7,7 @@ from scipy import stats
 
 from skinbench.errors import UsageError
 from skinbench.records import Score
+from skinbench.records.resampling import Resamples
 from skinbench.score.dataset_ranks import critical_difference, friedman, rank_over_datasets
 from skinbench.score.evidence import Evidence
 from skinbench.score.on_val import val_values
@@ -34,7 +35,8 @@ def scored(skills=None, **changes):
         made = frame(500, seed=1 if name == "same" else index, skill=skill)
         tables[cells[-1].name] = predictions(changes.get(name, made))
     evidence = Evidence(metrics=METRICS)
-    score_rows(rows, tables, cells, replicates=500, metrics=("recall", "auroc", "balanced_accuracy",
+    score_rows(rows, tables, cells, resamples=Resamples(replicates=500),
+               metrics=("recall", "auroc", "balanced_accuracy",
                "log_loss"), evidence=evidence)  # fmt: skip
     return rows, cells, tables, evidence
 

@@ -14,6 +14,7 @@ from skinbench.errors import UnknownNameError
 from skinbench.gate.baseline import scorecard_rows
 from skinbench.pipeline.scoring import read_cells
 from skinbench.records import CellOutcome, Comparison, Contrast, Row, Scorecard
+from skinbench.records.resampling import Resamples
 from skinbench.records.run_difference import (
     Flip,
     RowFlips,
@@ -178,8 +179,7 @@ def _comparisons(
         [*renamed[0][0], *renamed[1][0]],
         predictions,
         [*renamed[0][1], *renamed[1][1]],
-        replicates=max(100, card.replicates),
-        level=card.level,
+        resamples=Resamples(replicates=max(100, card.replicates), level=card.level),
     )
 
 

@@ -92,9 +92,7 @@ def _card(found: Foreign, asked: ScoreRequest) -> Scorecard:
         [found.row],
         parts,
         [found.cell],
-        replicates=how.replicates,
-        level=how.level,
-        seed=how.seed,
+        resamples=how,
         metrics=asked.metrics,
         slices={name: found.slices[name] for name in asked.slices},
     )

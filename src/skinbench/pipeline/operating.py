@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from skinbench import registry
 from skinbench.records import CellOutcome, DecisionCurve, Plan
 from skinbench.records.operating import AtPrevalence, Calibrated, OperatingPoint, Reliability
-from skinbench.records.resampling import Resamples
 from skinbench.score.calibration import calibrated_rows, reliabilities
 from skinbench.score.decision_curves import decision_curves
 from skinbench.score.operating import operating_points
@@ -35,10 +34,7 @@ def further_scores(
     cells: Sequence[CellOutcome],
 ) -> Further:
     """What the suite asks for beside plain scores; reliability of every row."""
-    bootstrap = suite.bootstrap
-    resamples = Resamples(
-        replicates=bootstrap.replicates, level=bootstrap.level, seed=bootstrap.seed
-    )
+    resamples = suite.bootstrap.resamples()
     points = operating_points(
         plan.rows,
         predictions,

@@ -117,7 +117,7 @@ def _score(
     reduced: Mapping[str, str],
     malignant: Collection[str],
 ) -> Scorecard:
-    bootstrap = suite.bootstrap
+    bootstrap, resamples = suite.bootstrap, suite.bootstrap.resamples()
     evidence = Evidence(metrics=ranking_metrics(suite.ranking, plan.rows, malignant))
     outcomes = [_outcome(cell, records) for cell in plan.cells]
     outcomes += derive(plan, folder, {item.cell: item for item in outcomes})
@@ -127,9 +127,7 @@ def _score(
         plan.rows,
         predictions,
         outcomes,
-        replicates=bootstrap.replicates,
-        level=bootstrap.level,
-        seed=bootstrap.seed,
+        resamples=resamples,
         balanced=balanced_places(plan),
         evidence=evidence,
         method=Method(bootstrap=bootstrap.interval, small=bootstrap.small),
@@ -150,9 +148,7 @@ def _score(
             plan.rows,
             predictions,
             outcomes,
-            replicates=bootstrap.replicates,
-            level=bootstrap.level,
-            seed=bootstrap.seed,
+            resamples=resamples,
         ),
         operating=further.operating,
         prevalence=further.prevalence,
@@ -184,23 +180,11 @@ def _score(
                 if item.status == "done"
             },
             found,
-            replicates=bootstrap.replicates,
-            level=bootstrap.level,
-            seed=bootstrap.seed,
+            resamples,
         ),
         segmentation_cells=tuple(found),
-        explanations=score_heat(
-            read_heat(folder.explanations),
-            replicates=bootstrap.replicates,
-            level=bootstrap.level,
-            seed=bootstrap.seed,
-        ),
-        field_effects=score_effects(
-            read_effects(folder.field_effects),
-            replicates=bootstrap.replicates,
-            level=bootstrap.level,
-            seed=bootstrap.seed,
-        ),
+        explanations=score_heat(read_heat(folder.explanations), resamples),
+        field_effects=score_effects(read_effects(folder.field_effects), resamples),
         stamps=stamps(audit),
         weak_spots=weak_spots(plan, folder, suite, predictions, outcomes),
         families=families(

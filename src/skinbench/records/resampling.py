@@ -13,3 +13,7 @@ class Resamples:
     level: float = 0.95
     """Coverage of intervals."""
     seed: int = 0
+
+
+USUAL_RESAMPLES = Resamples()
+"""Where nothing else is asked for."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from skinbench import registry
 from skinbench.errors import counted
 from skinbench.records import Cell, CellOutcome, Comparison, Contrast, Row
-from skinbench.records.resampling import Resamples
+from skinbench.records.resampling import USUAL_RESAMPLES, Resamples
 from skinbench.score.evaluate import Request, replicate_values, request
 from skinbench.score.evidence import difference_test, gathered
 from skinbench.score.images import Key, ScoredImages
@@ -29,9 +29,7 @@ def compare_rows(
     predictions: Mapping[str, Predictions],
     cells: Sequence[Cell | CellOutcome],
     *,
-    replicates: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
+    resamples: Resamples = USUAL_RESAMPLES,
 ) -> tuple[Comparison, ...]:
     """Row minus reference, metric by metric, for every contrast that a suite asks for.
 
@@ -47,14 +45,11 @@ def compare_rows(
         rows: the rows that contrasts name, and any others.
         predictions: cell name to its checked predictions.
         cells: all cells of the rows, finished or not.
-        replicates: bootstrap resamples.
-        level: coverage of intervals.
-        seed: of the resamples.
+        resamples: how intervals are made.
 
     Raises:
         UnknownNameError: a metric or class that does not exist.
     """
-    resamples = Resamples(replicates=replicates, level=level, seed=seed)
     by_name = {row.name: row for row in rows}
     found: dict[str, RowImages] = {}
     for contrast in contrasts:

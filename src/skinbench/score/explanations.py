@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from skinbench.errors import PredictionsError, counted
 from skinbench.records.explaining import HEAT_MEASURES, HEAT_SHARES, HeatScore
+from skinbench.records.resampling import Resamples
 from skinbench.score.group_means import Floats, group_means
 from skinbench.score.intervals import interval
 from skinbench.score.proportions import GroupSums
@@ -77,9 +78,7 @@ def read_heat(path: Path) -> HeatMeasures:
         raise PredictionsError(f"{path}: cannot be read ({reason}); run the suite again") from error
 
 
-def score_heat(
-    heat: HeatMeasures, *, replicates: int, level: float, seed: int
-) -> tuple[HeatScore, ...]:
+def score_heat(heat: HeatMeasures, resamples: Resamples) -> tuple[HeatScore, ...]:
     """Score every explainer of every row and dataset; resamples are of lesion groups.
 
     An image of which a measure could not be taken (a flat map, no lesion mask) is left out of
@@ -87,11 +86,9 @@ def score_heat(
 
     Args:
         heat: what was measured.
-        replicates: bootstrap resamples.
-        level: coverage of intervals.
-        seed: of the resamples.
+        resamples: how intervals are made.
     """
-    found = list(_taken(heat.table, replicates, level, seed))
+    found = list(_taken(heat.table, resamples))
     for row, methods in sorted(heat.problems.items()):
         found += [
             HeatScore(row=row, method=method, measure="", dataset="", value=None, n=0, reason=why)
@@ -100,7 +97,7 @@ def score_heat(
     return tuple(found)
 
 
-def _taken(table: pd.DataFrame, replicates: int, level: float, seed: int) -> Iterator[HeatScore]:
+def _taken(table: pd.DataFrame, resamples: Resamples) -> Iterator[HeatScore]:
     for (row, dataset, method), part in table.groupby(["row", "dataset", "method"], sort=True):
         place = {"row": str(row), "dataset": str(dataset), "method": str(method)}
         for measure in MEASURES:
@@ -109,11 +106,11 @@ def _taken(table: pd.DataFrame, replicates: int, level: float, seed: int) -> Ite
                 continue
             values: Floats = has[measure].to_numpy(np.float64)
             means = group_means(has, {measure: values})
-            resampled = means.resampled(measure, replicates, seed)
+            resampled = means.resampled(measure, resamples.replicates, resamples.seed)
             share = [GroupSums(hits=means.sums[measure], images=means.weights)]
             bounds = interval(
                 resampled,
-                level,
+                resamples.level,
                 n_groups=len(means.universe),
                 share=share if measure in HEAT_SHARES else (),
             )

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from skinbench.errors import PredictionsError
 from skinbench.records import FieldEffect
+from skinbench.records.resampling import Resamples
 from skinbench.score.group_means import group_means
 from skinbench.score.intervals import interval
 from skinbench.store import replacing
@@ -77,32 +78,28 @@ def read_effects(path: Path) -> Effects:
         raise PredictionsError(f"{path}: cannot be read ({reason}); run the suite again") from error
 
 
-def score_effects(
-    effects: Effects, *, replicates: int, level: float, seed: int
-) -> tuple[FieldEffect, ...]:
+def score_effects(effects: Effects, resamples: Resamples) -> tuple[FieldEffect, ...]:
     """Mean size of each field's effect, rows and datasets apart, fields in the input's order.
 
     Args:
         effects: as `read_effects` gives them.
-        replicates: bootstrap resamples.
-        level: coverage of intervals.
-        seed: of the resamples.
+        resamples: how intervals are made.
     """
     problems = (
         FieldEffect(row=row, dataset="", field="", value=None, n=0, reason=why)
         for row, why in sorted(effects.problems.items())
     )
-    return (*_scored(effects.table, replicates, level, seed), *problems)
+    return (*_scored(effects.table, resamples), *problems)
 
 
-def _scored(table: pd.DataFrame, replicates: int, level: float, seed: int) -> Iterator[FieldEffect]:
+def _scored(table: pd.DataFrame, resamples: Resamples) -> Iterator[FieldEffect]:
     for (row, dataset), whole in table.groupby(["row", "dataset"], sort=True):
         for name in dict.fromkeys(whole["field"]):
             part = whole[whole["field"] == name].sort_values("image_id", kind="stable")
             moved = part["effect"].to_numpy(np.float64)
             means = group_means(part, {"size": np.abs(moved)})
-            resampled = means.resampled("size", replicates, seed)
-            bounds = interval(resampled, level, n_groups=len(means.universe))
+            resampled = means.resampled("size", resamples.replicates, resamples.seed)
+            bounds = interval(resampled, resamples.level, n_groups=len(means.universe))
             weights = part["weight"].to_numpy(np.float64)
             yield FieldEffect(
                 row=str(row),

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from skinbench import registry
 from skinbench.records import Cell, CellOutcome, Confusion, Row, Score
-from skinbench.records.resampling import Resamples
+from skinbench.records.resampling import USUAL_RESAMPLES, Resamples
 from skinbench.score.balance import Place, balanced_images, balanced_name
 from skinbench.score.evaluate import (
     left_out_values,
@@ -35,7 +35,8 @@ Slices = Mapping[str, Mapping[str, str | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Settings(Resamples):
+class _Settings:
+    resamples: Resamples
     metrics: tuple[str, ...] | None
     slices: Slices
     balanced: Collection[Place] = ()
@@ -48,9 +49,7 @@ def score_rows(
     predictions: Mapping[str, Predictions],
     cells: Sequence[Cell | CellOutcome],
     *,
-    replicates: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
+    resamples: Resamples = USUAL_RESAMPLES,
     metrics: Sequence[str] | None = None,
     slices: Slices | None = None,
     balanced: Collection[Place] = (),
@@ -68,9 +67,7 @@ def score_rows(
         rows: rows to score, in the order of the result.
         predictions: cell name to its checked predictions.
         cells: all cells of the rows, finished or not.
-        replicates: bootstrap resamples.
-        level: coverage of intervals.
-        seed: of the resamples.
+        resamples: how intervals are made.
         metrics: names; None for all that the registry has.
         slices: subgroups to score apart, each as `name=value`.
         balanced: rows, datasets and conditions to score a second time on balanced classes, under
@@ -82,9 +79,7 @@ def score_rows(
         PredictionsError: cells of one row do not fit together.
     """
     settings = _Settings(
-        replicates=replicates,
-        level=level,
-        seed=seed,
+        resamples=resamples,
         metrics=None if metrics is None else tuple(metrics),
         slices=slices or {},
         balanced=balanced,
@@ -216,9 +211,9 @@ def _scores_of_seeds(
 def _replicated(
     row: Row, images: ScoredImages, universe: npt.NDArray[Any], settings: _Settings
 ) -> SeedValues:
-    asked = requests(row.classes, settings.metrics)
+    asked, how = requests(row.classes, settings.metrics), settings.resamples
     values = replicate_values(
-        images, asked, replicates=settings.replicates, seed=settings.seed, universe=universe
+        images, asked, replicates=how.replicates, seed=how.seed, universe=universe
     )
     left_out = {}
     if settings.method.bootstrap == "bca":
@@ -276,6 +271,6 @@ def _scores(
             (metric, class_index),
             entry,
             list(parts.values()),
-            level=settings.level,
+            level=settings.resamples.level,
             method=settings.method,
         )

@@ -99,10 +99,7 @@ def score_segmentations(
     rows: Sequence[Row],
     tables: Mapping[str, pd.DataFrame],
     cells: Sequence[CellOutcome],
-    *,
-    replicates: int,
-    level: float,
-    seed: int,
+    resamples: Resamples,
 ) -> tuple[Score, ...]:
     """Score the test images of every segmentation: each seed, then the mean over seeds.
 
@@ -113,12 +110,9 @@ def score_segmentations(
         rows: rows that find lesions.
         tables: cell name to its overlaps.
         cells: all cells of the rows, finished or not.
-        replicates: bootstrap resamples.
-        level: coverage of intervals.
-        seed: of the resamples.
+        resamples: how intervals are made.
     """
-    settings = Resamples(replicates=replicates, level=level, seed=seed)
-    return tuple(score for row in rows for score in _score_row(row, tables, cells, settings))
+    return tuple(score for row in rows for score in _score_row(row, tables, cells, resamples))
 
 
 def _score_row(

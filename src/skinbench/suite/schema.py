@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from skinbench.records.resampling import Resamples
 from skinbench.suite.claims import ClaimItem, ClaimTolerances
 from skinbench.suite.gate_policy import Decision, GatePolicy
 from skinbench.suite.operating import OperatingPoint, Prevalence
@@ -131,6 +132,10 @@ class Bootstrap(Strict):
         "wilson",
         description="shares of few images; exact: Clopper-Pearson where each lesion has one image",
     )
+
+    def resamples(self) -> Resamples:
+        """What of it the functions of `score` ask for."""
+        return Resamples(replicates=self.replicates, level=self.level, seed=self.seed)
 
 
 class SuiteFile(Strict):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from skinbench.records import CellOutcome, Row, Score
 from skinbench.records.operating import (
@@ -14,7 +13,6 @@ from skinbench.records.operating import (
     PointRequest,
     PrevalenceRequest,
 )
-from skinbench.records.resampling import Resamples
 from skinbench.score.intervals import Method
 from skinbench.score.operating import estimates, operating_points
 from skinbench.score.predictions import Predictions
@@ -62,15 +60,13 @@ def weigh(
         points: operating points beside the suite's.
     """
     bootstrap = suite.bootstrap
-    settings: dict[str, Any] = {
-        "replicates": bootstrap.replicates, "level": bootstrap.level, "seed": bootstrap.seed,
-    }  # fmt: skip
+    resamples = bootstrap.resamples()
     by_cell, cells = {outcome.cell: predictions}, [outcome]
     found, _ = score_rows(
         [row],
         by_cell,
         cells,
-        **settings,
+        resamples=resamples,
         method=Method(bootstrap=bootstrap.interval, small=bootstrap.small),
     )
     mine = tuple(
@@ -80,11 +76,11 @@ def weigh(
         == (dataset, "none", None, None)
     )
     asked = [item.request() for item in suite.operating_points] + list(points)
-    at = operating_points([row], by_cell, cells, asked, Resamples(**settings))
+    at = operating_points([row], by_cell, cells, asked, resamples)
     here = tuple(p for p in at if (p.dataset, p.condition) == (dataset, "none"))
     shares = {share for item in suite.prevalence if item.class_ == focus for share in item.at}
     request = PrevalenceRequest(class_=focus, at=tuple(sorted({*PREVALENCES, *shares})))
-    beyond = at_prevalence([row], by_cell, cells, [request], here, Resamples(**settings))
+    beyond = at_prevalence([row], by_cell, cells, [request], here, resamples)
     kept = [s for s in mine if s.metric in (OVERALL if s.class_ is None else OF_A_CLASS)]
     return Evidence(
         scores=mine,
