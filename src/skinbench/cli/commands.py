@@ -16,6 +16,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "On a cluster": {
         "submit": "Run a suite on a Ray cluster, through its job server.",
         "jobs": "List, watch, stop and fetch what was submitted.",
+        "deploy": "Write what Kubernetes, Slurm or a cloud needs to run a suite.",
     },
     "Judge": {
         "report": "Leaderboard over one or several runs.",

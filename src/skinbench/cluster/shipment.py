@@ -66,11 +66,11 @@ def pack_suite(suite: Suite, place: Path) -> Shipment:
     """
     folder = place / "working"
     folder.mkdir()
-    _refuse_local_data(suite)
+    refuse_local_data(suite)
     source = suite.document.path
     assert source is not None
     shutil.copyfile(source, folder / source.name)
-    for key, name in _small_files(suite):
+    for key, name in small_files(suite):
         origin = suite.folder / name
         inside = ".." not in PurePosixPath(name).parts and origin.resolve().is_relative_to(
             suite.folder.resolve()
@@ -137,7 +137,7 @@ def _check_size(files: dict[str, int]) -> None:
         )
 
 
-def _small_files(suite: Suite) -> Iterator[tuple[str, str]]:
+def small_files(suite: Suite) -> Iterator[tuple[str, str]]:
     """(key, relative path) of what the suite reads beside itself."""
     file = suite.file
     yield from (("plugins", name) for name in file.plugins)
@@ -149,7 +149,12 @@ def _small_files(suite: Suite) -> Iterator[tuple[str, str]]:
     # What is absolute or set by a variable is where the cluster sees it.
 
 
-def _refuse_local_data(suite: Suite) -> None:
+def refuse_local_data(suite: Suite) -> None:
+    """Check that data and weights are named by paths that another machine may see.
+
+    Raises:
+        UsageError: one lies beside the suite.
+    """
     named = [(f"data.{name}.root", item.root) for name, item in suite.file.data.items()]
     for row in suite.rows:
         model = row.settings.model
