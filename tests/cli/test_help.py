@@ -52,7 +52,7 @@ def test_version(shell):
     ("words", "part"),
     [
         (["repot"], "no command 'repot'; did you mean 'report'?; see `skinbench --help`"),
-        (["zzz"], "known: audit, cache, card, claims, compare, completion, data, doctor"),
+        (["zzz"], "known: audit, cache, card, claims, compare, completion, data, deploy"),
         (["plan"], "Missing argument 'SUITE'; see `skinbench plan --help`"),
         (["plan", "quickstart", "--nope"], "--nope"),
         (["plan", "quickstat"], "did you mean 'quickstart'?"),

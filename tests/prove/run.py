@@ -78,6 +78,12 @@ PROOFS = {
         "work on one, nothing written outside its folder, nothing unpickled",
         options=("--inputs", "50000"),
     ),
+    "slurm": Proof(
+        module="tests.prove.slurm",
+        shows="on a real Slurm of one node the batch script of `skinbench deploy --slurm` runs a "
+        "suite to its end, stops where it is cancelled and leaves no process, and at its time "
+        "limit submits itself again and ends the suite without training anything twice",
+    ),
     "mutations": Proof(
         module="tests.prove.mutations",
         shows="of a sample of mutants of the gate, the splits, the intervals and the metrics, "

@@ -84,10 +84,10 @@ def cancelled(site: Site, hold: Path) -> str:
 def continued(site: Site, hold: Path) -> str:
     """At its time limit a job submits itself again, and the second round ends the suite."""
     hold.touch()
-    path = script(site, write(site.root / "suite_limit"), "limit", minutes=2, warning=45)
+    path = script(site, write(site.root / "suite_limit"), "limit", minutes=4, warning=45)
     job = site.submit(path)
     _wait_for_training(site, job)
-    assert site.ended(job, 300) in ("FAILED", "TIMEOUT", "CANCELLED"), site.log(job)
+    assert site.ended(job, 500) in ("FAILED", "TIMEOUT", "CANCELLED"), site.log(job)
     assert "round 2 continues" in site.log(job), site.log(job)
     hold.unlink()
     again = site.jobs()[-1]
