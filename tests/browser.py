@@ -19,3 +19,15 @@ def until(page: Any, expression: str, argument: Any = None) -> None:
     while not page.evaluate(expression, argument):
         assert time.monotonic() < end, f"never true: {expression}"
         page.wait_for_timeout(20)
+
+
+def shows(page: Any, view: str) -> None:
+    """Wait until the report shows a view: an address is followed a moment after it changed."""
+    shown = "[...document.querySelectorAll('section.view')].filter(v => !v.hidden).map(v => v.id)"
+    until(page, f"view => `${{{shown}}}` === view", view)
+
+
+def address(page: Any) -> str:
+    """The page's address; Playwright's own `url` hears of a new state a moment later."""
+    found: str = page.evaluate("location.href")
+    return found

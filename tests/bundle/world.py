@@ -9,19 +9,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from skinbench.cluster import schedule as schedule_module
-from skinbench.cluster.schedule import Schedule
-from skinbench.cluster.session import Session
-from skinbench.learn.fit import train_fits
 from skinbench.pipeline.exporting import ExportRequest, ExportResult, export_cell
-from skinbench.pipeline.predicting import predict
-from skinbench.pipeline.prepared import Options, prepare, write_preparation
 from skinbench.pipeline.scoring import score
-from skinbench.records import Manifest, silent
-from skinbench.store import RunFolder, Store, to_plain, write_json
-from skinbench.suite import load_suite
+from skinbench.records import Manifest
+from skinbench.store import RunFolder, Store, write_json
+from tests.pipeline.in_process import predicted
 
 SUITE = """
 name: leaving
@@ -70,38 +62,12 @@ def world() -> World:
     home = Path(tempfile.mkdtemp(prefix="skinbench-leaving-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     (home / "suite.yaml").write_text(SUITE, encoding="utf-8")
-    store, folder = Store(home / "store"), RunFolder(home / "run")
-    options = Options(folder=folder.root, store=store)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schedule_module, "run_trials", _here)
-        patch.setenv("SKINBENCH_STORE", str(store.root))
-        prepared = prepare(load_suite(home / "suite.yaml"), options)
-        write_preparation(prepared, folder)
-        session = Session()
-        schedule = Schedule(
-            plan=prepared.plan,
-            weights={},
-            manifests=prepared.manifests,
-            splits=prepared.splits,
-            store=store,
-            session=session,
-            listener=silent,
-        )
-        schedule.make_pixels()
-        schedule.make_features()
-        records = schedule.train(max_concurrent=None, fail_fast=False)
-        for fit, record in records.items():
-            assert record.status == "done", record.error
-            spec = to_plain(prepared.plan.fits[fit])
-            write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
-        predict(prepared, folder, session, schedule)
-        score(prepared, records, folder)
-        write_json(folder.run, {"suite": "leaving"})
-    return World(home=home, folder=folder, store=store, drawn=prepared.manifests["drawn"])
-
-
-def _here(request, _counts, store, _session, _listener):
-    return train_fits(request.specs, store, weights=request.weights, on_epoch=lambda *_: None)
+    prepared, schedule, folder = predicted(home / "suite.yaml")
+    assert {record.error for record in schedule.records.values()} == {""}
+    score(prepared, schedule.records, folder)
+    write_json(folder.run, {"suite": "leaving"})
+    drawn = prepared.manifests["drawn"]
+    return World(home=home, folder=folder, store=schedule.store, drawn=drawn)
 
 
 @functools.cache

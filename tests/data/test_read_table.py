@@ -1,7 +1,7 @@
 """Tables from strangers: encodings, delimiters, broken lines, and very many rows."""
 
 import csv
-import resource
+import subprocess
 import sys
 from pathlib import Path
 
@@ -97,11 +97,24 @@ def test_rows_by_id_follow_the_first_table(tmp_path: Path) -> None:
     assert found["y"].tolist() == ["20", "10", "20"]
 
 
+READS = """\
+import resource, sys
+from pathlib import Path
+from skinbench.catalog.datasets._tables import read_table
+most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = most()
+print(len(read_table(Path(sys.argv[1]))), most() - before)
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux")
-def test_a_million_rows_cost_little_memory(tmp_path: Path) -> None:
-    """Ten million, measured by hand, take 10 times as much: time and memory grow in proportion."""
-    count = 1_000_000
+def test_many_rows_cost_little_memory(tmp_path: Path) -> None:
+    """Ten million, measured by hand, take in proportion.
+
+    In a process of its own: in this one another test may have raised the mark already.
+    """
+    count = 250_000
     with (tmp_path / "t.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("image_id", "path", "label", "age"))
@@ -109,6 +122,8 @@ def test_a_million_rows_cost_little_memory(tmp_path: Path) -> None:
             (f"ISIC_{k:08d}", f"images/ISIC_{k:08d}.jpg", ("mel", "nv")[k % 2], k % 90)
             for k in range(count)
         )
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert len(read_table(tmp_path / "t.csv")) == count
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 * 1024
+    words = [sys.executable, "-c", READS, str(tmp_path / "t.csv")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=240)
+    rows, kibibytes = map(int, done.stdout.split())
+    assert rows == count
+    assert kibibytes < 125 * 1024

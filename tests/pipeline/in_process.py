@@ -9,12 +9,14 @@ import pytest
 
 from skinbench.cluster import schedule as module
 from skinbench.cluster.schedule import Schedule
+from skinbench.cluster.session import Session
 from skinbench.data.manifest import publish_manifest
 from skinbench.data.splits import publish_split
 from skinbench.learn.fit import train_fits
 from skinbench.pipeline import Options, prepare
-from skinbench.pipeline.prepared import Prepared
-from skinbench.store import Store
+from skinbench.pipeline.predicting import predict
+from skinbench.pipeline.prepared import Prepared, write_preparation
+from skinbench.store import RunFolder, Store, to_plain, write_json
 from skinbench.suite import load_suite
 from tests.pipeline.tiny import write_suite
 
@@ -37,14 +39,34 @@ def train_here(monkeypatch: pytest.MonkeyPatch) -> Waves:
 
 def scheduled(folder: Path, rows: str, sets: Sequence[str] = ()) -> tuple[Prepared, Schedule]:
     """A suite of tiny rows, its pixels made; what is trained next is up to the test."""
-    store = Store(folder / "store")
-    suite = load_suite(write_suite(folder, rows), sets=sets)
-    prepared = prepare(suite, Options(folder=folder / "run", store=store))
+    return made(write_suite(folder, rows), sets)
+
+
+def predicted(path: Path, sets: Sequence[str] = ()) -> tuple[Prepared, Schedule, RunFolder]:
+    """A suite file trained and predicted, with its store and its run folder beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        train_here(patch)
+        prepared, schedule = made(path, sets)
+        schedule.train(max_concurrent=None, fail_fast=False)
+    folder = RunFolder(path.parent / "run")
+    write_preparation(prepared, folder)
+    with Session() as session:
+        predict(prepared, folder, session, schedule)
+    for fit, record in schedule.records.items():
+        spec = to_plain(prepared.plan.fits[fit])
+        write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
+    return prepared, schedule, folder
+
+
+def made(path: Path, sets: Sequence[str] = ()) -> tuple[Prepared, Schedule]:
+    """A suite file prepared, its pixels and features made."""
+    store, suite = Store(path.parent / "store"), load_suite(path, sets=sets)
+    prepared = prepare(suite, Options(folder=path.parent / "run", store=store))
     for manifest in prepared.manifests.values():
         publish_manifest(manifest, store)
     for split in prepared.splits.values():
         publish_split(split, store)
-    made = Schedule(
+    schedule = Schedule(
         plan=prepared.plan,
         weights={},
         manifests=prepared.manifests,
@@ -54,6 +76,6 @@ def scheduled(folder: Path, rows: str, sets: Sequence[str] = ()) -> tuple[Prepar
         listener=lambda _: None,
         workers=1,
     )
-    made.make_pixels()
-    made.make_features()
-    return prepared, made
+    schedule.make_pixels()
+    schedule.make_features()
+    return prepared, schedule

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from skinbench.cluster.session import Session
 from skinbench.errors import StoreError
 from skinbench.pipeline import Options
 from skinbench.pipeline.field_effects import measure_fields
-from skinbench.pipeline.predicting import predict
-from skinbench.pipeline.prepared import write_preparation
 from skinbench.pipeline.run import render
 from skinbench.pipeline.scoring import score, score_folder
-from skinbench.store import RunFolder, to_plain, write_json
-from tests.pipeline.in_process import scheduled, train_here
+from skinbench.store import write_json
+from tests.pipeline.in_process import predicted
+from tests.pipeline.tiny import write_suite
 
 pytestmark = pytest.mark.torch
 ROWS = """
@@ -24,17 +22,8 @@ rows:
 
 
 def test_a_fusion_row_has_a_bar_for_each_field_and_an_image_row_says_why_not(tmp_path, monkeypatch):
-    train_here(monkeypatch)
     asked = {"method": "gradcam", "rows": "*", "cases": 4}
-    prepared, schedule = scheduled(tmp_path, ROWS, sets=[f"explain={asked}"])
-    schedule.train(max_concurrent=None, fail_fast=False)
-    folder = RunFolder(tmp_path / "run")
-    write_preparation(prepared, folder)
-    with Session() as session:
-        predict(prepared, folder, session, schedule)
-    for fit, record in schedule.records.items():
-        spec = to_plain(prepared.plan.fits[fit])
-        write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
+    prepared, schedule, folder = predicted(write_suite(tmp_path, ROWS), [f"explain={asked}"])
     options = Options(folder=folder.root, store=schedule.store)
     measure_fields(prepared, schedule.records, folder, options)
     first = folder.field_effects.read_bytes()

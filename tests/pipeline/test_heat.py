@@ -8,19 +8,17 @@ import shutil
 import pandas as pd
 import pytest
 
-from skinbench.cluster.session import Session
 from skinbench.errors import SuiteError, UsageError
 from skinbench.pipeline import Options, run_suite
 from skinbench.pipeline.explaining import explain
 from skinbench.pipeline.judging_heat import judge_heatmaps, stratified
-from skinbench.pipeline.predicting import predict
 from skinbench.pipeline.prepared import Clock, write_preparation
 from skinbench.pipeline.run import render
 from skinbench.pipeline.scoring import score, score_folder
 from skinbench.records import CaseFile
-from skinbench.store import RunFolder, private_data, read_record, to_plain, write_json
+from skinbench.store import RunFolder, private_data, read_record, write_json
 from skinbench.suite import load_suite
-from tests.pipeline.in_process import scheduled, train_here
+from tests.pipeline.in_process import predicted
 from tests.pipeline.tiny import write_suite
 from tests.reports import whole_markdown
 
@@ -37,16 +35,7 @@ QUALITY = {
 
 
 def test_a_table_of_explainers_beside_maps_that_know_nothing(tmp_path, monkeypatch):
-    train_here(monkeypatch)
-    prepared, schedule = scheduled(tmp_path, ROWS, sets=[f"explain={QUALITY}"])
-    schedule.train(max_concurrent=None, fail_fast=False)
-    folder = RunFolder(tmp_path / "run")
-    write_preparation(prepared, folder)
-    with Session() as session:
-        predict(prepared, folder, session, schedule)
-    for fit, record in schedule.records.items():
-        spec = to_plain(prepared.plan.fits[fit])
-        write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
+    prepared, schedule, folder = predicted(write_suite(tmp_path, ROWS), [f"explain={QUALITY}"])
     options = Options(folder=folder.root, store=schedule.store)
     events = []
     clock = Clock(listener=events.append)

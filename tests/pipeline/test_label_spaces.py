@@ -11,17 +11,13 @@ import pandas as pd
 import pytest
 
 from skinbench.catalog.datasets import synthetic
-from skinbench.cluster.schedule import Schedule
-from skinbench.cluster.session import Session
-from skinbench.learn.fit import train_fits
-from skinbench.pipeline.predicting import predict
-from skinbench.pipeline.prepared import Options, Prepared, prepare, write_preparation
+from skinbench.pipeline.prepared import Prepared
 from skinbench.pipeline.scoring import score
-from skinbench.records import Scorecard, silent
+from skinbench.records import Scorecard
 from skinbench.report.leaderboard import leaderboard
 from skinbench.score.predictions import read_predictions
-from skinbench.store import RunFolder, Store, write_json
-from skinbench.suite import load_suite
+from skinbench.store import RunFolder, write_json
+from tests.pipeline.in_process import predicted
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
@@ -63,26 +59,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Prepared, RunFolder, 
     home = tmp_path_factory.mktemp("spaces")
     _eight_classes(home / "eight")
     (home / "suite.yaml").write_text(SUITE, encoding="utf-8")
-    store, folder = Store(home / "store"), RunFolder(home / "run")
-    options = Options(folder=folder.root, store=store)
-    prepared = prepare(load_suite(home / "suite.yaml"), options)
-    write_preparation(prepared, folder)
-    session = Session()
-    schedule = Schedule(
-        plan=prepared.plan,
-        weights={},
-        manifests=prepared.manifests,
-        splits=prepared.splits,
-        store=store,
-        session=session,
-        listener=silent,
-    )
-    schedule.make_pixels()
-    records = train_fits(prepared.plan.fits, store, weights={}, on_epoch=lambda name, epoch: None)
-    schedule.records.update(records)
-    predict(prepared, folder, session, schedule)
+    prepared, schedule, folder = predicted(home / "suite.yaml")
     write_json(folder.run, {"suite": "spaces"})
-    return prepared, folder, score(prepared, records, folder)
+    return prepared, folder, score(prepared, schedule.records, folder)
 
 
 def _eight_classes(folder: Path) -> None:

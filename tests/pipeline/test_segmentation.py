@@ -6,18 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skinbench.cluster.session import Session
 from skinbench.data.lesion_masks import mask_digest, open_masks
 from skinbench.learn.segmentation import find_overlaps
-from skinbench.pipeline.predicting import predict
 from skinbench.pipeline.prepared import write_preparation
 from skinbench.pipeline.run import render
 from skinbench.pipeline.scoring import score, score_folder
 from skinbench.pipeline.segmenting import segment
 from skinbench.records import FitRecord
 from skinbench.score.segmentation import per_image, read_overlaps
-from skinbench.store import RunFolder, to_plain, write_json
-from tests.pipeline.in_process import scheduled, train_here
+from skinbench.store import RunFolder, write_json
+from tests.pipeline.in_process import predicted, scheduled, train_here
+from tests.pipeline.tiny import write_suite
 from tests.reports import whole_markdown
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
@@ -34,18 +33,8 @@ rows:
 def ran(tmp_path_factory):
     """The stages of a run of ROWS, trained in this process."""
     root = tmp_path_factory.mktemp("seg")
-    with pytest.MonkeyPatch.context() as patch:
-        train_here(patch)
-        prepared, schedule = scheduled(root, ROWS)
-        schedule.train(max_concurrent=None, fail_fast=False)
-    folder = RunFolder(root / "run")
-    write_preparation(prepared, folder)
-    with Session() as session:
-        predict(prepared, folder, session, schedule)
+    prepared, schedule, folder = predicted(write_suite(root, ROWS))
     segment(prepared, folder, schedule)
-    for fit, record in schedule.records.items():
-        spec = to_plain(prepared.plan.fits[fit])
-        write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
     card = score(prepared, schedule.records, folder)
     write_json(folder.run, {"schema": 1, "suite": "tiny"})
     render(folder)

@@ -9,18 +9,14 @@ import pandas as pd
 import pytest
 
 from skinbench.catalog.datasets import synthetic
-from skinbench.cluster.schedule import Schedule
-from skinbench.cluster.session import Session
-from skinbench.learn.fit import train_fits
-from skinbench.pipeline.predicting import predict
-from skinbench.pipeline.prepared import Clock, Options, prepare, write_preparation
+from skinbench.pipeline.prepared import Clock, Options
 from skinbench.pipeline.run import render
 from skinbench.pipeline.scoring import score, score_folder
 from skinbench.pipeline.weak_spots import measure
 from skinbench.records import silent
 from skinbench.score.predictions import read_predictions
-from skinbench.store import RunFolder, Store, to_plain, write_json
-from skinbench.suite import load_suite
+from skinbench.store import write_json
+from tests.pipeline.in_process import predicted
 from tests.reports import whole_markdown
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
@@ -54,29 +50,11 @@ def run(tmp_path_factory):
     home = tmp_path_factory.mktemp("spots")
     _with_unknown(home / "other")
     (home / "suite.yaml").write_text(SUITE, encoding="utf-8")
-    store, folder = Store(home / "store"), RunFolder(home / "run")
-    options = Options(folder=folder.root, store=store)
-    prepared = prepare(load_suite(home / "suite.yaml"), options)
-    write_preparation(prepared, folder)
-    schedule = Schedule(
-        plan=prepared.plan,
-        weights={},
-        manifests=prepared.manifests,
-        splits=prepared.splits,
-        store=store,
-        session=Session(),
-        listener=silent,
-    )
-    schedule.make_pixels()
-    records = train_fits(prepared.plan.fits, store, weights={}, on_epoch=lambda *_: None)
-    schedule.records.update(records)
-    predict(prepared, folder, schedule.session, schedule)
-    for fit, record in records.items():
-        spec = to_plain(prepared.plan.fits[fit])
-        write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
+    prepared, schedule, folder = predicted(home / "suite.yaml")
     write_json(folder.run, {"suite": "spots"})
+    options = Options(folder=folder.root, store=schedule.store)
     measure(prepared, folder, options, Clock(listener=silent))
-    return folder, score(prepared, records, folder)
+    return folder, score(prepared, schedule.records, folder)
 
 
 def _with_unknown(folder: Path) -> None:

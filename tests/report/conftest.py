@@ -28,7 +28,9 @@ def open_page(browser) -> Iterator[Open]:
     pages: list[Any] = []
 
     def opened(path: Path, hash: str = "", *, width: int = 1440, scheme: str = "light") -> Any:
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page = browser.new_page(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        )
         pages.append(page)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))

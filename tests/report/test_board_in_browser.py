@@ -12,7 +12,7 @@ import pytest
 
 from skinbench.report.render import render_run
 from skinbench.store import RunFolder
-from tests.browser import until
+from tests.browser import address, shows, until
 from tests.report.fixture import Wish, make_run
 from tests.report.test_render import HOSTILE
 
@@ -61,7 +61,7 @@ def test_head_sorts_better_first_then_worse_then_the_suites_order(open_page, fol
     assert known == sorted(known, reverse=True)
     assert values[len(known) :] == [""] * (len(values) - len(known))  # undefined comes last
     assert "choose on test" in page.locator(".tools .status").inner_text()
-    assert "sort=recall%3Amel" in page.url
+    assert "sort=recall%3Amel" in address(page)
     page.keyboard.press("Space")
     settled(page, "recall:mel", "ascending")
     values = page.evaluate(VALUES, "recall:mel")
@@ -69,7 +69,7 @@ def test_head_sorts_better_first_then_worse_then_the_suites_order(open_page, fol
     assert values[len(known) :] == [""] * (len(values) - len(known))
     page.keyboard.press("Enter")
     until(page, f"names => !({SORTED})('recall:mel') && `${{({NAMES})()}}` === `${{names}}`", suite)
-    assert "sort=" not in page.url
+    assert "sort=" not in address(page)
 
 
 def test_address_brings_back_what_was_shown(open_page, folder):
@@ -86,14 +86,14 @@ def test_address_brings_back_what_was_shown(open_page, folder):
     assert names == sorted(names)
     assert "log_loss" in columns
     assert "macro_f1" not in columns
-    again = open_page(folder.html, page.url[page.url.index("#") :])
+    again = open_page(folder.html, "#" + address(page).partition("#")[2])
     settled(again, "row", "ascending")
     assert again.evaluate(NAMES) == names
     assert again.evaluate(SHOWN) == columns
     assert again.locator(".tools input[type=search]").input_value() == "mobilenet"
     again.click("text=Reset")
     assert len(again.evaluate(NAMES)) > len(names)
-    assert again.url.endswith("#overview")
+    assert address(again).endswith("#overview")
 
 
 def test_filters_narrow_and_say_how_many_rows_are_left(open_page, folder):
@@ -121,12 +121,12 @@ def test_a_row_opens_its_cell_and_back_returns_to_the_board_as_it_was(open_page,
     settled(page, "accuracy", "descending")
     names = page.evaluate(NAMES)
     page.click("#leaderboard-1 tbody tr:not([hidden]) th a >> nth=0")
-    until(page, "location.hash.startsWith('#cell-')")
+    until(page, "document.documentElement.dataset.view.startsWith('cell-')")
     page.keyboard.press("Escape")
-    until(page, "location.hash.startsWith('#overview')")
+    shows(page, "overview")
     settled(page, "accuracy", "descending")
     assert page.evaluate(NAMES) == names
-    assert "find=mobilenet" in page.url
+    assert "find=mobilenet" in address(page)
 
 
 def copied(page, format: str, name: str = "leaderboard-1") -> str:

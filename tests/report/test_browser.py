@@ -9,7 +9,7 @@ import pytest
 
 from skinbench.report.render import render_run
 from skinbench.store import RunFolder
-from tests.browser import until
+from tests.browser import address, shows, until
 from tests.report.fixture import Wish, make_run
 from tests.report.test_render import HOSTILE
 
@@ -36,7 +36,6 @@ CONTRAST = """
   return bad;
 }
 """
-SHOWN = "() => [...document.querySelectorAll('section.view')].filter(v => !v.hidden).map(v => v.id)"
 EVERYTHING = "() => document.querySelectorAll('section.view').forEach(v => v.hidden = false)"
 
 
@@ -102,25 +101,23 @@ def test_every_picture_table_and_landmark_has_a_name(open_page, folder):
 
 def test_one_view_is_shown_at_a_time_and_the_address_says_which(open_page, folder):
     page = open_page(folder.html)
-    assert page.evaluate(SHOWN) == ["overview"]
+    shows(page, "overview")
     page.click("nav.toc a[href='#gallery']")
-    assert page.evaluate(SHOWN) == ["gallery"]
-    assert page.url.endswith("#gallery")
+    shows(page, "gallery")
+    assert address(page).endswith("#gallery")
     assert page.evaluate("document.activeElement.closest('section').id") == "gallery"
     page.keyboard.press("Escape")
-    until(page, "location.hash === '#overview'")
-    assert page.evaluate(SHOWN) == ["overview"]
+    shows(page, "overview")
     page.go_back()
-    until(page, "location.hash === '#gallery'")
-    assert page.evaluate(SHOWN) == ["gallery"]
+    shows(page, "gallery")
 
 
 def test_an_element_of_a_view_is_an_address(open_page, folder):
     page = open_page(folder.html, "#splits-section")
-    assert page.evaluate(SHOWN) == ["data"]
+    shows(page, "data")
     assert page.evaluate("document.getElementById('splits-section').getBoundingClientRect().top") < 400  # fmt: skip
     page.goto(folder.html.as_uri() + "#no-such-thing")
-    assert page.evaluate(SHOWN) == ["overview"]
+    shows(page, "overview")
 
 
 def test_without_scripts_every_view_can_be_read(browser, folder):

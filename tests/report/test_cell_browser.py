@@ -9,10 +9,10 @@ from skinbench.report.content import read_content
 from skinbench.report.judged import read_judged
 from skinbench.report.render import render_run
 from skinbench.store import RunFolder
-from tests.browser import until
+from tests.browser import address, shows
 from tests.report.fixture import Wish, make_run
 from tests.report.judged_run import write_judged
-from tests.report.test_browser import CONTRAST, SHOWN
+from tests.report.test_browser import CONTRAST
 from tests.report.test_render import HOSTILE
 
 ALONE = "() => document.querySelectorAll('section.view[hidden]').forEach(v => v.remove())"
@@ -36,16 +36,16 @@ def test_a_cell_opens_by_its_address_and_back_leads_to_the_leaderboard(open_page
     page = open_page(folder.html)
     slug = cells(page)[-1]["slug"]
     page.goto(f"{folder.html.as_uri()}#cell-{slug}")
-    assert page.evaluate(SHOWN) == [f"cell-{slug}"]
+    shows(page, f"cell-{slug}")
     shown = page.locator(f"#cell-{slug}")
     for part in ("confusion", "roc", "curves"):
         assert shown.locator(f".figure.{part}").first.is_visible()
     shown.locator(".back").click()
-    until(page, "location.hash === '#overview'")
+    shows(page, "overview")
     page.go_back()
-    until(page, f"location.hash === '#cell-{slug}'")
+    shows(page, f"cell-{slug}")
     shown.get_by_text("Compare with another cell").click()
-    until(page, "location.hash.startsWith('#compare')")
+    shows(page, "compare")
     assert page.locator("#compare-a").input_value() == slug
 
 
@@ -55,6 +55,7 @@ def test_two_cells_and_the_images_on_which_they_differ(open_page, folder):
     known = cells(page)
     a, b = known[0], next(c for c in known[1:] if c["set"] == known[0]["set"])
     page.goto(f"{folder.html.as_uri()}#compare?a={a['slug']}&b={b['slug']}")
+    shows(page, "compare")
     content = read_content(folder)
     sides = []
     for cell in (a, b):
@@ -84,18 +85,18 @@ def test_pages_swap_and_class_keep_their_state_in_the_address(open_page, folder)
     page = open_page(folder.html, "#compare?show=all")
     first = page.locator(".differing .id").all_inner_texts()
     page.click("#compare-after")
-    assert "page=2" in page.url
+    assert "page=2" in address(page)
     assert page.evaluate("document.activeElement.id") == "compare-after"
     assert page.locator(".differing .id").all_inner_texts() != first
     before = [page.locator(f"#compare-{key}").input_value() for key in "ab"]
     page.select_option("#compare-class", "nv")
-    assert "page=" not in page.url
+    assert "page=" not in address(page)
     assert set(page.locator(".differing li > div > p:first-of-type b").all_inner_texts()) == {"nv"}
     page.click("#compare-swap")
     assert [page.locator(f"#compare-{key}").input_value() for key in "ba"] == before
-    address = page.url
+    before = address(page)
     page.reload()
-    assert page.url == address
+    assert address(page) == before
 
 
 def test_different_test_sets_are_refused(open_page, folder):
@@ -104,6 +105,7 @@ def test_different_test_sets_are_refused(open_page, folder):
     other = next((c for c in known if c["set"] != known[0]["set"]), None)
     assert other is not None
     page.goto(f"{folder.html.as_uri()}#compare?a={known[0]['slug']}&b={other['slug']}")
+    shows(page, "compare")
     assert "Not compared." in page.locator("#compare-refused").inner_text()
     assert page.locator("#compare-scores").count() == 0
     assert page.locator(".differing").count() == 0

@@ -54,7 +54,7 @@ function complain(message) {
   $("problem").hidden = !message;
 }
 
-async function send(path) {
+async function send(path, read) {
   if (!input.files[0]) {
     complain("Choose an image first.");
     input.focus();
@@ -67,7 +67,7 @@ async function send(path) {
     const body = new FormData($("form"));
     for (const [name, value] of [...body]) if (value === "") body.delete(name);
     const response = await fetch(path, { method: "POST", body });
-    if (response.ok) return response;
+    if (response.ok) return await read(response); // all of it: until then it is busy
     const said = await response.json().catch(() => null);
     complain(said && said.error ? `Not answered: ${said.error.message}.` : `Not answered (${response.status}).`);
   } catch {
@@ -83,19 +83,22 @@ async function send(path) {
 
 async function ask(event) {
   event.preventDefault();
-  const response = await send("/predict");
-  if (!response) return;
-  answer = await response.json();
+  const found = await send("/predict", (response) => response.json());
+  if (!found) return;
+  answer = found;
   show();
   $("answer").focus();
 }
 
 async function sheet() {
-  const response = await send("/sheet");
-  if (!response) return;
-  const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") || "");
+  const found = await send("/sheet", async (response) => ({
+    named: response.headers.get("content-disposition") || "",
+    pages: await response.blob(),
+  }));
+  if (!found) return;
+  const name = /filename="([^"]+)"/.exec(found.named);
   const link = make("a");
-  link.href = URL.createObjectURL(await response.blob());
+  link.href = URL.createObjectURL(found.pages);
   link.download = name ? name[1] : "model-response.pdf";
   document.body.append(link);
   link.click();
