@@ -48,6 +48,7 @@ lock: $(STAMP)
 		--generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock
 
 bench: $(STAMP)
+	$(BIN)/pip install --quiet -e '.[run,bench]'
 	$(BIN)/python benchmark/run.py $(ROW) --write
 
 $(STAMP): pyproject.toml

@@ -79,7 +79,7 @@ def tune(cells: int) -> None:
     from ray import tune as library
 
     scratch = tempfile.mkdtemp()
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     library.Tuner(
         library.with_resources(_trial, {"cpu": 1}),
         param_space={"seed": library.grid_search(list(range(cells)))},

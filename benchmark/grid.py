@@ -104,33 +104,16 @@ def _drawn(count: int) -> tuple[np.ndarray, np.ndarray]:
 def loop(files: list[Path]) -> float:
     """As the papers' notebooks do it: every epoch decodes and runs the frozen network."""
     import torch
-    from benchmark.inference import network
-    from PIL import Image
-    from torch.utils.data import DataLoader, Dataset
-    from torchvision.transforms import v2
+    from benchmark import peers
+    from torch.utils.data import DataLoader
 
-    labels, _ = _drawn(len(files))
-    transform = v2.Compose(
-        [
-            v2.Resize((SIZE, SIZE), antialias=True),
-            v2.ToImage(),
-            v2.ToDtype(torch.float32, scale=True),
-        ]
-    )
-
-    class Images(Dataset):
-        def __len__(self) -> int:
-            return int(SHARE * len(files))
-
-        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-            with Image.open(files[index]) as image:
-                return transform(image.convert("RGB")), int(labels[index])
-
-    encoder = network().to(memory_format=torch.channels_last)
+    count = int(SHARE * len(files))
+    images = peers.dataset(files[:count], _drawn(len(files))[0][:count].tolist())
+    encoder = peers.network().to(memory_format=torch.channels_last)
     encoder.reset_classifier(0)
     head = _head(encoder.num_features)
     optimiser = torch.optim.Adam(head.parameters())
-    loader = DataLoader(Images(), batch_size=TRAIN_BATCH, shuffle=True, num_workers=2)
+    loader = DataLoader(images, batch_size=TRAIN_BATCH, shuffle=True, num_workers=2)
     start = time.perf_counter()
     for pixels, target in loader:
         with torch.no_grad():
@@ -145,10 +128,12 @@ def loop(files: list[Path]) -> float:
 def cached(files: list[Path]) -> float:
     """Features once, by a DataLoader; then a head after another on tensors in memory."""
     import torch
-    from benchmark.inference import features
+    from benchmark import peers
 
+    encoder = peers.network()
+    encoder.reset_classifier(0)
     start = time.perf_counter()
-    encoded = torch.from_numpy(features(files))
+    encoded = torch.from_numpy(peers.outputs(files, encoder))
     spent = time.perf_counter() - start
     labels = torch.from_numpy(_drawn(len(files))[0])
     head = _head(encoded.shape[1])

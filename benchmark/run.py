@@ -20,12 +20,26 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-ROWS = ("inference", "gradcam", "scoring", "scale", "fixed", "grid", "report", "serving")
+ROWS = (
+    "inference",
+    "models",
+    "raydata",
+    "epoch",
+    "grid",
+    "fixed",
+    "growth",
+    "gradcam",
+    "scoring",
+    "scale",
+    "report",
+    "serving",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +54,23 @@ class Entry:
     environment: dict[str, str] = field(default_factory=dict)
     repeats: int | None = None
     """Fewer than asked for, where it takes minutes."""
+    images: int | None = None
+    """Images of its work, where they are not the row's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """What one entry takes over another: what a lever gives, or a target."""
+
+    says: str
+    of: str
+    """Name of an entry."""
+    over: str | None
+    """Name of another; None: seconds of the one alone."""
+    least: float | None = None
+    most: float | None = None
+    times: float = 1.0
+    """As often as the one has to be done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +87,9 @@ class Row:
     unit: str = "seconds"
     scale: float = 1.0
     """Of the unit in a second."""
+    ratios: tuple[Ratio, ...] = ()
+    draw: Callable[[Mapping[str, float], Mapping[str, float]], None] | None = None
+    """Draws a picture beside README.md from the medians in seconds and the peaks in GiB."""
 
 
 def main() -> int:
@@ -77,6 +111,8 @@ def main() -> int:
         print(table, flush=True)
         if asked.write and not asked.small:
             write(name, table)
+            if row.draw is not None:
+                row.draw({each: statistics.median(times) for each, times in seconds.items()}, peaks)
     return 0 if agreed else 1
 
 
@@ -126,8 +162,8 @@ def render(
     scaled = {name: [row.scale * one for one in times] for name, times in seconds.items()}
     medians = {name: statistics.median(times) for name, times in scaled.items()}
     reference = medians[row.reference]
-    rate = ("images/s", "---:") if row.images else None
-    heads = ["", row.unit, "spread", *([rate[0]] if rate else [])]
+    images = {entry.name: entry.images or row.images for entry in row.entries}
+    heads = ["", row.unit, "spread", *(["images/s"] if any(images.values()) else [])]
     heads += ["peak GiB"] if peaks else []
     heads += [f"to {row.reference}"]
     lines = [
@@ -139,12 +175,30 @@ def render(
     for name, times in scaled.items():
         spread = f"{min(times):.2f}-{max(times):.2f}" if len(times) > 1 else "once"
         cells = [name, f"{medians[name]:.2f}", spread]
-        cells += [f"{row.images / medians[name]:,.0f}"] if row.images else []
+        if any(images.values()):
+            cells.append(f"{(images[name] or 0) / medians[name] * row.scale:,.0f}")
         cells += [f"{peaks[name]:.1f}" if name in peaks else ""] if peaks else []
         lines.append("| " + " | ".join([*cells, f"{medians[name] / reference:.2f}"]) + " |")
     same = "All give the same result." if len(set(results.values())) == 1 else ""
     differ = f"Results differ: {results}" if len(set(results.values())) > 1 else ""
-    return "\n".join([*lines, "", *filter(None, (same, differ, *row.notes)), ""])
+    lines += ["", *_ratios(row, {name: statistics.median(each) for name, each in seconds.items()})]
+    return "\n".join([*lines, *filter(None, (same, differ, *row.notes)), ""])
+
+
+def _ratios(row: Row, medians: Mapping[str, float]) -> list[str]:
+    """A second table: what each lever gives, and whether a target is met."""
+    if not row.ratios:
+        return []
+    lines = ["| ratio | is | target |", "| --- | ---: | ---: |"]
+    for ratio in row.ratios:
+        value = ratio.times * medians[ratio.of] / (medians[ratio.over] if ratio.over else 1.0)
+        target, met = "", True
+        if ratio.least is not None:
+            target, met = f"{ratio.least:g} or more", value >= ratio.least
+        if ratio.most is not None:
+            target, met = f"{ratio.most:g} or less", value <= ratio.most
+        lines.append(f"| {ratio.says} | {value:.2f} | {target}{'' if met else ', not met'} |")
+    return [*lines, ""]
 
 
 def write(name: str, table: str) -> None:
