@@ -6,12 +6,13 @@ import pytest
 from skinbench import registry
 from skinbench.errors import CorruptObjectError, DataError, UnknownNameError, UsageError
 from skinbench.learn.conditions import parse_condition, takes_strength
-from skinbench.learn.features import feature_digest
+from skinbench.learn.features import encoding_seconds, feature_digest
 from skinbench.learn.fit import train_fits
 from skinbench.learn.forward import Forward
 from skinbench.learn.infer import PredictRequest, group_requests, predict_fits
 from skinbench.learn.scorer import Scorer
-from skinbench.records import NamedSpec
+from skinbench.records import FitSpec, NamedSpec
+from skinbench.store import read_record
 from tests.learn.world import CLASSES, fit_id, make_world, network, no_epochs
 
 pytestmark = pytest.mark.torch
@@ -190,3 +191,22 @@ def test_heads_of_one_frozen_encoder_share_it_in_memory(world, fits):
     first, second = (member.fit.network for member in scorer._members)
     assert first.encoder is second.encoder
     assert first.head is not second.head
+
+
+def test_every_request_is_timed_by_itself(world, fits):
+    requests = ask(world, fits.values())
+    took: dict[int, float | None] = {}
+    predict(world, requests, workers=2, timed=took.__setitem__)
+    assert sorted(took) == list(range(len(requests)))
+    assert all(seconds is not None and seconds > 0 for seconds in took.values())
+
+
+def test_stored_features_bring_the_time_of_their_encoder(world, fits):
+    (request,) = ask(world, [fits["head"]])
+    spec = read_record(world.store.open("fits", request.fit_id) / "spec.json", FitSpec)
+    assert spec.stored_features
+    digest = feature_digest(spec, world.manifest.digest)
+    each = encoding_seconds(world.store, digest)
+    took: dict[int, float | None] = {}
+    predict(world, [request], timed=took.__setitem__)
+    assert took[0] > each * len(request.image_ids)

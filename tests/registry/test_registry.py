@@ -42,6 +42,9 @@ def plugin(folder: Path, text: str = PLUGIN, name: str = "halved") -> Path:
         ("zzz", ["b", "a"], "known: a, b"),
         ("zzz", [f"n{i}" for i in range(20)], "known: n0, n1, n10, n11, n12, n13, n14, n15, ..."),
         ("x", [], "none are known"),
+        ("image", ["p1/cnn/by_image", "p1/cnn/by_lesion"], "did you mean 'p1/cnn/by_image'?"),
+        ("mobilnetv2", ["p1/mobilenetv2/by_image"], "did you mean 'p1/mobilenetv2/by_image'?"),
+        ("cnn", ["p1/cnn/a", "p1/cnn/b"], "did you mean 'p1/cnn/a' or 'p1/cnn/b'?"),
     ],
 )
 def test_suggestions(name, known, expected):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 
 import pytest
 from rich.console import Console
 
 from skinbench.errors import StoreError, UsageError
-from skinbench.records import Score, Scorecard
+from skinbench.records import Pace, Score, Scorecard
 from skinbench.report import leaderboard as boards
+from skinbench.report.render import render_run
 from skinbench.store import RunFolder, read_record, write_json
 from tests.report.fixture import Wish, make_run
 from tests.report.test_render import HOSTILE, Page, check_golden
@@ -249,3 +251,26 @@ def test_terminal_leaves_many_tables_of_altered_images_to_the_report(run):
     many = terminal(dataclasses.replace(plain, tables=(first, *altered)), 100)
     assert "condition blur" not in many
     assert "5 more tables of altered images (conditions) are in the report" in many
+
+
+def test_page_of_several_runs_leads_to_their_reports(run, tmp_path):
+    other = make_run(tmp_path / "a run", Wish(rows=4))
+    board = boards.leaderboard([run, other])
+    html = boards.to_html(board, [run, other], tmp_path / "board.html")
+    assert '<a href="a%20run/report.html">a run</a>' in html
+    render_run(other)
+    addresses = set(re.findall(r'href="a%20run/report.html#(cell-[^"]*)"', html))
+    assert addresses
+    assert all(f'id="{address}"' in other.html.read_text("utf-8") for address in addresses)
+
+
+def test_images_a_second_where_a_run_measured_them(tmp_path):
+    folder = make_run(tmp_path / "run", Wish(rows=4))
+    board = boards.leaderboard([folder])
+    assert 'data-key="pace"' not in boards.to_html(board, [folder])
+    fit = next(iter(sorted(folder.fits.glob("*.json")))).stem
+    pace = Pace(fit=fit, images=300, seconds=2.5, device="cpu", threads=1)
+    write_json(folder.paces, {"paces": [pace]})
+    html = boards.to_html(board, [folder])
+    assert 'data-key="pace"' in html
+    assert 'data-sort="120.0">120</td>' in html

@@ -70,7 +70,7 @@ def command(
     if markdown is not None:
         write_text(markdown, to_markdown(board))
     if html is not None:
-        write_text(html, to_html(board, folders))
+        write_text(html, to_html(board, folders, html))
     if as_json:
         print_json(to_plain(board))
     else:

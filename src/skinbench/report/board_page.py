@@ -84,7 +84,7 @@ class PageRow:
     """One row of a table."""
 
     name: str
-    slug: str
+    address: str
     """Of the cell's view; empty where there is none."""
     made: str
     state: str
@@ -117,6 +117,8 @@ class BoardPage:
     """The leaderboard of a page."""
 
     tables: tuple[PageTable, ...]
+    runs: tuple[tuple[str, str], ...] = ()
+    """(name, address of its report) of each run that has a page elsewhere."""
     groups: Mapping[Group, str] = field(default_factory=lambda: GROUP_TITLES)
 
 
@@ -132,7 +134,10 @@ def board_page(leaderboard: Leaderboard, runs: Mapping[str, RunDetail]) -> Board
         tables=tuple(
             _page_table(table, f"leaderboard-{index}", runs, several)
             for index, table in enumerate(leaderboard.tables, 1)
-        )
+        ),
+        runs=tuple(
+            (numbers.one_line(name), detail.page) for name, detail in runs.items() if detail.page
+        ),
     )
 
 
@@ -333,7 +338,7 @@ def _page_row(
     return PageRow(
         name=numbers.one_line(row.row),
         leaky=bool(row.stamp),
-        slug=run.slugs.get(where, ""),
+        address=f"{run.page}#cell-{run.slugs[where]}" if where in run.slugs else "",
         made=numbers.one_line(board.made_of(row)),
         state=state,
         tone=status.tone if undone else "warn" if state else "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from skinbench import registry
 from skinbench.records import ARTEFACTS, CONTROLS, HEAT_MEASURES, HeatScore, Scorecard
 from skinbench.report import numbers
 from skinbench.report.tables import Column, Entry, Table, integer, words
@@ -90,14 +91,22 @@ def _line(
     )
 
 
+def _wholly(scores: Sequence[HeatScore]) -> str:
+    """Explainers too slow for more than the sample, as the end of a sentence."""
+    known = set(registry.explainers.names())
+    used = sorted({score.method for score in scores} & known)
+    slow = [name for name in used if registry.explainers.get(name).slow]
+    return f"; so is everything of {' and '.join(slow)}" if slow else ""
+
+
 def _notes(scores: Sequence[HeatScore], taken: Sequence[str]) -> list[str]:
     notes = [f"{_TITLES[measure]}: {HEAT_MEASURES[measure]}." for measure in taken]
     sampled = sorted({score.n for score in scores if score.measure in ("deletion", "flip")})
     if sampled:
         notes.append(
             f"Deletion, insertion, mirrored and shuffled weights are of a sample of "
-            f"{' or '.join(map(str, sampled))} images, each class in its share; so is everything "
-            f"of a slow explainer."
+            f"{' or '.join(map(str, sampled))} images, each class in its share"
+            f"{_wholly(scores)}. All else is of every test image."
         )
     lesions = sorted({(s.row, s.dataset, s.value, s.n) for s in scores if s.measure == "lesion"})
     shares = dict.fromkeys(

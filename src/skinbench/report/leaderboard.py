@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from skinbench import registry, store
 from skinbench.errors import StoreError, UnknownNameError, UsageError, counted
@@ -18,9 +21,10 @@ from skinbench.report import board, numbers, pages, standings, terminal
 from skinbench.report.against_plain import unbeaten
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, SmokeRow, Status, TestSet
 from skinbench.report.board_page import board_page
+from skinbench.report.cells import slug
 from skinbench.report.claims import short_lines
 from skinbench.report.content import read_fits, read_label_spaces, read_paces, read_run_facts
-from skinbench.report.row_facts import run_detail
+from skinbench.report.row_facts import RunDetail, run_detail
 from skinbench.report.tables import Scores
 from skinbench.score.balance import balanced_name
 from skinbench.store import RunFolder, from_plain, read_json, read_record
@@ -362,17 +366,40 @@ def to_markdown(leaderboard: Leaderboard) -> str:
     return pages.markdown_page("leaderboard.md.j2", view=board.view(leaderboard))
 
 
-def to_html(leaderboard: Leaderboard, folders: Sequence[RunFolder]) -> str:
-    """The leaderboard alone, as one self-contained HTML page."""
+def to_html(
+    leaderboard: Leaderboard, folders: Sequence[RunFolder], place: Path | None = None
+) -> str:
+    """The leaderboard alone, as one self-contained HTML page.
+
+    Args:
+        leaderboard: rows of the runs.
+        folders: of its runs, in their order.
+        place: file that the page is written to; where it is known, rows lead to the reports of
+            their runs.
+    """
     runs = {
-        name: run_detail(_scorecard(folder), read_fits(folder), read_paces(folder))
-        for name, folder in zip(leaderboard.runs, folders, strict=True)
+        name: _detail(folder, place) for name, folder in zip(leaderboard.runs, folders, strict=True)
     }
     return pages.html_page(
         "leaderboard.html.j2",
         view=board.view(leaderboard),
         page=board_page(leaderboard, runs),
     )
+
+
+def _detail(folder: RunFolder, place: Path | None) -> RunDetail:
+    card = _scorecard(folder)
+    detail = run_detail(card, read_fits(folder), read_paces(folder))
+    if place is None:
+        return detail
+    path = os.path.relpath(folder.html.resolve(), place.resolve().parent)
+    known = [
+        (str(row["name"]), *where)
+        for row in card.rows
+        for where in detail.scores.places(str(row["name"]))
+    ]
+    slugs = {item: slug(*item) for item in known}
+    return dataclasses.replace(detail, slugs=slugs, page=quote(Path(path).as_posix()))
 
 
 def to_terminal(leaderboard: Leaderboard, console: Console) -> None:

@@ -50,7 +50,9 @@ class RunDetail:
     claims: Mapping[tuple[Place, str], tuple[ClaimResult, ...]] = field(default_factory=dict)
     """(place, `recall:mel`) to what sources claim there."""
     slugs: Mapping[Place, str] = field(default_factory=dict)
-    """Places that have a view of their own on the page."""
+    """Places that have a view of their own on the run's page."""
+    page: str = ""
+    """Address of that page; empty where the leaderboard is on it."""
 
 
 def run_detail(

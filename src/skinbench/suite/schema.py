@@ -70,7 +70,9 @@ class HeatQuality(Strict):
 
     methods: Annotated[list[str], BeforeValidator(listed)] = Field(["gradcam"], min_length=1)
     images: int = Field(
-        200, ge=20, description="sample for slow explainers and for what needs further passes"
+        200,
+        ge=20,
+        description="stratified sample for Score-CAM, occlusion and what needs further passes",
     )
 
 

@@ -1,4 +1,9 @@
-"""Integrated gradients (Sundararajan 2017) by captum, from the training mean to the image."""
+"""Integrated gradients (Sundararajan 2017) by captum, from the training mean to the image.
+
+A gradient explainer like the others, judged on all test images, but with STEPS passes where
+Grad-CAM has one: 75 times its work, a quarter of an hour for 2,003 images of 128 px with
+MobileNetV2 on two cores.
+"""
 
 from __future__ import annotations
 
@@ -51,4 +56,4 @@ def explain(
     return attributions_to_heat(found)
 
 
-ENTRY = ExplainerEntry(version=1, explain=explain, slow=True)
+ENTRY = ExplainerEntry(version=2, explain=explain)
