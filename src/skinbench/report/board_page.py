@@ -406,7 +406,7 @@ def _claim(claim: ClaimResult) -> ClaimMark:
 
 def _gap(row: BoardRow, item: Comparison | None) -> Entry:
     if item is None:
-        why = "no such row on a split without leaks" if row.stamp else "no leak found"
+        why = "not compared with a clean split" if row.stamp else "a clean split"
         return Entry(text=numbers.MISSING, why=why)
     return Entry(
         text=numbers.signed(item.difference),

@@ -32,10 +32,9 @@ def comparisons_table(
             ),
             Entry(text=probability(item.p), detail=item.test, sort=item.p),
             Entry(text=probability(item.p_holm), detail=_family(item), sort=item.p_holm),
-            Entry(text=_pairing(item)),
             Entry(
                 text=numbers.count(item.n or None),
-                detail="" if item.n_positive is None else f"({item.n_positive:,} positive)",
+                detail=_judged_on(item),
                 sort=item.n or None,
             ),
             Entry(
@@ -57,7 +56,6 @@ def comparisons_table(
             Column(title=f"difference, {numbers.level(level)}", numeric=True),
             Column(title="p", numeric=True),
             Column(title="p, Holm", numeric=True),
-            Column(title="images"),
             Column(title="n", numeric=True),
             Column(title="seeds", numeric=True),
             Column(title="remark"),
@@ -66,10 +64,13 @@ def comparisons_table(
     )
 
 
-def _pairing(item: Comparison) -> str:
+def _judged_on(item: Comparison) -> str:
+    """Whether both rows saw the same images, and how many of a class."""
     if item.difference is None:
-        return numbers.MISSING
-    return "the same: paired" if item.paired else "others: unpaired"
+        return ""
+    said = ["paired" if item.paired else "unpaired"]
+    said += [] if item.n_positive is None else [f"{item.n_positive:,} positive"]
+    return f"({', '.join(said)})"
 
 
 def _family(item: Comparison) -> str:
