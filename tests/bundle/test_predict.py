@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -116,9 +117,14 @@ def test_words_that_the_model_never_saw_are_said(shell, tmp_path):
     done = shell("predict", root, str(one), "--metadata", "facts.csv")
     assert done.code == 0
     assert "site: the model never saw 'left knee cap' in training (1 image)" in done.err
-    (tmp_path / "facts.csv").write_text("image,site\nother,back\n")
-    done = shell("predict", root, str(one), "--metadata", "facts.csv")
+    other = world().images(2)[1]
+    (tmp_path / "facts.csv").write_text(f"image,sex\n{one.stem},F\n")
+    done = shell("predict", root, str(one), str(other), "--metadata", "facts.csv")
     assert "1 image without a row of metadata: taken as unknown" in done.err
+    assert "never saw" not in done.err
+    (tmp_path / "facts.csv").write_text(f"image,sex\n{one.stem},female\n")
+    again = shell("predict", root, str(one), str(other), "--metadata", "facts.csv")
+    assert again.out == done.out
 
 
 @pytest.mark.parametrize(
@@ -127,6 +133,7 @@ def test_words_that_the_model_never_saw_are_said(shell, tmp_path):
         (["nowhere/*.jpg"], "no image there"),
         (["{one}", "--metadata", "facts.csv"], "reads the image alone"),
         (["{one}", "--format", "parquet"], "needs --out"),
+        (["{one}", "--out", "out.xlsx"], "writes .csv, .txt, .parquet, .pq, .json; say which"),
     ],
 )
 def test_mistakes_are_one_line(shell, tmp_path, words, part):
@@ -142,7 +149,11 @@ def test_tables_of_metadata_that_make_no_sense_are_one_line(shell, tmp_path):
         ("name,age\na,3\n", "has no column of image ids", 1),
         ("image,colour\na,3\n", "has none of age, sex, site", 1),
         ("image,age\na,3\na,4\n", "more than once (a)", 1),
-        (f"image,age\n{Path(one).stem},old\n", "age: 'old' is not a number of years", 2),
+        (f"image,age\n{Path(one).stem},old\n", "age: 'old' is not a number of years", 1),
+        (f"image,age\n{Path(one).stem},3\nb,-1\n", "facts.csv: row 3: age: '-1' is not", 1),
+        ("image,colour\na,3\n", "found image, colour\n", 1),
+        ("image,age\nother,3\n", "no row for any of the 1 image; it speaks of 'other'", 1),
+        ("image,age\n", "has no row below its header", 1),
     ):
         (tmp_path / "facts.csv").write_text(text)
         said = shell.error(
@@ -156,9 +167,15 @@ def test_files_of_one_name_are_refused_and_patterns_are_found(tmp_path):
     for name in ("a/x.jpg", "b/x.jpg", "b/y.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
+    for name in ("b/._y.png", "b/.hidden/z.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
     with pytest.raises(UsageError, match="are both image 'x'"):
         find_images([str(tmp_path)])
     assert [f.image_id for f in find_images([str(tmp_path / "b")])] == ["x", "y"]
+    (tmp_path / "b/zlost.png").symlink_to(tmp_path / "nowhere.png")
+    assert [f.image_id for f in find_images([str(tmp_path / "b")])] == ["x", "y", "zlost"]
+    (tmp_path / "b/zlost.png").unlink()
     assert [f.image_id for f in find_images([str(tmp_path / "**" / "*.png")])] == ["y"]
 
 
@@ -208,6 +225,16 @@ def test_serving_beyond_loopback_is_asked_for(shell):
     assert "other machines would reach the page; say --beyond-loopback" in said
     assert "16 characters" in shell.error("serve", root, "--token", "short")
     assert "is no bundle" in shell.error("serve", str(Path(root).parent))
+
+
+def test_a_port_that_is_taken_is_one_line_before_an_address_is_printed(shell):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = shell.error("serve", str(bundle("calm").root), "--port", str(port))
+    assert said.startswith(f"error: port {port} of 127.0.0.1 cannot be used: ")
+    assert "0 for any that is free" in said
 
 
 def test_the_command_exports_and_says_what_came_of_it(shell, tmp_path, monkeypatch):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from skinbench.bundle.images import read_image, squares
 from skinbench.bundle.model import BundleModel
 from skinbench.bundle.reading import open_bundle
 from skinbench.data.pixels import build_pixels
 from skinbench.errors import CorruptObjectError, SkinbenchError, UsageError
-from skinbench.pipeline.exporting import ExportRequest, export_cell, parity
+from skinbench.learn.saved import load_fit
+from skinbench.pipeline.exporting import ExportRequest, export, export_cell, parity, speed
 from skinbench.records import Scorecard
 from skinbench.score.predictions import read_predictions
 from skinbench.store import read_record, write_json
@@ -58,16 +62,78 @@ def test_the_bundle_states_its_proof(cell):
 def test_the_evidence_is_the_scorecards_own():
     made, card = bundle("calm").bundle, read_record(world().folder.scorecard, Scorecard)
     scores = {
-        (s.metric, s.class_): (s.value, s.low, s.high, s.n, s.n_positive)
+        (s.metric, s.class_): (s.value, s.low, s.high)
         for s in card.scores
         if (s.row, s.dataset, s.condition, s.seed, s.slice) == ("calm", "drawn", "none", None, None)
     }
     assert len(made.evidence) > 30
     for item in made.evidence:
-        stated = (item.value, item.low, item.high, item.n, item.n_positive)
-        assert stated == scores[item.metric, item.class_]
-    assert [p for p in card.operating if p.row == "calm"] == list(made.points)
+        assert (item.value, item.low, item.high) == scores[item.metric, item.class_]
+    (theirs,) = (p for p in card.operating if p.row == "calm")
+    (ours,) = made.points
+    assert replace(ours, scores=theirs.scores) == theirs
+    assert [(s.metric, s.value) for s in ours.scores] == [
+        (s.metric, s.value) for s in theirs.scores
+    ]
     assert {item.prevalence for item in made.prevalence} >= {0.01, 0.1}
+
+
+def test_n_of_a_share_is_what_it_is_a_share_of():
+    made = bundle("calm").bundle
+    frame = read_predictions(world().folder.prediction("calm@0.0")).frame
+    test = frame[(frame["split"] == "test") & (frame["condition"] == "none")]
+    test = test[test["dataset"] == "drawn"]
+    scores = test[[f"p_{code}" for code in made.classes]].to_numpy()
+    threshold = made.points[0].thresholds[0].value
+    is_mel = (test["label"] == "mel").to_numpy()
+    argmax = scores.argmax(axis=1) == made.classes.index("mel")
+    above = scores[:, made.classes.index("mel")] >= threshold
+    for found, called in ((made.evidence, argmax), (made.points[0].scores, above)):
+        of = {s.metric: s for s in found if s.class_ == "mel"}
+        assert [of[name].n for name in ("recall", "specificity")] == [is_mel.sum(), (~is_mel).sum()]
+        assert (of["precision"].n, of["negative_predictive_value"].n) == (
+            called.sum(),
+            (~called).sum(),
+        )
+        assert (is_mel & called).sum() == round((of["recall"].value or 0) * of["recall"].n)
+    assert 0 < above.sum() < len(test) != argmax.sum()
+    whole = {s.metric: s.n for s in made.evidence}
+    assert whole["auroc"] == whole["accuracy"] == made.test_images == len(test)
+
+
+def test_who_gets_the_folder_can_read_it():
+    files = list(bundle("both").root.iterdir())
+    assert len(files) > 6
+    assert {path.stat().st_mode & 0o777 for path in files} == {files[0].stat().st_mode & 0o777}
+    text = next(path for path in files if path.suffix == ".md")
+    assert text.stat().st_mode & 0o444 == files[0].stat().st_mode & 0o444
+
+
+def test_speed_counts_every_view_on_one_thread_of_any_machine(monkeypatch):
+    made, run = bundle("frozen"), world()
+    fit = load_fit(made.bundle.networks[0].fit, run.store, {})
+    train = replace(fit.spec.train, device="cuda", threads=4)
+    fit = replace(fit, spec=replace(fit.spec, train=train))
+    passes, threads = [], set()
+    monkeypatch.setattr(
+        speed,
+        "torch_predictor",
+        lambda _: (
+            lambda pixels, _rows: (
+                passes.append(len(pixels)),
+                threads.add(torch.get_num_threads()),
+            )
+        ),
+    )
+    found = speed.measure_speed(BundleModel(open_bundle(made.root)), [fit])
+    assert found.threads == 1
+    assert threads == {1}
+    assert passes.count(1) == 2 * speed.ALONE, "none and hflip"
+    assert passes.count(speed.BATCH) == 2 * (1 + speed.IMAGES // speed.BATCH)
+    monkeypatch.setattr(speed, "SECONDS", 0.0)
+    passes.clear()
+    speed.measure_speed(BundleModel(open_bundle(made.root)), [fit])
+    assert passes == [32, 32, 32, 32, 1, 1], "a slow network is timed once"
 
 
 def test_a_decoded_file_is_the_pixel_stores_image_byte_for_byte():
@@ -147,9 +213,18 @@ def test_what_cannot_leave_is_one_line_and_no_folder(tmp_path, cell, part):
 
 @pytest.mark.parametrize("bound", ["TOLERANCE", "SCORES"])
 def test_an_export_that_is_not_the_fit_leaves_nothing(tmp_path, monkeypatch, bound):
+    made = bundle("calm")
+
+    def copied(_link, _fit, place, root):
+        network = made.bundle.networks[place]
+        for name in (network.file, network.tensors):
+            shutil.copy(made.root / name, root / name)
+        return network
+
+    monkeypatch.setattr(export, "write_network", copied)
     monkeypatch.setattr(parity, bound, -1.0)
     with pytest.raises(UsageError, match="nothing was written"):
-        export_cell(request(tmp_path, "seeds@0.0"), lambda *_: None)
+        export_cell(request(tmp_path, "calm"), lambda *_: None)
     assert list(tmp_path.iterdir()) == []
 
 

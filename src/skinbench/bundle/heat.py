@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from skinbench.records import BundleNetwork
+from skinbench.records import Bundle, BundleNetwork
 
 Floats = npt.NDArray[np.float32]
 _STOPS = np.array(
@@ -34,6 +34,14 @@ def _palette() -> npt.NDArray[np.uint8]:
 _PALETTE = _palette()
 _WEIGHTS = [round(255 * STRENGTH * (level / 255) ** 0.5) for level in range(256)]
 """How much of a place's colour is heat, by its level."""
+
+
+def why_no_maps(bundle: Bundle) -> str:
+    """Why a bundle can give no heatmap, half a sentence; "" where it can."""
+    first, *others = bundle.networks
+    if others:
+        return "several networks answer together"
+    return "" if first.maps else first.no_maps
 
 
 def class_heat(maps: Floats, class_index: int, network: BundleNetwork) -> Floats | None:

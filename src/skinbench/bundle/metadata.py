@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from skinbench.bundle.model import BundleModel
+from skinbench.catalog.datasets._cells import MAX_AGE, SEXES, UNKNOWN_WORDS
 from skinbench.catalog.datasets._tables import read_table
 from skinbench.data.fields import FIELDS, finite_number
 from skinbench.data.vocabulary import general_site
@@ -24,8 +25,6 @@ ALSO = {
 }
 """What datasets call the columns that every manifest has."""
 _ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
-_UNKNOWN = frozenset({"", "unknown", "nan", "none", "null", "na", "n/a"})
-OLDEST = 120.0
 
 Said = Mapping[str, str | None]
 """Field to what is said of it, as text; None or absent where nothing is."""
@@ -44,8 +43,8 @@ class Understood:
 def understand(model: BundleModel, said: Sequence[Said]) -> Understood:
     """Rows that the model's encoders can read.
 
-    Words are matched in any letter case. A field that is not given is missing, as it was in
-    training where it was missing.
+    Words are matched in any letter case, F and M as datasets use them. A field that is not given
+    is missing, as it was in training where it was missing.
 
     Raises:
         UsageError: an age or another number is none; names the field.
@@ -75,7 +74,7 @@ def _row(model: BundleModel, said: Said) -> tuple[dict[str, object], dict[str, s
         if text is None:
             continue
         words = model.vocabulary(name)
-        value: object = _number(name, text) if words is None else _word(text, words)
+        value: object = _number(name, text) if words is None else _word(name, text, words)
         if words is not None and value not in words:
             odd[name] = one_line(text)[:60]
         if name in FIELDS:
@@ -87,33 +86,36 @@ def _row(model: BundleModel, said: Said) -> tuple[dict[str, object], dict[str, s
 
 
 def _is_unknown(text: str | None) -> bool:
-    return text is None or text.strip().lower() in _UNKNOWN
+    return text is None or text.strip().lower() in UNKNOWN_WORDS
 
 
-def _number(name: str, text: str | None) -> float:
-    value = finite_number(str(text).strip().replace(",", "."))
-    if value is None or (name == "age" and not 0 <= value <= OLDEST):
-        wanted = f"a number of years from 0 to {OLDEST:.0f}" if name == "age" else "a number"
-        raise UsageError(f"{name}: {one_line(str(text))[:40]!r} is not {wanted}")
+def _number(name: str, text: str) -> float:
+    value = finite_number(text.strip().replace(",", "."))
+    if value is None or (name == "age" and not 0 <= value <= MAX_AGE):
+        wanted = f"a number of years from 0 to {MAX_AGE:.0f}" if name == "age" else "a number"
+        raise UsageError(f"{name}: {one_line(text)[:40]!r} is not {wanted}")
     return value
 
 
-def _word(text: str | None, words: Sequence[str]) -> str:
-    plain = " ".join(str(text).split())
+def _word(name: str, text: str, words: Sequence[str]) -> str:
+    plain = " ".join(text.split())
+    if name == "sex":
+        plain = SEXES.get(plain.lower(), plain)
     return {word.lower(): word for word in words}.get(plain.lower(), plain)
 
 
-def read_said(path: Path, fields: Sequence[str]) -> dict[str, Said]:
+def read_said(path: Path, model: BundleModel) -> dict[str, Said]:
     """Image id (without a file's ending) to what a table says of it.
 
     Args:
         path: CSV or TSV with a column of image ids and the fields, by any dataset's names.
-        fields: what the model reads.
+        model: says which fields, and which of them are numbers.
 
     Raises:
-        DataError: no ids, an id twice, or none of the fields.
+        DataError: no ids, an id twice, none of the fields, or a number that is none.
     """
-    frame = read_table(path)
+    frame, fields = read_table(path), model.fields
+    lines = frame.pop("row")
     name = next((column for column in IDS if column in frame), None)
     shown = one_line(", ".join(map(str, list(frame.columns)[:12])))
     if name is None:
@@ -133,10 +135,45 @@ def read_said(path: Path, fields: Sequence[str]) -> dict[str, Said]:
         twice = sorted({item for item in ids if ids.count(item) > 1}) if len(ids) < 5000 else []
         which = f" ({one_line(twice[0])})" if twice else ""
         raise DataError(f"{path}: has images more than once{which}; expected one row an image")
+    texts = {field: [_text(value) for value in frame[column]] for field, column in given.items()}
+    for field, cells in texts.items():
+        if model.vocabulary(field) is None:
+            _check_numbers(path, lines, field, cells)
     return {
-        item: {field: _text(frame[column].iloc[place]) for field, column in given.items()}
+        item: {field: cells[place] for field, cells in texts.items()}
         for place, item in enumerate(ids)
     }
+
+
+def _check_numbers(path: Path, lines: pd.Series, field: str, cells: Sequence[str | None]) -> None:
+    for line, text in zip(lines, cells, strict=True):
+        if text is None or _is_unknown(text):
+            continue
+        try:
+            _number(field, text)
+        except UsageError as error:
+            raise DataError(f"{path}: row {line}: {error}") from error
+
+
+def check_met(path: Path, said: Mapping[str, Said], images: Sequence[str]) -> None:
+    """See that a table speaks of the images at all.
+
+    Args:
+        path: of the table.
+        said: by image id.
+        images: ids that are answered.
+
+    Raises:
+        DataError: of none of them.
+    """
+    if any(name in said for name in images):
+        return
+    if not said:
+        raise DataError(f"{path}: has no row below its header")
+    raise DataError(
+        f"{path}: has no row for any of the {counted(len(images), 'image')}; it speaks of "
+        f"{one_line(min(said))!r}, and they are called {one_line(images[0])!r}"
+    )
 
 
 def _column(frame: pd.DataFrame, field: str) -> str | None:

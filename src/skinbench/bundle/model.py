@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,10 +50,12 @@ class BundleModel:
 
     def __init__(self, opened: OpenedBundle, *, threads: int = 1) -> None:
         self.opened, self.record = opened, opened.record
-        self._sessions = {
+        start = time.perf_counter()
+        self.sessions = {
             item.name: open_session(opened.root / item.file, threads)
             for item in opened.record.networks
         }
+        self.load_seconds = time.perf_counter() - start
         self.encoders = {
             item.name: MetadataEncoder.from_plain(item.metadata)
             for item in opened.record.networks
@@ -126,7 +129,7 @@ class BundleModel:
         table: pd.DataFrame | None,
         wanted: Sequence[str],
     ) -> tuple[Floats, dict[str, Floats]]:
-        session = self._sessions[item.name]
+        session = self.sessions[item.name]
         if item.name in self.encoders:
             assert table is not None
             feed["metadata"] = np.ascontiguousarray(self.encoders[item.name].transform(table))

@@ -15,21 +15,32 @@ import pyarrow.parquet as pq
 from skinbench.bundle.decisions import Decision, decide
 from skinbench.bundle.predicting import Predicted
 from skinbench.bundle.reading import OpenedBundle
-from skinbench.errors import one_line
+from skinbench.errors import UsageError, one_line
 
 Format = Literal["isic", "parquet", "json"]
 FORMATS: tuple[Format, ...] = ("isic", "parquet", "json")
+_ENDINGS: dict[str, Format] = {
+    "": "isic", ".csv": "isic", ".txt": "isic", ".parquet": "parquet", ".pq": "parquet",
+    ".json": "json",
+}  # fmt: skip
 BINARY = ("benign", "malignant")
 """Classes of ISIC 2020's format: one column `target`, the probability of the second."""
 Write = Callable[[Predicted], None]
 
 
 def format_of(path: Path | None, asked: str | None) -> Format:
-    """The format that is asked for, else that of the file's ending, else ISIC's CSV."""
+    """The format that is asked for, else that of the file's ending, ISIC's CSV without one.
+
+    Raises:
+        UsageError: the ending is of something else.
+    """
     if asked is not None:
         return asked  # type: ignore[return-value]  # click checked it
     ending = "" if path is None else path.suffix.lower()
-    return {".parquet": "parquet", ".pq": "parquet", ".json": "json"}.get(ending, "isic")  # type: ignore[return-value]
+    if ending not in _ENDINGS:
+        known = ", ".join(name for name in _ENDINGS if name)
+        raise UsageError(f"--out {path}: writes {known}; say which by --format")
+    return _ENDINGS[ending]
 
 
 @contextmanager

@@ -62,6 +62,8 @@ class Predicted:
 def find_images(named: Sequence[str]) -> list[Found]:
     """Image files of arguments: files, folders (all images below them) and glob patterns.
 
+    Hidden files are left out, as a shell does.
+
     Raises:
         UsageError: an argument names nothing, or two files would have one image id.
     """
@@ -86,13 +88,26 @@ def find_images(named: Sequence[str]) -> list[Found]:
 def _files(text: str) -> list[Path]:
     path = Path(text).expanduser()
     if path.is_dir():
-        inside = (item for item in path.rglob("*") if item.suffix.lower() in ENDINGS)
-        return sorted(item for item in inside if item.is_file())
+        return sorted(item for item in path.rglob("*") if _is_image(item, path))
     if path.exists():
         return [path]
     start = Path(path.anchor) if path.is_absolute() else Path()
     pattern = str(path.relative_to(path.anchor) if path.is_absolute() else path)
-    return sorted(item for item in start.glob(pattern) if item.is_file())
+    hidden = Path(pattern).name.startswith(".")
+    found = (item for item in start.glob(pattern) if item.is_file())
+    return sorted(item for item in found if hidden or not item.name.startswith("."))
+
+
+def _is_image(item: Path, root: Path) -> bool:
+    """By its ending; hidden ones, as of macOS beside each file, are none.
+
+    A link that leads nowhere is one: it is then listed among what could not be read.
+    """
+    if item.suffix.lower() not in ENDINGS:
+        return False
+    if any(part.startswith(".") for part in item.relative_to(root).parts):
+        return False
+    return item.is_file() or (item.is_symlink() and not item.exists())
 
 
 def predict_files(

@@ -19,11 +19,12 @@ def interval_words(item: Estimate) -> str:
 
 
 def share_words(value: float | None) -> str:
-    """`41 %`; one digit more near the ends, where it matters."""
+    """`41 %`; one digit more under 10 and above 99, where it matters."""
     if value is None:
         return "undefined"
     percent = 100 * value
-    if 0 < percent < 1 or 99 < percent < 100:
+    if 0 < percent < 10 or 99 < percent < 100:
         shown = f"{percent:.1f}"
-        return {"100.0": "over 99.9", "0.0": "under 0.1"}.get(shown, shown) + " %"
+        ends = {"100.0": "over 99.9", "0.0": "under 0.1"}
+        return ends.get(shown, shown.removesuffix(".0")) + " %"
     return f"{percent:.0f} %"

@@ -12,6 +12,7 @@ from skinbench.cli.points import point_request
 
 if TYPE_CHECKING:
     from skinbench.pipeline.exporting import ExportResult
+    from skinbench.records import Bundle
 
 
 @click.command()
@@ -75,6 +76,7 @@ def command(
 
 
 def _show(made: ExportResult) -> None:
+    from skinbench.bundle.heat import why_no_maps
     from skinbench.errors import counted
 
     bundle, parity, speed = made.bundle, made.bundle.parity, made.speed
@@ -84,22 +86,19 @@ def _show(made: ExportResult) -> None:
         f"{parity.largest_difference:.1e}, {counted(parity.decisions, 'decision')} and "
         f"{counted(parity.scores, 'score')} the same"
     )
+    click.echo(f"  pixels   {_pixels(bundle)}")
     click.echo(
-        f"  pixels   {counted(parity.pixels_checked, 'file')} decoded by the bundle's own code: "
-        f"equal to the fit's"
-    )
-    click.echo(
-        f"  size     {speed.bytes / 1e6:.1f} MB of ONNX (opset {bundle.opset}), loaded in "
+        f"  size     {_amount(speed.bytes / 1e6)} MB of ONNX (opset {bundle.opset}), loaded in "
         f"{speed.load_seconds:.2f} s"
     )
     click.echo(
-        f"  speed    {speed.onnx_images_per_second:,.0f} images/s (torch "
-        f"{speed.torch_images_per_second:,.0f}), one image {speed.onnx_milliseconds:.1f} ms "
-        f"(torch {speed.torch_milliseconds:.1f}), one thread"
+        f"  speed    {_amount(speed.onnx_images_per_second)} images/s (torch "
+        f"{_amount(speed.torch_images_per_second)}), one image "
+        f"{_amount(speed.onnx_milliseconds)} ms (torch {_amount(speed.torch_milliseconds)}), "
+        f"one thread"
     )
-    maps = [item for item in bundle.networks if item.maps]
-    why = "" if maps else f" ({bundle.networks[0].no_maps})"
-    click.echo(f"  heatmap  {'class activation' if maps else 'none'}{why}")
+    why = why_no_maps(bundle)
+    click.echo(f"  heatmap  {f'none ({why})' if why else 'class activation'}")
     if not bundle.points:
         click.echo(
             f"  decision by the largest probability; --point {bundle.focus}:recall=0.9 adds a "
@@ -108,3 +107,20 @@ def _show(made: ExportResult) -> None:
     if bundle.non_commercial:
         click.echo("  licence  trained on non-commercial data")
     click.echo(f"Try it: skinbench serve {made.root}")
+
+
+def _pixels(bundle: Bundle) -> str:
+    from skinbench.errors import counted
+
+    if all(item.image_size is None for item in bundle.networks):
+        return "none: the model reads no image"
+    if not bundle.parity.pixels_checked:
+        return "not checked: no test image's file is on this machine"
+    checked = counted(bundle.parity.pixels_checked, "file")
+    return f"{checked} decoded by the bundle's own code: equal to the fit's"
+
+
+def _amount(value: float) -> str:
+    """Whole from 100 on, one digit from 1 on, three below: 1,204, 8.9, 0.012."""
+    digits = 0 if value >= 100 else 1 if value >= 1 else 3
+    return f"{value:,.{digits}f}"

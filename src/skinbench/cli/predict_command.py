@@ -55,12 +55,13 @@ def command(
     from skinbench.cli.extras import PREDICT_MODULES, require
 
     require("predict", PREDICT_MODULES, "serve")
-    from skinbench.bundle.metadata import read_said, words_unknown
+    from skinbench.bundle.metadata import check_met, read_said, words_unknown
     from skinbench.bundle.model import BundleModel
     from skinbench.bundle.output import format_of
     from skinbench.bundle.predicting import find_images, predict_files
     from skinbench.bundle.reading import open_bundle
     from skinbench.cli.progress import progress_bar
+    from skinbench.errors import counted
 
     kind = format_of(out, asked)
     if kind == "parquet" and out is None:
@@ -72,7 +73,8 @@ def command(
     if metadata is not None:
         if not model.fields:
             raise click.UsageError("--metadata: this model reads the image alone")
-        said = read_said(metadata, model.fields)
+        said = read_said(metadata, model)
+        check_met(metadata, said, [item.image_id for item in found])
     bad: list[Unreadable] = []
     odd, without = [], 0
     with progress_bar() as advance, _writer(kind, out, opened) as write:
@@ -85,6 +87,8 @@ def command(
             done += batch.looked_at
             advance("predicting", done, len(found))
     _remarks(model.fields, said is not None, without, words_unknown(odd))
+    if out is not None:
+        click.echo(f"{counted(len(found) - len(bad), 'image')} -> {out}", err=True)
     _list(bad, len(found))
     raise SystemExit(1 if bad else 0)
 

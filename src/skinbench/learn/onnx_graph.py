@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from skinbench.errors import MissingExtraError, UsageError
@@ -106,10 +106,8 @@ def export_network(fit: LoadedFit, path: Path, tensors: Path) -> Exported:
         wide = width if width <= WIDEST else 0
         graph = _Graph(network, weight, bool(wide))
         found = Exported(features=wide, maps=weight is not None, no_maps=why)
-    save_file(
-        {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()},
-        tensors,
-    )
+    plain = {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()}
+    tensors.write_bytes(save(plain))  # its `save_file` makes files that no one else may read
     outputs = ["probabilities", *["features"] * bool(found.features), *["maps"] * found.maps]
     _write(graph.eval(), _examples(fit), outputs, path)
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 from skinbench.records.operating import AtPrevalence, Estimate, OperatingPoint
 
-BUNDLE_SCHEMA_VERSION = 1
+BUNDLE_SCHEMA_VERSION = 2
 BUNDLE_FILE = "bundle.json"
 
 
@@ -192,9 +192,11 @@ class Bundle:
     """Share of each class in the labelled test images."""
     evidence: tuple[Estimate, ...]
     """On test, decided by argmax: accuracy, balanced accuracy, and of each class recall,
-    specificity, precision, negative predictive value and AUROC."""
+    specificity, precision, negative predictive value and AUROC. `n` of the four shares counts the
+    images that each is a share of: those of the class, those of others, those called so, those
+    not; of all else the labelled test images."""
     points: tuple[OperatingPoint, ...] = ()
-    """Thresholds that val chose, with what they cost on test."""
+    """Thresholds that val chose, with what they cost on test; `n` of their `scores` likewise."""
     prevalence: tuple[AtPrevalence, ...] = ()
     """Of the focus class, at stated prevalences."""
     likeness: Likeness | None = None
@@ -224,17 +226,22 @@ class Bundle:
 
 @dataclass(frozen=True, kw_only=True)
 class BundleSpeed:
-    """How the exported model compares with torch on the machine that exported it."""
+    """How the exported model compares with torch on the machine that exported it.
+
+    Every network and view is counted. Of several passes the fastest: what else the machine does
+    only makes them slower.
+    """
 
     machine: str
     threads: int
     batch: int
     images: int
+    """Drawn for it; where a batch takes seconds not all are timed."""
     bytes: int
     """Of the ONNX files."""
     load_seconds: float
     onnx_images_per_second: float
     torch_images_per_second: float
     onnx_milliseconds: float
-    """One image alone, median."""
+    """One image alone."""
     torch_milliseconds: float

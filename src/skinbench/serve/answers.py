@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from skinbench.bundle.decisions import Decision, decide
-from skinbench.bundle.heat import class_heat, jpeg, overlay, shrunk
+from skinbench.bundle.heat import class_heat, jpeg, overlay, shrunk, why_no_maps
 from skinbench.bundle.images import ReadImage, squares
 from skinbench.bundle.likeness import Unlike, feature_distance, judge, measure, read_arrays
 from skinbench.bundle.metadata import Said, understand
@@ -72,7 +72,7 @@ class Answerer:
             if likeness is not None and likeness.file
             else {}
         )
-        self._mapped = [item for item in self.bundle.networks if item.maps]
+        self._no_maps = why_no_maps(self.bundle)
 
     def answer(self, data: bytes, read: ReadImage, said: Said) -> Answer:
         """Answer one image.
@@ -91,7 +91,10 @@ class Answerer:
             sizes.add(self.bundle.likeness.image_size)
         pixels = {size: one[None] for size, one in squares(read.image, sorted(sizes)).items()}
         found = self.model.answer(
-            pixels, understood.table, with_features=bool(self._arrays), with_maps=True
+            pixels,
+            understood.table,
+            with_features=bool(self._arrays),
+            with_maps=not self._no_maps,
         )
         probabilities = found.probabilities[0]
         decisions = tuple(decide(self.bundle, probabilities))
@@ -142,12 +145,10 @@ class Answerer:
     def _heat(
         self, found: Answers, shown: Image.Image, decided: str
     ) -> tuple[tuple[Heat, ...], str]:
-        """Heat of the decided class and of the focus class, of the first network with maps."""
-        if len(self.bundle.networks) > 1 or not self._mapped:
-            first = self.bundle.networks[0]
-            why = first.no_maps or "several networks answer together"
-            return (), f"This model can give no heatmap: {why}."
-        network = self._mapped[0]
+        """Heat of the decided class and of the focus class."""
+        if self._no_maps:
+            return (), f"This model can give no heatmap: {self._no_maps}."
+        network = self.bundle.networks[0]
         made = []
         for code in dict.fromkeys((decided, self.bundle.focus)):
             if code not in network.classes:

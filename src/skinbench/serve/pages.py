@@ -32,7 +32,9 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(share=share_words, counted=counted, span=span, alarms=alarms)
+    made.filters.update(
+        share=share_words, counted=counted, span=span, alarms=alarms, sentence=sentence
+    )
     return made
 
 
@@ -147,15 +149,20 @@ def _of(scores: tuple[Estimate, ...], metric: str) -> Estimate | None:
 
 
 def span(item: Estimate | None) -> str:
-    """`41 % [33, 50]`, or why it is undefined."""
+    """`41 % [33, 50]`, `100 % (no interval: 3 lesion groups, ...)`, or why it is undefined."""
     if item is None:
         return "not measured"
     if item.value is None:
         return item.reason or "undefined"
     if item.low is None or item.high is None:
-        return f"{share_words(item.value)} (no interval: {item.reason})"
+        return f"{share_words(item.value)} ({item.reason})"
     low, high = (share_words(bound).removesuffix(" %") for bound in (item.low, item.high))
     return f"{share_words(item.value)} [{low}, {high}]"
+
+
+def sentence(text: str) -> str:
+    """With a capital in front; names within it stay as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def alarms(item: FalseAlarms) -> str:

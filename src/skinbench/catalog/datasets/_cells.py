@@ -16,10 +16,8 @@ from skinbench.errors import DataError
 MAX_AGE = 120.0
 """Years; anything above is a unit mistake (months, a year of birth)."""
 _MAX_NAME = 200
-_UNKNOWN_WORDS = frozenset(
-    {"", "nan", "na", "n/a", "none", "null", "unk", "unknown", "unspecified"}
-)
-_SEXES = {"male": "male", "m": "male", "female": "female", "f": "female"}
+UNKNOWN_WORDS = frozenset({"", "nan", "na", "n/a", "none", "null", "unk", "unknown", "unspecified"})
+SEXES = {"male": "male", "m": "male", "female": "female", "f": "female"}
 _MARKS = {"1": True, "1.0": True, "0": False, "0.0": False}
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_\-]{1,200}")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)*\.[A-Za-z0-9]+")
@@ -99,13 +97,13 @@ def whole_numbers(table: pd.DataFrame, column: str, path: Path) -> list[int]:
 
 def known_text(values: pd.Series) -> pd.Series:
     """Text with every word for `unknown` as None."""
-    cells = [None if v is None or v.lower() in _UNKNOWN_WORDS else v for v in values]
+    cells = [None if v is None or v.lower() in UNKNOWN_WORDS else v for v in values]
     return pd.Series(cells, dtype=object, index=values.index)
 
 
 def known_sex(values: pd.Series) -> pd.Series:
     """`female`, `male` or None."""
-    cells = [None if v is None else _SEXES.get(v.lower()) for v in values]
+    cells = [None if v is None else SEXES.get(v.lower()) for v in values]
     return pd.Series(cells, dtype=object, index=values.index)
 
 
@@ -117,7 +115,7 @@ def known_age(table: pd.DataFrame, column: str, path: Path) -> npt.NDArray[np.fl
     """
     ages = np.full(len(table), np.nan, dtype=np.float32)
     for index, (row, value) in enumerate(zip(table["row"], table[column], strict=True)):
-        if value is None or value.lower() in _UNKNOWN_WORDS:
+        if value is None or value.lower() in UNKNOWN_WORDS:
             continue
         try:
             age = float(value)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from skinbench.records import CellOutcome, Row, Score
 from skinbench.records.operating import (
@@ -22,6 +25,7 @@ from skinbench.suite.schema import SuiteFile
 
 OVERALL = ("accuracy", "balanced_accuracy", "macro_auroc")
 OF_A_CLASS = ("recall", "specificity", "precision", "negative_predictive_value", "auroc")
+_SHARES = frozenset(OF_A_CLASS) - {"auroc"}
 PREVALENCES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 """Shares of the focus class that the page offers, beside those that the suite states."""
 
@@ -82,9 +86,65 @@ def weigh(
     request = PrevalenceRequest(class_=focus, at=tuple(sorted({*PREVALENCES, *shares})))
     beyond = at_prevalence([row], by_cell, cells, [request], here, resamples)
     kept = [s for s in mine if s.metric in (OVERALL if s.class_ is None else OF_A_CLASS)]
+    test = _Decided.of(predictions, dataset)
     return Evidence(
         scores=mine,
-        estimates=estimates(kept),
-        points=here,
+        estimates=tuple(test.based(item) for item in estimates(kept)),
+        points=tuple(_based(point, test) for point in here),
         prevalence=tuple(item for item in beyond if item.dataset == dataset),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Decided:
+    """Labelled test images with a decision each."""
+
+    classes: tuple[str, ...]
+    labels: npt.NDArray[np.int64]
+    """[N] index of the class."""
+    probabilities: npt.NDArray[np.float64]
+    """[N, C]."""
+    called: Mapping[int, npt.NDArray[np.bool_]]
+    """Class to which of the images are decided for it."""
+
+    @classmethod
+    def of(cls, predictions: Predictions, dataset: str) -> _Decided:
+        """Those of one unaltered test set, decided by the largest probability."""
+        frame, classes = predictions.frame, tuple(predictions.classes)
+        frame = frame[(frame["split"] == "test") & (frame["condition"] == "none")]
+        frame = frame[(frame["dataset"] == dataset) & frame["label"].notna()]
+        probabilities = frame[[f"p_{code}" for code in classes]].to_numpy(np.float64)
+        best = probabilities.argmax(axis=1)
+        return cls(
+            classes=classes,
+            labels=np.array([classes.index(label) for label in frame["label"]], dtype=np.int64),
+            probabilities=probabilities,
+            called={index: best == index for index in range(len(classes))},
+        )
+
+    def at(self, class_: str, threshold: float) -> _Decided:
+        """The same, decided for one class from a threshold on."""
+        index = self.classes.index(class_)
+        return replace(self, called={index: self.probabilities[:, index] >= threshold})
+
+    def based(self, item: Estimate) -> Estimate:
+        """An estimate whose n counts the images that it is a share of."""
+        if item.class_ is None or item.metric not in _SHARES:
+            return item
+        index = self.classes.index(item.class_)
+        mine, called = self.labels == index, self.called[index]
+        counted = {
+            "recall": mine,
+            "specificity": ~mine,
+            "precision": called,
+            "negative_predictive_value": ~called,
+        }[item.metric]
+        return replace(item, n=int(counted.sum()), n_positive=None)
+
+
+def _based(point: OperatingPoint, test: _Decided) -> OperatingPoint:
+    threshold = next((t.value for t in point.thresholds if t.value is not None), None)
+    if threshold is None:
+        return point
+    decided = test.at(point.class_, threshold)
+    return replace(point, scores=tuple(map(decided.based, point.scores)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from skinbench.bundle.likeness import (
     Measured,
@@ -72,9 +72,8 @@ def learn_likeness(
     arrays: dict[str, Values] = {}
     if network is not None and train.features is not None:
         arrays = _axes(train.features, train.labels)
-        save_file(
-            {name: np.ascontiguousarray(value) for name, value in arrays.items()}, root / FILE
-        )
+        plain = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+        (root / FILE).write_bytes(save(plain))
     return _limits(train, val, size, arrays, "" if network is None else network.name)
 
 

@@ -12,13 +12,41 @@ import pandas as pd
 
 from skinbench.bundle.model import Answers, BundleModel
 from skinbench.data.images import usable_cores
+from skinbench.data.manifest import import_manifest
 from skinbench.data.pixels import PixelStore, build_pixels
+from skinbench.data.split_tables import import_split
 from skinbench.errors import DataError
-from skinbench.records import Manifest
-from skinbench.store import Store
+from skinbench.records import Manifest, Plan, Scorecard, SplitTable
+from skinbench.store import RunFolder, Store, read_record
+from skinbench.suite import stated_suite
+from skinbench.suite.schema import SuiteFile
 
 BATCH = 32
 Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRun:
+    """What is read of a run folder."""
+
+    folder: RunFolder
+    plan: Plan
+    card: Scorecard
+    suite: SuiteFile
+    manifests: Mapping[str, Manifest]
+    splits: Mapping[str, SplitTable]
+
+
+def read_run(folder: RunFolder) -> SourceRun:
+    """Read what the run folder says of itself."""
+    return SourceRun(
+        folder=folder,
+        plan=read_record(folder.plan, Plan),
+        card=read_record(folder.scorecard, Scorecard),
+        suite=stated_suite(folder.suite),
+        manifests={p.stem: import_manifest(p) for p in sorted(folder.manifests.glob("*.parquet"))},
+        splits={p.stem: import_split(p) for p in sorted(folder.splits.glob("*.parquet"))},
+    )
 
 
 @dataclass(kw_only=True)

@@ -16,18 +16,21 @@ const make = (tag, text, name) => {
   return node;
 };
 
-// 41 %, with a digit more near the ends: the same rule as in the tables.
+// 41 %, with a digit more under 10 and above 99: the same rule as in the tables.
 function percent(value) {
   const scaled = 100 * value;
-  const digits = (scaled > 0 && scaled < 1) || (scaled > 99 && scaled < 100) ? 1 : 0;
-  const shown = scaled.toFixed(digits);
-  return ({ "100.0": "over 99.9", "0.0": "under 0.1" }[shown] || shown) + " %";
+  const fine = (scaled > 0 && scaled < 10) || (scaled > 99 && scaled < 100);
+  const shown = scaled.toFixed(fine ? 1 : 0);
+  const ends = fine ? { "100.0": "over 99.9", "0.0": "under 0.1" } : {};
+  return `${ends[shown] || shown.replace(/\.0$/, "")} %`;
 }
 function spread(item) {
-  if (item.low === null || item.high === null) return item.reason ? ` (no interval: ${item.reason})` : "";
+  if (item.low === null || item.high === null) return item.reason ? ` (${item.reason})` : "";
   const bounds = [item.low, item.high].map((value) => percent(value).replace(" %", ""));
   return ` [${bounds.join(", ")}]`;
 }
+// What a predictive value rests on: those decided so, or at another share recall and specificity.
+const basis = (item) => (item.n_positive === null ? `n = ${item.n}` : `n = ${item.n_positive} with it and ${item.n - item.n_positive} without`);
 
 function chosenFile() {
   const file = input.files[0];
@@ -128,16 +131,16 @@ function decide() {
   const worth = $("worth");
   worth.replaceChildren();
   if (chosen.recall && chosen.recall.value !== null) {
-    worth.append(`Of true ${model.focus_title} it calls ${percent(chosen.recall.value)}${spread(chosen.recall)} so (n = ${chosen.recall.n_positive ?? chosen.recall.n}). `);
+    worth.append(`Of true ${model.focus_title} it calls ${percent(chosen.recall.value)}${spread(chosen.recall)} so (n = ${chosen.recall.n}). `);
   } else {
     worth.append(`How many of true ${model.focus_title} it calls so is undefined: ${chosen.recall ? chosen.recall.reason : "not measured"}. `);
   }
   if (!item || item.value === null) {
     worth.append(`${where} the predictive value is undefined${item && item.reason ? `: ${item.reason}` : ""}.`);
   } else if (called) {
-    worth.append(`${where}, ${percent(item.value)}${spread(item)} of those called so have it (n = ${item.n}).`);
+    worth.append(`${where}, ${percent(item.value)}${spread(item)} of those called so have it (${basis(item)}).`);
   } else {
-    worth.append(`${where}, ${percent(item.value)}${spread(item)} of those not called so do not have it (n = ${item.n}).`);
+    worth.append(`${where}, ${percent(item.value)}${spread(item)} of those not called so do not have it (${basis(item)}).`);
   }
   bars(chosen);
 }
