@@ -11,6 +11,7 @@ from benchmark.workload import place
 
 LEAST = 0.99
 """Correlation over images of every class's log-probability."""
+SMALLEST = 1e-40
 WITHIN = 0.05
 """Of a loss."""
 
@@ -25,9 +26,10 @@ def compare(row: str, found: np.ndarray) -> str:
     """What the row's table says of other probabilities for the same images."""
     path = place() / f"{row}.npy"
     kept = np.load(path) if path.exists() else np.empty(0)
-    if kept.shape[-2:] != found.shape[-2:]:
+    if kept.shape != found.shape:
         return "other images"
-    one, other = (np.log(np.maximum(each, 1e-12)) for each in np.broadcast_arrays(kept, found))
+    # Random networks are sure of themselves: 1e-22 is as much a probability as another one.
+    one, other = (np.log(each.astype(np.float64) + SMALLEST) for each in (kept, found))
     one, other = one - one.mean(axis=-2, keepdims=True), other - other.mean(axis=-2, keepdims=True)
     spread = np.sqrt((one**2).sum(axis=-2) * (other**2).sum(axis=-2))
     least = float(((one * other).sum(axis=-2) / spread).min())

@@ -92,6 +92,8 @@ def test_probabilities_agree_by_how_images_stand_to_each_other(own_place):
     agreement.keep("row", kept)
     near = kept * np.exp(rng.normal(0, 1e-3, size=kept.shape))
     assert agreement.compare("row", near) == "agrees"
+    agreement.keep("sure", kept**30)
+    assert agreement.compare("sure", near**30) == "agrees"
     assert agreement.compare("row", kept[:, ::-1]).startswith("correlation ")
     assert agreement.compare("row", kept[:, :20]) == "other images"
     assert agreement.compare("none kept", kept) == "other images"
