@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmark.run import Entry, Row
+from benchmark.run import Entry, Ratio, Row
 
 CELLS = 20
 SUITE = """
@@ -46,6 +46,23 @@ def entries(small: bool) -> Row:
             entry(f"skinbench, {many} cells, run again", "again", many),
             entry("plain Ray Tune, 1 cell", "tune", 1),
             entry(f"plain Ray Tune, {many} cells", "tune", many),
+        ),
+        ratios=(
+            Ratio(says="seconds of 1 cell", of="skinbench, 1 cell", over=None, most=12),
+            Ratio(
+                says="seconds of a further cell",
+                of=f"skinbench, {many} cells",
+                minus="skinbench, 1 cell",
+                over=None,
+                times=1 / (many - 1),
+                most=0.3,
+            ),
+            Ratio(
+                says="seconds of the same run again",
+                of=f"skinbench, {many} cells, run again",
+                over=None,
+                most=2,
+            ),
         ),
         notes=(
             "From the start of Python to the scorecard on disk; run again and Ray Tune: to the "

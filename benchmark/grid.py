@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmark.run import Entry, Row
+from benchmark.run import Entry, Ratio, Row
 from benchmark.workload import ALLOCATOR, LABELS, MODEL, SIZE, images, place, weights
 
 EPOCHS, TRAIN_BATCH = 10, 32
@@ -34,15 +34,26 @@ def entries(small: bool) -> Row:
     def entry(name: str, how: str, **more: Any) -> Entry:
         return Entry(name=name, command=("-m", "benchmark.grid", how, str(limit)), **more)
 
+    ours, views = "skinbench", "skinbench, four views of each image"
+    cached = "cached features, one head after another"
+    loop, allocator = "a loop over cells, DataLoader + PIL", "the same, allocator set"
     return Row(
         title=f"Frozen {MODEL}, {limit:,} JPEGs, {SIZE} px: {CELLS} fits of {EPOCHS} epochs",
-        reference="skinbench",
+        reference=ours,
         entries=(
-            entry("skinbench", "skinbench"),
-            entry("skinbench, four views of each image", "views", repeats=1),
-            entry("cached features, one head after another", "cached", repeats=1),
-            entry("a loop over cells, DataLoader + PIL", "loop", repeats=1),
-            entry("the same, allocator set", "loop", repeats=1, environment=ALLOCATOR),
+            entry(ours, "skinbench"),
+            entry(views, "views", repeats=1),
+            entry(cached, "cached", repeats=1),
+            entry(loop, "loop", repeats=1),
+            entry(allocator, "loop", repeats=1, environment=ALLOCATOR),
+        ),
+        ratios=(
+            Ratio(says=f"{loop} / {ours}", of=loop, over=ours, least=120),
+            Ratio(says=f"{loop} / {views}", of=loop, over=views, least=60),
+            Ratio(says=f"{cached} / {ours}", of=cached, over=ours, least=2),
+            Ratio(says=f"seconds of {views}", of=views, over=None, most=240),
+            Ratio(says="what the allocator gives the loop", of=loop, over=allocator),
+            Ratio(says="what features taken once give, beyond it", of=allocator, over=cached),
         ),
         notes=(
             f"{', '.join(TECHNIQUES)}; {' and '.join(INPUTS)}; {SEEDS} seeds. skinbench counts "

@@ -47,7 +47,13 @@ def entries(small: bool) -> Row:
                 times=images[-2] / images[-1],
                 most=1.1,
             ),
-            Ratio(says=f"{last} / 1 cell, by cell", of=last, over=first, times=1 / cells[-1]),
+            Ratio(
+                says=f"seconds of a further cell, of {cells[-1]}",
+                of=last,
+                minus=first,
+                over=None,
+                times=1 / (cells[-1] - 1),
+            ),
         ),
         notes=(
             f"From image files to the page. Cells are seeds of one row, at {few:,} images. Peak is "

@@ -67,6 +67,8 @@ class Ratio:
     """Name of an entry."""
     over: str | None
     """Name of another; None: seconds of the one alone."""
+    minus: str | None = None
+    """Name of an entry whose seconds are taken off first, for what each further one costs."""
     least: float | None = None
     most: float | None = None
     times: float = 1.0
@@ -191,7 +193,8 @@ def _ratios(row: Row, medians: Mapping[str, float]) -> list[str]:
         return []
     lines = ["| ratio | is | target |", "| --- | ---: | ---: |"]
     for ratio in row.ratios:
-        value = ratio.times * medians[ratio.of] / (medians[ratio.over] if ratio.over else 1.0)
+        seconds = medians[ratio.of] - (medians[ratio.minus] if ratio.minus else 0.0)
+        value = ratio.times * seconds / (medians[ratio.over] if ratio.over else 1.0)
         target, met = "", True
         if ratio.least is not None:
             target, met = f"{ratio.least:g} or more", value >= ratio.least

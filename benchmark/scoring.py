@@ -11,7 +11,7 @@ import time
 import warnings
 
 import numpy as np
-from benchmark.run import Entry, Row
+from benchmark.run import Entry, Ratio, Row
 from sklearn import metrics
 
 CODES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
@@ -28,12 +28,17 @@ def entries(small: bool) -> Row:
         command = ("-m", "benchmark.scoring", how, str(images), str(replicates))
         return Entry(name=name, command=command)
 
+    ours, loop_name = "skinbench, every metric", "scikit-learn in a loop"
     return Row(
         title=f"Bootstrap, {images:,} images, {replicates:,} replicates",
-        reference="skinbench, every metric",
+        reference=ours,
         entries=(
-            entry("skinbench, every metric", "skinbench"),
-            entry("scikit-learn in a loop", "loop"),
+            entry(ours, "skinbench"),
+            entry(loop_name, "loop"),
+        ),
+        ratios=(
+            Ratio(says=f"{loop_name} / {ours}", of=loop_name, over=ours, least=100),
+            Ratio(says=f"seconds of {ours}", of=ours, over=None, most=0.5),
         ),
         notes=(
             f"The loop does fewer metrics, those that scikit-learn has; it is timed on {LOOP} "

@@ -25,7 +25,7 @@ def test_a_row_refers_to_its_own_entries(name, small, monkeypatch):
     assert len(set(names)) == len(names)
     assert row.reference in names
     for ratio in row.ratios:
-        assert {ratio.of, ratio.over or ratio.of} <= set(names)
+        assert {ratio.of, ratio.over or ratio.of, ratio.minus or ratio.of} <= set(names)
     for entry in row.entries:
         assert entry.command[:2] == ("-m", f"benchmark.{name}")
 
@@ -49,6 +49,7 @@ def test_a_table_holds_ratios_against_their_targets():
             Ratio(says="peer / ours", of="peer", over="ours", least=4),
             Ratio(says="eight peers / ours", of="peer", over="ours", times=8, least=4),
             Ratio(says="ours alone", of="ours", over=None, most=3),
+            Ratio(says="each of five more", of="peer", minus="ours", over=None, times=0.2, most=1),
         ),
         notes=("A note.",),
     )
@@ -65,6 +66,7 @@ def test_a_table_holds_ratios_against_their_targets():
         "| peer / ours | 3.50 | 4 or more, not met |",
         "| eight peers / ours | 28.00 | 4 or more |",
         "| ours alone | 2.00 | 3 or less |",
+        "| each of five more | 1.00 | 1 or less |",
         "",
         "All give the same result.",
         "A note.",
