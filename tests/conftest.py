@@ -83,9 +83,13 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium; the test is skipped where there is none."""
+    """Chromium; the test is skipped where there is none.
+
+    Not for the session: as long as Playwright runs, no other file's test in this process can run
+    an event loop of its own.
+    """
     if CHROMIUM is None:
         pytest.skip("no chromium: apt-get install chromium")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

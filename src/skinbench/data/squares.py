@@ -18,6 +18,7 @@ from PIL import Image
 from skinbench.data.pixels import adopt_pixels, pixel_digest, publish_pixels, reserve, squared
 from skinbench.records import Manifest
 from skinbench.store import Store
+from skinbench.store.arrays import open_array
 
 _SPARE = 3
 """Times the squares' size that must be free on the disk: they lie there twice for a moment."""
@@ -106,7 +107,7 @@ class Squares:
             if as_they_lie:
                 adopt_pixels(self._store, digest, ids, file.path)
                 continue
-            kept = np.load(file.path, mmap_mode="r", allow_pickle=False)
+            kept = open_array(file.path, "r")
 
             def fill(images: Pixels, _: Path, kept: Pixels = kept) -> None:
                 np.take(kept, index, axis=0, out=images)
