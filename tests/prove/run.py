@@ -84,6 +84,11 @@ PROOFS = {
         "suite to its end, stops where it is cancelled and leaves no process, and at its time "
         "limit submits itself again and ends the suite without training anything twice",
     ),
+    "estimate": Proof(
+        module="tests.prove.estimate",
+        shows="the makespan that `plan --estimate` simulates is within 15 % of the measured one, "
+        "on one worker and on two",
+    ),
     "mutations": Proof(
         module="tests.prove.mutations",
         shows="of a sample of mutants of the gate, the splits, the intervals and the metrics, "

@@ -25,6 +25,11 @@ _NAMED = 5
 
 @click.command()
 @suite_options
+@click.option("--estimate", "estimated", is_flag=True, help="Also time, storage and scaling.")
+@click.option("--nodes", type=click.IntRange(1), help="With --estimate: on so many nodes.")
+@click.option("--cpus", type=click.IntRange(1), default=4, show_default=True, help="Of a node.")
+@click.option("--gpus", type=click.IntRange(0), default=0, show_default=True, help="Of a node.")
+@click.option("--price", type=click.FloatRange(0), help="Of a node and hour, for the cost.")
 @store_option
 @json_option
 def command(
@@ -32,6 +37,11 @@ def command(
     sets: tuple[str, ...],
     profile: tuple[str, ...],
     only: tuple[str, ...],
+    estimated: bool,
+    nodes: int | None,
+    cpus: int,
+    gpus: int,
+    price: float | None,
     store: Path | None,
     as_json: bool,
 ) -> None:
@@ -40,8 +50,12 @@ def command(
     Reads and cleans the data, splits and audits it, and lists the cells, what each needs, what
     is excluded and why, and what is done already. Needs neither torch nor Ray.
 
+    --estimate says how long what is left would take on 1, 8, 64 and 512 workers and what limits
+    it, from fits that the store has measured and a simulation of the schedule.
+
     JSON: {plan: Plan, done: [fit id], audit: AuditReport, leaks: {split: text},
-    searches: [{row, fold, digest, budget, chosen: {setting: value} or null}]}.
+    searches: [{row, fold, digest, budget, chosen: {setting: value} or null}],
+    estimate: Estimate or null}.
     """
     from skinbench.data.audit import leaks
     from skinbench.pipeline import Options, prepare
@@ -53,6 +67,12 @@ def command(
     prepared = prepare(loaded, options, enforce_leaks=False)
     done = sorted(name for name in prepared.plan.fits if opened.has("fits", name))
     found = leaks(prepared.audit)
+    expected = None
+    if estimated:
+        from skinbench.pipeline.estimating import Nodes, estimate
+
+        asked = nodes and Nodes(count=nodes, cpus=cpus, gpus=gpus, price=price)
+        expected = estimate(prepared, opened, options.folder, asked or None)
     if as_json:
         searches = [_search(task, result) for task, result in prepared.planned.searches]
         print_json(
@@ -62,10 +82,15 @@ def command(
                 "audit": prepared.audit,
                 "leaks": found,
                 "searches": searches,
+                "estimate": expected,
             }
         )
         return
     _print_plan(prepared, set(done), found, opened)
+    if expected is not None:
+        from skinbench.cli.estimates import print_estimate
+
+        print_estimate(expected)
 
 
 def _search(task: SearchTask, result: SearchResult | None) -> dict[str, object]:

@@ -83,38 +83,41 @@ trap 'stop cancelled' TERM INT
 
 fail() {{ echo "skinbench: $1" >&2; kill $(jobs -p) 2>/dev/null; wait; exit 1; }}
 
-srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" "${{ray[@]}}" --head \\
-  --node-ip-address="${{ip%% *}}" --port="$port" --include-dashboard=false > /dev/null &
+# Ray gives up after 30 s, which a slow file system can take.
+try_to() {{ for try in 1 2 3 4 5; do "$@" && break; sleep 2; done; }}
+export -f try_to
+srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" bash -c 'try_to "$@"' head \
+  "${{ray[@]}}" --head --node-ip-address="${{ip%% *}}" --port="$port" \
+  --include-dashboard=false > /dev/null &
 head=$!
 if [ "$SLURM_NNODES" -gt 1 ]; then
   workers=$((SLURM_NNODES - 1))
-  srun --nodes="$workers" --ntasks="$workers" --exclude="$SLURMD_NODENAME" bash -c '
-    address="$1"; shift
-    for try in $(seq 60); do
-      "$@" --address="$address" && break
-      sleep 2
-    done' worker "$address" "${{ray[@]}}" > /dev/null &
+  srun --nodes="$workers" --ntasks="$workers" --exclude="$SLURMD_NODENAME" \
+    bash -c 'try_to "$@"' worker "${{ray[@]}}" --address="$address" > /dev/null &
 fi
 
-for try in $(seq 120); do
-  if {python} -m ray.scripts.scripts health-check --address "$address" 2> /dev/null; then break; fi
-  if [ -n "$ended" ]; then break; fi
-  kill -0 "$head" 2> /dev/null || fail "Ray did not start at $address"
-  [ "$try" -lt 120 ] || fail "Ray did not answer at $address"
-  sleep 1
-done
-if [ "$SLURM_NNODES" -gt 1 ]; then
-  {python} - "$address" "$SLURM_NNODES" <<'WAIT' || fail "not all nodes joined"
-import sys, time
+# A node counts once Ray knows it, which takes longer than its first answer.
+{python} - "$address" "$SLURM_NNODES" <<'WAIT' &
+import logging, sys, time
 import ray
-ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
-for _ in range(120):
-    if sum(node["Alive"] for node in ray.nodes()) >= int(sys.argv[2]):
-        sys.exit(0)
+logging.disable(logging.CRITICAL)
+end = time.monotonic() + 300
+while time.monotonic() < end:
+    try:
+        ray.init(address=sys.argv[1], log_to_driver=False, ignore_reinit_error=True)
+        if sum(node["Alive"] for node in ray.nodes()) >= int(sys.argv[2]):
+            sys.exit(0)
+    except (ConnectionError, RuntimeError, ValueError, OSError):
+        pass
     time.sleep(1)
-sys.exit(1)
+sys.exit("not all nodes joined within five minutes")
 WAIT
-fi
+waiting=$!
+while kill -0 "$waiting" 2> /dev/null && [ -z "$ended" ]; do
+  kill -0 "$head" 2> /dev/null || fail "Ray did not start at $address"
+  sleep 0.5
+done
+if [ -z "$ended" ]; then wait "$waiting" || fail "Ray did not answer at $address"; fi
 
 code=130
 if [ -z "$ended" ]; then

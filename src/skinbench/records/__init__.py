@@ -72,6 +72,7 @@ from skinbench.records.entries import (
     Preprocessing,
     TechniqueEntry,
 )
+from skinbench.records.estimating import Estimate, EstimateLine
 from skinbench.records.events import Event, Listener, silent
 from skinbench.records.explaining import CONTROLS, HEAT_MEASURES, FieldEffect, HeatScore
 from skinbench.records.gating import DropPower, PowerLine, SetUse
@@ -188,6 +189,8 @@ __all__ = [
     "DerivedEntry",
     "Download",
     "EpochRecord",
+    "Estimate",
+    "EstimateLine",
     "Evaluation",
     "Event",
     "Family",
