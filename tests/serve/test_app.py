@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from dataclasses import replace
 
 import anyio
 import jsonschema
@@ -370,9 +371,19 @@ def test_the_page_holds_banner_evidence_and_no_foreign_address(client, calm):
     assert "innerHTML" not in client.get("/page.js").text
 
 
-def test_what_a_bundle_says_is_escaped(calm):
-    from dataclasses import replace
+def test_a_share_without_an_interval_says_so_once():
+    from skinbench.records.operating import Estimate
+    from skinbench.serve.pages import brief, sentence, span
 
+    bare = Estimate(metric="recall", value=1.0, n=9, reason="no interval: 3 lesion groups")
+    assert span(bare) == "100 % (no interval: 3 lesion groups)"
+    assert brief(bare) == "100 % (no interval)"
+    assert brief(replace(bare, low=0.0123, high=0.995)) == "100 % [1.2, 99.5]"
+    assert brief(replace(bare, value=None)) == span(None).replace("not measured", bare.reason)
+    assert sentence("turned as its EXIF data says") == "Turned as its EXIF data says"
+
+
+def test_what_a_bundle_says_is_escaped(calm):
     from skinbench.serve.pages import model_page
 
     titles = {**calm.bundle.titles, "mel": "</script><img src=x onerror=alert(1)>"}

@@ -33,7 +33,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        share=share_words, counted=counted, span=span, alarms=alarms, sentence=sentence
+        share=share_words,
+        counted=counted,
+        span=span,
+        brief=brief,
+        alarms=alarms,
+        sentence=sentence,
+        why_no_interval=why_no_interval,
     )
     return made
 
@@ -158,6 +164,28 @@ def span(item: Estimate | None) -> str:
         return f"{share_words(item.value)} ({item.reason})"
     low, high = (share_words(bound).removesuffix(" %") for bound in (item.low, item.high))
     return f"{share_words(item.value)} [{low}, {high}]"
+
+
+def brief(item: Estimate | None) -> str:
+    """The same for a narrow cell: why there is no interval stands under the table."""
+    if item is None or item.value is None or item.low is not None:
+        return span(item)
+    return f"{share_words(item.value)} (no interval)"
+
+
+def why_no_interval(rules: tuple[RuleEvidence, ...]) -> str:
+    """Why predictive values at stated shares have none, each reason once; "" where all have."""
+    found = [
+        item.reason.removeprefix("no interval: ")
+        for rule in rules
+        for at in rule.beyond
+        for item in at.scores
+        if item.metric in _PREDICTIVE and item.value is not None and item.low is None
+    ]
+    return "; ".join(dict.fromkeys(found))
+
+
+_PREDICTIVE = ("positive_predictive_value", "negative_predictive_value")
 
 
 def sentence(text: str) -> str:
