@@ -224,6 +224,9 @@ def test_a_batch_script_is_bash_and_asks_for_what_it_is_told(
 @pytest.mark.torch
 @pytest.mark.slow
 @pytest.mark.skipif(bool(absent()), reason=absent() or "there is one")
+@pytest.mark.skipif(
+    "SKINBENCH_SLURM" not in os.environ, reason="by `make prove`, or SKINBENCH_SLURM=1"
+)
 def test_a_batch_script_runs_a_suite_to_its_end_on_a_real_slurm(tmp_path: Path) -> None:
     """Cancelled, and over its time limit: tests/prove/slurm.py."""
     from tests.prove.slurm import to_its_end

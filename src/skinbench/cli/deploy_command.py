@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from skinbench.cluster.deployment import Deployment
 
 _OF_MACHINES = (
-    click.option("--nodes", type=click.IntRange(1), default=1, show_default=True),
-    click.option("--cpus", type=click.IntRange(1), default=4, show_default=True, help="A node."),
-    click.option("--gpus", type=click.IntRange(0), default=0, show_default=True, help="A node."),
+    click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines."),
+    click.option("--cpus", type=click.IntRange(1), default=4, show_default=True, help="Of each."),
+    click.option("--gpus", type=click.IntRange(0), default=0, show_default=True, help="Of each."),
     click.option(
-        "--memory", type=click.IntRange(1), default=16, show_default=True, help="GiB a node."
+        "--memory", type=click.IntRange(1), default=16, show_default=True, help="GiB of each."
     ),
-    click.option("--minutes", type=click.IntRange(2), default=720, show_default=True),
+    click.option(
+        "--minutes", type=click.IntRange(2), default=720, show_default=True, help="Time limit."
+    ),
     click.option(
         "--shared",
         default="/shared",

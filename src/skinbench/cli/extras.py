@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from skinbench.errors import MissingExtraError
 
 RUN_MODULES = ("ray", "torch", "timm", "kornia", "captum")
-CLUSTER_MODULES = ("ray", "aiohttp", "aiohttp_cors", "opencensus")
+CLUSTER_MODULES = ("ray", "aiohttp", "aiohttp_cors")
 EXPORT_MODULES = ("torch", "timm", "onnx", "onnxscript", "onnxruntime")
 PREDICT_MODULES = ("onnxruntime",)
 SERVE_MODULES = ("onnxruntime", "starlette", "uvicorn", "python_multipart", "weasyprint")
