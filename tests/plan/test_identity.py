@@ -7,7 +7,7 @@ import pytest
 
 from skinbench import registry
 from skinbench.plan import fit_id
-from skinbench.plan import fits as fits_module
+from skinbench.plan import specs as specs_module
 from skinbench.store import from_plain, to_plain
 from tests.plan.made import fit_of, manifest, plan, planned
 from tests.suite.texts import with_changes
@@ -141,11 +141,11 @@ def test_stage_versions_entry_versions_and_packages_are_in_the_id(tmp_path, monk
                 registry.KINDS[kind]._loaded, name, dataclasses.replace(entry, version=99)
             )
             seen.add(id_of(tmp_path))
-    real = fits_module.metadata.version
+    real = specs_module.metadata.version
     for package in ("torch", "timm"):
         with monkeypatch.context() as patched:
             patched.setattr(
-                fits_module.metadata,
+                specs_module.metadata,
                 "version",
                 lambda name, changed=package: "9.9.1" if name == changed else real(name),
             )
@@ -155,8 +155,8 @@ def test_stage_versions_entry_versions_and_packages_are_in_the_id(tmp_path, monk
 
 def raised_id(tmp_path, monkeypatch, stage, text=None):
     with monkeypatch.context() as patched:
-        raised = {**fits_module.STAGE_VERSIONS, stage: 99}
-        patched.setattr(fits_module, "STAGE_VERSIONS", raised)
+        raised = {**specs_module.STAGE_VERSIONS, stage: 99}
+        patched.setattr(specs_module, "STAGE_VERSIONS", raised)
         return id_of(tmp_path, text)
 
 
@@ -172,7 +172,7 @@ def test_a_stage_that_a_fit_does_not_go_through_is_not_in_its_id(tmp_path, monke
 def test_only_the_minor_version_of_a_package_counts(tmp_path, monkeypatch):
     found = []
     for version in ("2.5.0", "2.5.1+cpu", "2.6.0"):
-        monkeypatch.setattr(fits_module.metadata, "version", lambda _, v=version: v)
+        monkeypatch.setattr(specs_module.metadata, "version", lambda _, v=version: v)
         found.append(id_of(tmp_path))
     assert found[0] == found[1] != found[2]
 
@@ -181,10 +181,10 @@ def test_an_absent_package_is_part_of_the_id(tmp_path, monkeypatch):
     """The base plans without torch; such a plan is of no fit that torch has trained."""
 
     def absent(name):
-        raise fits_module.metadata.PackageNotFoundError(name)
+        raise specs_module.metadata.PackageNotFoundError(name)
 
     before = id_of(tmp_path)
-    monkeypatch.setattr(fits_module.metadata, "version", absent)
+    monkeypatch.setattr(specs_module.metadata, "version", absent)
     assert id_of(tmp_path) != before
 
 

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from skinbench import registry
 from skinbench.data.lesion_masks import Digests, MaskDigests
 from skinbench.plan.elsewhere import own_space, packages_of, stored_size, suffixes
-from skinbench.plan.made import entry_version, made_pixels
+from skinbench.plan.made import made_pixels
+from skinbench.plan.specs import (
+    augments,
+    fixed_views,
+    head_spec,
+    named,
+    train_spec,
+    versions,
+)
 from skinbench.records import (
-    FIT_STAGES,
-    STAGE_VERSIONS,
     FitSpec,
-    HeadSpec,
     Manifest,
     ModelSpec,
     NamedSpec,
     SplitTable,
     TrainedSpec,
-    TrainSpec,
     WeightsSpec,
 )
 from skinbench.store import content_digest
-from skinbench.suite import RowSettings, Suite, SuiteRow, segments
-from skinbench.suite.rows import plain
+from skinbench.suite import Suite, SuiteRow, segments
 from skinbench.suite.searched import searched_settings
-from skinbench.suite.settings import Choice, HeadChoice, ModelChoice, Trained
+from skinbench.suite.settings import ModelChoice, Trained
 
 PLAIN_MODELS = ("majority", "metadata_only", "nearest_neighbour")
 """Baselines without a network, beside every split of every suite."""
@@ -129,7 +130,7 @@ class FitMaker:
             raise self.suite.document.error(message, row.place(self.suite.document, "pixels"))
         kept = {"resources": row.settings.resources, "precision": row.settings.precision}
         train = dataclasses.replace(
-            _train(type(row.settings).model_validate(kept), (), 0),
+            train_spec(type(row.settings).model_validate(kept), (), 0),
             image_size=stored_size(trained),
             epochs=0,
             batch_size=1,
@@ -159,7 +160,7 @@ class FitMaker:
             input=NamedSpec(name="image"),
             technique=NamedSpec(name="none"),
             train=train,
-            versions=_versions(entries, packages=packages_of(entry)),
+            versions=versions(entries, packages=packages_of(entry)),
             output=row.settings.output,
         )
 
@@ -184,10 +185,10 @@ class FitMaker:
         settings, split = row.settings, self.splits[str(row.settings.split)]
         assert settings.model is not None
         used = sorted(set(split.table["dataset"].unique()))
-        augment = _augments(settings.augment)
+        augment = augments(settings.augment)
         uses_image = registry.inputs.get(settings.input.name).uses_image
         made = made_pixels(self, row, fold, seed)
-        stored = settings.model.frozen and uses_image and _fixed(settings, augment)
+        stored = settings.model.frozen and uses_image and fixed_views(settings, augment)
         network = registry.models.get(settings.model.name).kind == "network"
         entries = [
             ("models", settings.model.name),
@@ -201,14 +202,14 @@ class FitMaker:
             fold=fold,
             classes=self.train_manifest(str(settings.split)).label_space.classes,
             model=self._model(row, fold, seed),
-            input=_named("inputs", settings.input.name, settings.input.options),
-            technique=_named("techniques", settings.technique.name, settings.technique.options),
-            train=_train(settings, augment, seed),
-            also=tuple(_named("techniques", i.name, i.options) for i in settings.technique.with_),
+            input=named("inputs", settings.input.name, settings.input.options),
+            technique=named("techniques", settings.technique.name, settings.technique.options),
+            train=train_spec(settings, augment, seed),
+            also=tuple(named("techniques", i.name, i.options) for i in settings.technique.with_),
             stored_features=stored,
             pixels=made,
             masks=self._masks.of(self.manifests[name] for name in used) if segments(row) else None,
-            versions=_versions(
+            versions=versions(
                 entries,
                 packages=packages_of(registry.models.get(settings.model.name)),
                 stored=stored,
@@ -239,7 +240,7 @@ class FitMaker:
             weights=weights,
             frozen=model.frozen,
             train_last=model.train_last,
-            head=_head(model.head),
+            head=head_spec(model.head),
         )
 
     def _check_start(self, row: SuiteRow, start: str, fold: int) -> None:
@@ -289,118 +290,3 @@ class FitMaker:
         digest = self.digest_of(path)
         self.weights[digest] = path
         return digest
-
-
-def respec(base: FitSpec, settings: RowSettings) -> FitSpec:
-    """The same fit trained with other settings: of technique, augmentation and optimiser."""
-    augment = _augments(settings.augment)
-    entries = [
-        *(("techniques", item.name) for item in settings.technique.all),
-        *(("augments", item.name) for item in augment),
-    ]
-    replaced = ("techniques/", "augments/", "kornia", "features")
-    kept = {k: v for k, v in base.versions.items() if not k.startswith(replaced)}
-    uses_image = registry.inputs.get(settings.input.name).uses_image
-    stored = base.model.frozen and uses_image and _fixed(settings, augment)
-    return dataclasses.replace(
-        base,
-        technique=_named("techniques", settings.technique.name, settings.technique.options),
-        also=tuple(_named("techniques", i.name, i.options) for i in settings.technique.with_),
-        train=_train(settings, augment, base.train.seed),
-        stored_features=stored,
-        versions={**kept, **_versions(entries, packages=(), stored=stored)},
-    )
-
-
-def listed(value: object) -> list[object]:
-    """A list of one for a single value."""
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _named(kind: str, name: str, options: Mapping[str, object]) -> NamedSpec:
-    entry: Any = registry.KINDS[kind].get(name)
-    return NamedSpec(name=name, options={**entry.options, **options})
-
-
-def _fixed(settings: RowSettings, augment: Sequence[NamedSpec]) -> bool:
-    """Whether a network sees no more than a fixed number of views of each image."""
-    if any(registry.techniques.get(item.name).mix for item in settings.technique.all):
-        return False
-    entries = [registry.augments.get(item.name) for item in augment]
-    views = [entry for entry in entries if entry.views is not None]
-    return len(views) <= 1 and all(entry.views or entry.everywhere for entry in entries)
-
-
-def _augments(choices: Sequence[Choice]) -> tuple[NamedSpec, ...]:
-    """Presets are written out, so that a change of a preset is a change of the spec."""
-    found: list[NamedSpec] = []
-    for choice in choices:
-        name, options = choice.name, choice.options
-        entry = registry.augments.get(name)
-        if entry.build is not None:
-            found.append(_named("augments", name, options))
-        found += [_named("augments", item, settings) for item, settings in entry.preset]
-    return tuple(found)
-
-
-def _train(settings: RowSettings, augment: tuple[NamedSpec, ...], seed: int) -> TrainSpec:
-    values = plain(settings)
-    gpu = values["resources"]["gpu"] > 0
-    precision = values["precision"]
-    if precision == "auto":
-        precision = "bfloat16" if gpu else "float32"
-    return TrainSpec(
-        image_size=values["image_size"],
-        epochs=values["epochs"],
-        batch_size=values["batch_size"],
-        optimizer=_optimizer(values["optimizer"]),
-        early_stopping=values["early_stopping"],
-        reduce_on_plateau=values["reduce_on_plateau"],
-        schedule=_schedule(values["schedule"]),
-        augment=augment,
-        seed=seed,
-        threads=values["resources"]["cpu"],
-        device="cuda" if gpu else "cpu",
-        precision=precision,
-    )
-
-
-def _schedule(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return {key: value for key, value in values.items() if key != "label"} if values else None
-
-
-def _head(chosen: HeadChoice | None) -> HeadSpec | None:
-    if chosen is None:
-        return None
-    return HeadSpec(dense=tuple(chosen.dense), dropout=chosen.dropout)
-
-
-def _optimizer(values: Mapping[str, Any]) -> NamedSpec:
-    options = {"lr": values["lr"], "weight_decay": values["weight_decay"]}
-    if values["layer_decay"] is not None:
-        options["layer_decay"] = values["layer_decay"]
-    if values["name"] == "sgd":
-        options["momentum"] = 0.9 if values["momentum"] is None else values["momentum"]
-    return NamedSpec(name=values["name"], options=options)
-
-
-def _uses_kornia(name: str) -> bool:
-    entry = registry.augments.get(name)
-    return entry.views is None and not entry.everywhere
-
-
-def _versions(
-    entries: Sequence[tuple[str, str]], *, packages: Sequence[str], stored: bool = False
-) -> dict[str, str]:
-    stages = [*FIT_STAGES, *(["features"] if stored else [])]
-    found = {stage: str(STAGE_VERSIONS[stage]) for stage in stages}
-    found.update(entry_version(kind, name) for kind, name in entries)
-    packages = list(packages)
-    if any(kind == "augments" and _uses_kornia(name) for kind, name in entries):
-        packages.append("kornia")
-    for package in packages:
-        try:
-            found[package] = ".".join(metadata.version(package).split(".")[:2])
-        except metadata.PackageNotFoundError:
-            found[package] = "absent"
-    return found

@@ -16,13 +16,14 @@ from skinbench.data.lesion_masks import Digests
 from skinbench.errors import UsageError, counted
 from skinbench.plan.classes import check_classes
 from skinbench.plan.elsewhere import elsewhere_note, with_judged_pixels
-from skinbench.plan.fits import PLAIN_MODELS, FitMaker, listed
+from skinbench.plan.fits import PLAIN_MODELS, FitMaker
 from skinbench.plan.graph import make_nodes
 from skinbench.plan.judging import Judging
 from skinbench.plan.networks import network_problem
 from skinbench.plan.remarks import borrowed_notes, protocol_notes, unused_seeds
 from skinbench.plan.searching import search_note, search_task
 from skinbench.plan.segmenting import segmentation_row
+from skinbench.plan.specs import listed
 from skinbench.records import (
     Cell,
     DerivedCell,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from skinbench.plan.fits import FitMaker, respec
+from skinbench.plan.fits import FitMaker
+from skinbench.plan.specs import respec
 from skinbench.records import FitSpec, SearchResult, SearchTask
 from skinbench.store import Store, content_digest, read_record
 from skinbench.suite import RowSettings, SuiteRow
