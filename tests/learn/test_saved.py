@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 
 import pytest
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from skinbench.errors import CorruptObjectError, StoreError, UsageError
@@ -64,11 +64,10 @@ def test_a_weights_file_that_changed_is_refused(world, tmp_path):
 
 
 def test_a_full_disk_is_a_store_error(world, monkeypatch):
-    def full(*_args, **_kwargs):
-        raise SafetensorError("Error while serializing: No space left on device")
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("skinbench.learn.saved.save_file", full)
-    monkeypatch.setattr("skinbench.learn.checkpoint.save_file", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     spec = world.spec(seed=77, epochs=1)
     with pytest.raises(StoreError, match="No space left"):
         train_fits({"full": spec}, world.store, weights={}, on_epoch=no_epochs)
@@ -78,6 +77,12 @@ def test_a_full_disk_is_a_store_error(world, monkeypatch):
         )
     assert not world.store.path("fits", "full").exists()
     assert not list(world.store.work_path("fits", "full").glob("*"))
+
+
+def test_files_of_a_fit_are_as_open_as_any_other_of_the_store(fresh):
+    name, _ = trained(fresh)
+    files = [path for path in fresh.store.path("fits", name).iterdir() if path.is_file()]
+    assert len({path.stat().st_mode for path in files}) == 1
 
 
 def test_another_fits_weights_must_be_of_the_same_model(world):

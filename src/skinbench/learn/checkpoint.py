@@ -12,9 +12,8 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as packed
 
-from skinbench.errors import StoreError
 from skinbench.learn.stopping import Progress
 from skinbench.records import EpochRecord
 from skinbench.store import Store, canonical_json, from_plain, replacing
@@ -73,11 +72,9 @@ def save_checkpoint(store: Store, checkpoint: Checkpoint) -> None:
         attempts=scalars.attempts,
         digest=_digest(tensors),
     )
-    try:
-        with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata={"scalars": canonical_json(values)})
-    except SafetensorError as error:
-        raise StoreError(f"cannot write {path}: {error}") from error
+    with replacing(path) as temporary:
+        # `save_file` makes files for one user alone, and the store is shared.
+        temporary.write_bytes(packed(tensors, {"scalars": canonical_json(values)}))
 
 
 def load_checkpoint(store: Store, fit_id: str) -> Checkpoint | None:

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays_file
-from safetensors.numpy import save_file as save_arrays_file
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import save as packed_arrays
+from safetensors.torch import load_file
+from safetensors.torch import save as packed
 
 from skinbench import registry
 from skinbench.data.metadata import MetadataEncoder
@@ -59,18 +60,17 @@ def publish_fit(
     def write(folder: Path) -> None:
         values: dict[str, Any] = dict(sorted(tensors.items()))
         if all(isinstance(value, torch.Tensor) for value in values.values()):
-            save_file(values, folder / MODEL)
+            weights = packed(values)
         else:
-            arrays = {name: np.ascontiguousarray(value) for name, value in values.items()}
-            save_arrays_file(arrays, folder / MODEL)
+            weights = packed_arrays(
+                {name: np.ascontiguousarray(value) for name, value in values.items()}
+            )
+        (folder / MODEL).write_bytes(weights)  # `save_file` makes files for one user alone
         write_json(folder / RECORD, record)
         write_json(folder / ENCODER, None if encoder is None else encoder.to_plain())
         write_json(folder / SPEC, spec)
 
-    try:
-        store.publish("fits", record.fit_id, write)
-    except SafetensorError as error:
-        raise StoreError(f"cannot write fits/{record.fit_id}: {error}") from error
+    store.publish("fits", record.fit_id, write)
 
 
 def read_fit_record(store: Store, fit_id: str) -> FitRecord:
