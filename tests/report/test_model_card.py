@@ -98,6 +98,14 @@ def test_a_cell_is_named_by_its_row_its_address_or_its_test_set(folder):
         find_place(content, scores, "baseline_cnn", "isic")
 
 
+def test_a_smoke_test_is_told_why_it_has_no_card(folder):
+    content = read_content(folder)
+    scores = Scores(content.scorecard)
+    card = dataclasses.replace(content.scorecard, smoke={"baseline_cnn": "under 1,000 images"})
+    with pytest.raises(UsageError, match=r"baseline_cnn is a smoke test.*under 1,000 images"):
+        find_place(dataclasses.replace(content, scorecard=card), scores, "baseline_cnn", None)
+
+
 def test_names_from_data_mean_nothing_in_a_card(tmp_path):
     hostile = make_run(tmp_path / "run", Wish(rows=4, hostile=HOSTILE))
     content = read_content(hostile)

@@ -28,6 +28,9 @@ def find_place(content: Content, scores: Scores, named: str, on: str | None) -> 
     if slug in by_slug:
         return by_slug[slug]
     mine = [place for place in known if place.row.name == named]
+    smoke = content.scorecard.smoke.get(named)
+    if smoke is not None:
+        raise UsageError(numbers.one_line(f"{named} is a smoke test and has no card: {smoke}"))
     if not mine:
         names = list(dict.fromkeys(place.row.name for place in known))
         raise UsageError(f"no cell '{numbers.one_line(named)}' was scored; {suggest(named, names)}")

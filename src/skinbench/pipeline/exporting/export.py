@@ -146,6 +146,8 @@ def _make(
 
 def _run_card(run: SourceRun, bundle: Bundle) -> str:
     """The run's own model card of the row, with its checklists; headings one level down."""
+    if bundle.smoke:
+        return "\nThe run gives a smoke test no model card.\n"
     from skinbench.report.card_page import read_card, to_markdown
 
     text = to_markdown(read_card(run.folder, bundle.row, bundle.dataset))
