@@ -53,6 +53,15 @@ def test_counts_are_those_of_the_nearest_thumbnail(drawn: Manifest, store: Store
     )
 
 
+def test_of_many_test_images_some_are_drawn(
+    drawn: Manifest, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skinbench.data.recognition.MOST", 3)
+    (found,) = recognise({"s": split()}, {"d": drawn}, store)
+    assert (found.total, found.drawn) == (3, True)
+    assert sum(total for _, total in found.per_class.values()) == 3
+
+
 def test_an_image_counts_as_often_as_the_split_repeats_it(drawn: Manifest, store: Store) -> None:
     (found,) = recognise({"s": split([1, 1, 3, 1, 1, 2])}, {"d": drawn}, store)
     assert (found.right, found.total, dict(found.per_class)) == (

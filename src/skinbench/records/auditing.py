@@ -30,6 +30,8 @@ class Recognition:
     """Test images, each as often as its copies; those without a label left out."""
     per_class: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Class code to (right, total) within test."""
+    drawn: bool = False
+    """Whether only some test images, drawn by chance, were looked up."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,6 +96,7 @@ def recognition_table(audit: AuditReport, splits: Mapping[str, SplitFacts]) -> T
         for item in audit.recognition
     )
     heads = ("fold", "test images", "right", *codes)
+    drawn = any(item.drawn for item in audit.recognition)
     return Table(
         name="recognition",
         caption="What recognising images alone would score",
@@ -104,6 +105,7 @@ def recognition_table(audit: AuditReport, splits: Mapping[str, SplitFacts]) -> T
         notes=(
             "Share of test images whose nearest train image, by thumbnails of 24x18 pixels, has "
             "their label.",
+            *(("Where a fold has more test images than stand here, these were drawn.",) * drawn),
         ),
     )
 
