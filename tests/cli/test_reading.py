@@ -35,7 +35,8 @@ TINY = with_changes(
 def test_plan_as_json(shell, tmp_path):
     write(tmp_path, TINY)
     found = shell("plan", "suite.yaml", "--json").json
-    assert set(found) == {"plan", "done", "audit", "leaks", "searches"}
+    assert set(found) == {"plan", "done", "audit", "leaks", "searches", "estimate"}
+    assert found["estimate"] is None
     plan = from_plain(Plan, found["plan"])
     assert [row.name for row in plan.rows if row.kind == "fit"] == ["a", "b", "g/none"]
     assert from_plain(AuditReport, found["audit"]).policies == {"by_lesion": "keep"}
