@@ -65,6 +65,11 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
+def heed_ctrl_c() -> None:
+    """A process that was started in the background ignores it, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Client:
     """Calls commands as a user does: Ray reads its token once in a process."""
 
@@ -85,6 +90,7 @@ class Client:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_ctrl_c,
         )
 
     def __call__(self, *words: object, **environment: str) -> tuple[int, str, str]:
