@@ -96,8 +96,9 @@ class TestSet:
     """Coverage of the intervals."""
     columns: tuple[BoardColumn, ...]
     rows: tuple[BoardRow, ...]
-    comparisons: tuple[str, ...] = ()
-    """What the signs beside the scores mean, a line for each run."""
+    comparisons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the signs beside the scores mean, a line for each run and way of comparing, with the
+    keys of the columns that it is about."""
     ranked_by: str = ""
     """Column key that ranks are shown of: the one that a reader sorts by."""
 
@@ -157,7 +158,22 @@ def with_rows(
 def joined(left: TestSet, right: TestSet) -> TestSet:
     """Rows of two runs on one test set."""
     both = with_rows(left, (*left.rows, *right.rows))
-    return dataclasses.replace(both, comparisons=(*left.comparisons, *right.comparisons))
+    return dataclasses.replace(both, comparisons={**left.comparisons, **right.comparisons})
+
+
+def narrowed(table: TestSet, columns: Sequence[BoardColumn]) -> TestSet:
+    """The test set with the scores of these columns alone, and what is said of them."""
+    keys = {column.key for column in columns}
+    rows = tuple(
+        dataclasses.replace(
+            row,
+            scores={key: score for key, score in row.scores.items() if key in keys},
+            standings={key: item for key, item in row.standings.items() if key in keys},
+        )
+        for row in table.rows
+    )
+    said = {note: about for note, about in table.comparisons.items() if keys & set(about)}
+    return dataclasses.replace(table, rows=rows, columns=tuple(columns), comparisons=said)
 
 
 @dataclass(frozen=True, kw_only=True)

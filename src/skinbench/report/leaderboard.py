@@ -159,17 +159,18 @@ def _tables_of_run(
 
 def _noted(table: TestSet, scorecard: Scorecard, run: str) -> TestSet:
     """The table with what its signs mean, said once for all metrics of a reference."""
-    shown = {standings.sign(item) for row in table.rows for item in row.standings.values()}
-    if not shown - {""}:
-        return table
-    notes = [
-        standings.family_note(family, scorecard.level, run)
-        for family in scorecard.families
-        if (family.split, family.condition) == (table.split, table.condition)
-        and family.dataset in (table.dataset, "")
-        and (not family.class_ or family.class_ in table.classes)
-    ]
-    return dataclasses.replace(table, comparisons=tuple(dict.fromkeys(notes)))
+    signed = {k for row in table.rows for k, item in row.standings.items() if standings.sign(item)}
+    notes: dict[str, list[str]] = {}
+    for family in scorecard.families:
+        if (
+            (family.split, family.condition) == (table.split, table.condition)
+            and family.dataset in (table.dataset, "")
+            and standings.column_key(family) in signed
+        ):
+            note = standings.family_note(family, scorecard.level, run)
+            notes.setdefault(note, []).append(standings.column_key(family))
+    said = {note: tuple(columns) for note, columns in notes.items()}
+    return dataclasses.replace(table, comparisons=said)
 
 
 def _places(

@@ -22,9 +22,13 @@ def find_standings(
             continue
         for standing in family.standings:
             if standing.row == row:
-                key = f"{family.metric}:{family.class_}" if family.class_ else family.metric
-                found[key] = (family, standing)
+                found[column_key(family)] = (family, standing)
     return found
+
+
+def column_key(family: Family) -> str:
+    """`accuracy`, `recall:mel`."""
+    return f"{family.metric}:{family.class_}" if family.class_ else family.metric
 
 
 def sign(standing: Standing | None) -> str:

@@ -36,11 +36,13 @@ def show(leaderboard: Leaderboard, console: Console) -> None:
             continue
         console.print()
         console.print(Text(table.title, style="bold"))
-        console.print(_rich_table(table, console.width, leaderboard.sort, runs=several))
+        columns, made_of = _choose(table, console.width, leaderboard.sort)
+        shown = board.narrowed(table, columns)
+        console.print(_rich_table(shown, console.width, made_of=made_of, runs=several))
         for row in table.rows:
             if row.status != "done":
                 _note(console, f"{row.row}: {board.status_entry(row).text}", "red")
-        for note in board.footnotes(table):
+        for note in board.footnotes(shown):
             _note(console, note, "yellow" if note[:1] in board.MARKS else "dim")
         level = numbers.level(table.level)
         _note(console, f"Intervals: {level}, resampled by lesion group.", "dim")
@@ -56,8 +58,8 @@ def _note(console: Console, text: str, style: str) -> None:
     console.print(Text(numbers.one_line(text), style=style))
 
 
-def _rich_table(table: TestSet, width: int, sort: str | None, *, runs: bool) -> RichTable:
-    columns, made_of = _choose(table, width, sort)
+def _rich_table(table: TestSet, width: int, *, made_of: bool, runs: bool) -> RichTable:
+    columns = table.columns
     with_n = _fits_counts(width, len(columns), made_of=made_of)
     used = _MEASURE_WIDTH * len(columns) + 3 + (_COUNT_WIDTH if with_n else 0)
     used += _MADE_OF_WIDTH if made_of else 0
