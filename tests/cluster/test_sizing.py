@@ -26,6 +26,24 @@ def test_a_demand_that_no_node_holds_is_refused_by_row() -> None:
         check_demands([Demand(name="c", cpu=1, gpu=0.5)], [Node(cpu=16)])
 
 
+def test_memory_that_no_node_has_is_refused_as_what_it_is() -> None:
+    nodes = [Node(cpu=8, memory=4e9), Node(cpu=2, memory=64e9)]
+    check_demands([Demand(name="a", cpu=8, memory=4 * 10**9)], nodes)
+    check_demands([Demand(name="a", cpu=2, memory=64 * 10**9)], nodes)
+    with pytest.raises(ResourceError) as caught:
+        check_demands([Demand(name="row/b", cpu=4, memory=5 * 10**9)], nodes)
+    assert str(caught.value) == (
+        "row/b asks for 5.0 GB of memory, but no node that could take it has more than 4.0 GB for "
+        "workers; lower `resources.memory` of the row"
+    )
+    guess = Demand(name="c", cpu=4, memory=5 * 10**9, estimated="resnet50, batch_size 64, 224 px")
+    with pytest.raises(ResourceError, match=r"takes about 5.0 GB .*\(resnet50, batch_size 64, 22"):
+        check_demands([guess], nodes)
+    two = [Demand(name="a", cpu=1, memory=3 * 10**9)]
+    assert slots(two, [Node(cpu=8, memory=10e9)]) == 3
+    assert slots(two, [Node(cpu=2, memory=10e9), Node(cpu=4)]) == 6
+
+
 @pytest.mark.parametrize(
     ("cpu", "gpu", "nodes", "expected"),
     [
@@ -49,8 +67,8 @@ def test_the_actor_pool_leaves_room_for_the_reading_tasks() -> None:
 
 def test_dead_nodes_offer_nothing() -> None:
     described = [
-        {"Alive": True, "Resources": {"CPU": 2.0}},
+        {"Alive": True, "Resources": {"CPU": 2.0, "memory": 3e9}},
         {"Alive": False, "Resources": {"CPU": 64.0}},
         {"Alive": True},
     ]
-    assert nodes_of(described) == [Node(cpu=2.0)]
+    assert nodes_of(described) == [Node(cpu=2.0, memory=3e9)]

@@ -64,6 +64,7 @@ class World:
             "device": "cpu",
             "precision": "float32",
             "schedule": None,
+            "allow_split_batch_norm": False,
         }
         spec = {
             "datasets": {"drawn": self.manifest.digest},

@@ -56,6 +56,7 @@ FULL = {
             "split": "five",
         },
         "d": {"model": {"weights": {"row": "a/b"}}, "resources": {"cpu": 2, "gpu": 0.5}},
+        "m": {"resources": {"memory": "4GB"}, "allow_split_batch_norm": True},
     },
     "grids": {
         "g": {
@@ -208,3 +209,25 @@ def test_the_schema_accepts_suites(tmp_path):
 def test_the_schema_refuses_what_the_loader_refuses(tmp_path, change):
     fails(tmp_path, with_changes(**change))
     assert not accepts(with_changes(**change))
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [("4GB", 4 * 10**9), ("1.5 GiB", 3 * 2**29), (10**9, 10**9), ("512MiB", 2**29), (None, None)],
+)
+def test_memory_is_a_size_with_its_unit(tmp_path: Path, said: object, found: int | None) -> None:
+    row = {"model": "baseline_cnn", "resources": {"memory": said}}
+    (made,) = load(tmp_path, with_changes(rows={"a": row})).rows
+    assert made.settings.resources.memory == found
+    jsonschema.validate(with_changes(rows={"a": row}), suite_schema())
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [(4, "e.g. 4GB"), ("4", "such as 4GB"), ("4gb", "such as 4GB"), ("1.2.3GB", "such as 4GB")],
+)
+def test_a_size_without_a_unit_is_refused(tmp_path: Path, said: object, word: str) -> None:
+    row = {"model": "baseline_cnn", "resources": {"memory": said}}
+    assert word in str(fails(tmp_path, with_changes(rows={"a": row})))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(with_changes(rows={"a": row}), suite_schema())

@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from skinbench.cluster.demands import demands_of
 from skinbench.cluster.session import Session
-from skinbench.cluster.sizing import local_cores
+from skinbench.cluster.sizing import check_demands, local_cores
 from skinbench.cluster.trials import TrialRequest, run_trials
 from skinbench.data.lesion_masks import build_masks
 from skinbench.data.made_pixels import sizes_read
 from skinbench.data.pixels import build_pixels, pixel_digest
 from skinbench.errors import SkinbenchError, counted
+from skinbench.plan.asked import Asked, asked_of
 from skinbench.records import (
     Event,
     FitRecord,
@@ -48,15 +50,13 @@ class Schedule:
     def __post_init__(self) -> None:
         """Finished fits are known from the store; everything else is pending."""
         self.titles: dict[str, str] = {}
-        self.gpu: dict[str, float] = {}
+        self.asked: dict[str, Asked] = {}
         rows = {row.name: row for row in (*self.plan.rows, *self.plan.segmentations)}
         for cell in self.plan.fitted:
             if cell.fit is not None and cell.fit not in self.titles:
                 several = cell.fold or cell.seed
                 self.titles[cell.fit] = cell.name if several else cell.row
-                resources = rows[cell.row].settings.get("resources")
-                gpu = resources.get("gpu", 0) if isinstance(resources, Mapping) else 0
-                self.gpu[cell.fit] = float(gpu)
+                self.asked[cell.fit] = asked_of(rows[cell.row].settings)
         self._name_starts()
         for name in self.plan.fits:
             if self.store.has("fits", name):
@@ -76,7 +76,7 @@ class Schedule:
             title, start = self.titles[name], starts.get(name)
             while start is not None and start not in self.titles:
                 title = f"start of {title}"
-                self.titles[start], self.gpu[start] = title, self.gpu[name]
+                self.titles[start], self.asked[start] = title, self.asked[name]
                 start = starts.get(start)
 
     @property
@@ -88,6 +88,17 @@ class Schedule:
     def pending(self) -> dict[str, FitSpec]:
         """Fits without a record."""
         return {name: spec for name, spec in self.plan.fits.items() if name not in self.records}
+
+    def check(self) -> None:
+        """Refuse what no node can hold, before anything is made for it.
+
+        Raises:
+            ResourceError: a fit asks for more than any node has.
+        """
+        trained = {n: spec for n, spec in self.pending.items() if spec.model.trained is None}
+        if trained:
+            demands = demands_of(trained, self.titles, self.asked)
+            check_demands(list(demands.values()), self.session.nodes())
 
     def make_pixels(self) -> str:
         """Build the pixel stores that pending fits and predictions read; a word on each."""
@@ -261,7 +272,7 @@ class Schedule:
         request = TrialRequest(
             specs=ready,
             weights=self.weights,
-            gpu=self.gpu,
+            demands=demands_of(ready, self.titles, self.asked),
             titles=self.titles,
             max_concurrent=max_concurrent or self.workers,
             fail_fast=fail_fast,

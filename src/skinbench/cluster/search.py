@@ -18,10 +18,12 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from skinbench import registry
+from skinbench.cluster.demands import demand_of
 from skinbench.cluster.session import Session
 from skinbench.cluster.sizing import Demand, check_demands
 from skinbench.errors import MissingExtraError, SkinbenchError
 from skinbench.plan import fit_id, trial_spec
+from skinbench.plan.asked import asked_of
 from skinbench.records import (
     EpochRecord,
     Event,
@@ -49,7 +51,6 @@ class SearchFailedError(SkinbenchError):
 def run_search(
     task: SearchTask,
     *,
-    gpu: float,
     weights: Mapping[str, Path],
     store: Store,
     session: Session,
@@ -59,7 +60,6 @@ def run_search(
 
     Args:
         task: the search.
-        gpu: share of a GPU that a trial asks for.
         weights: weights files by their sha256.
         store: gets the fits of the trials and `searches/<digest>`.
         session: where trials run.
@@ -71,11 +71,11 @@ def run_search(
         KeyboardInterrupt: the user stopped; the same search goes on.
     """
     search = Search.model_validate(task.settings["search"])
-    threads = task.spec.train.threads
-    check_demands([Demand(name=task.row, cpu=threads, gpu=gpu)], session.nodes())
+    demand = demand_of(task.row, task.spec, asked_of(task.settings))
+    check_demands([demand], session.nodes())
     scratch = Path(tempfile.mkdtemp(prefix="skinbench-search-"))
     try:
-        results = _tuner(task, search, gpu, weights, store, scratch, listener).fit()
+        results = _tuner(task, search, demand, weights, store, scratch, listener).fit()
         trials = [_trial_of(results[index], search) for index in range(len(results))]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -136,7 +136,7 @@ def require_sampler(task: SearchTask) -> None:
 def _tuner(
     task: SearchTask,
     search: Search,
-    gpu: float,
+    demand: Demand,
     weights: Mapping[str, Path],
     store: Store,
     scratch: Path,
@@ -148,8 +148,10 @@ def _tuner(
         "task": canonical_json(task),
         "weights": {digest: str(path) for digest, path in weights.items()},
         "store": str(store.root),
+        "gpu": demand.gpu,
     }
-    resources = {"cpu": task.spec.train.threads, **({"gpu": gpu} if gpu else {})}
+    asked = {"cpu": demand.cpu, "gpu": demand.gpu, "memory": demand.memory}
+    resources = {name: amount for name, amount in asked.items() if amount}
     trainable = tune.with_parameters(_train_trial, payload=payload)
     return tune.Tuner(
         tune.with_resources(trainable, resources),
@@ -293,9 +295,11 @@ class _Teller:
 def _train_trial(config: dict[str, Any], payload: dict[str, Any]) -> None:
     """Train the fit of one set of values, and report each epoch and its record."""
     from skinbench.learn.fit import train_fits
+    from skinbench.learn.memory import share_gpu
     from skinbench.learn.saved import read_fit_record
 
     registry.load_plugins_from_environment()
+    share_gpu(payload["gpu"])
     task = from_plain(SearchTask, json.loads(payload["task"]))
     search = Search.model_validate(task.settings["search"])
     try:

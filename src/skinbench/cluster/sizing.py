@@ -5,6 +5,7 @@ Refuses before anything starts: a request that no node can hold would wait for e
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ class Demand:
     """For the message: a row."""
     cpu: int
     gpu: float = 0.0
+    memory: int = 0
+    """Bytes."""
+    estimated: str = ""
+    """What the memory was estimated from; empty: the suite states it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +33,8 @@ class Node:
 
     cpu: float
     gpu: float = 0.0
+    memory: float = math.inf
+    """Bytes that Ray gives to workers."""
 
 
 def local_cores() -> int:
@@ -44,13 +51,31 @@ def check_demands(demands: Sequence[Demand], nodes: Sequence[Node]) -> None:
         ResourceError: names the row, what it asks for and what the largest node has.
     """
     for demand in demands:
-        if not any(node.cpu >= demand.cpu and node.gpu >= demand.gpu for node in nodes):
+        able = [node for node in nodes if node.cpu >= demand.cpu and node.gpu >= demand.gpu]
+        if not able:
             cpu = max((node.cpu for node in nodes), default=0)
             gpu = max((node.gpu for node in nodes), default=0)
             raise ResourceError(
                 f"{demand.name} asks for {demand.cpu} cpu and {demand.gpu:g} gpu, but the largest "
                 f"node has {cpu:g} cpu and {gpu:g} gpu; lower `resources` of the row"
             )
+        most = max(node.memory for node in able)
+        if most < demand.memory:
+            raise ResourceError(_too_little(demand, most))
+
+
+def _too_little(demand: Demand, most: float) -> str:
+    there = f"no node that could take it has more than {most / 1e9:.1f} GB for workers"
+    if not demand.estimated:
+        return (
+            f"{demand.name} asks for {demand.memory / 1e9:.1f} GB of memory, but {there}; lower "
+            f"`resources.memory` of the row"
+        )
+    return (
+        f"{demand.name} takes about {demand.memory / 1e9:.1f} GB of memory ({demand.estimated}), "
+        f"but {there}; lower batch_size or image_size, or set `resources: {{memory: 2GB}}` to what "
+        f"you know that it takes"
+    )
 
 
 def slots(demands: Sequence[Demand], nodes: Sequence[Node]) -> int:
@@ -59,10 +84,13 @@ def slots(demands: Sequence[Demand], nodes: Sequence[Node]) -> int:
         return 1
     cpu = min(demand.cpu for demand in demands)
     gpu = min(demand.gpu for demand in demands)
+    memory = min(demand.memory for demand in demands)
     total = 0
     for node in nodes:
-        by_cpu = int(node.cpu // cpu)
-        total += min(by_cpu, int(node.gpu // gpu)) if gpu else by_cpu
+        held = [node.cpu // cpu]
+        held += [node.gpu // gpu] if gpu else []
+        held += [node.memory // memory] if memory and math.isfinite(node.memory) else []
+        total += int(min(held))
     return max(1, total)
 
 
@@ -95,5 +123,6 @@ def nodes_of(ray_nodes: Sequence[Mapping[str, object]]) -> list[Node]:
         resources = node.get("Resources")
         if node.get("Alive") and isinstance(resources, Mapping):
             cpu, gpu = resources.get("CPU", 0), resources.get("GPU", 0)
-            found.append(Node(cpu=float(cpu), gpu=float(gpu)))
+            memory = float(resources.get("memory", math.inf))
+            found.append(Node(cpu=float(cpu), gpu=float(gpu), memory=memory))
     return found

@@ -35,7 +35,15 @@ class Pack:
     fits: tuple[str, ...]
     cpu: int
     gpu: float
+    memory: int
+    """Bytes."""
     cost: float
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """As Tune takes them."""
+        asked = {"cpu": self.cpu, "gpu": self.gpu, "memory": self.memory}
+        return {name: amount for name, amount in asked.items() if amount}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +53,8 @@ class TrialRequest:
     specs: Mapping[str, FitSpec]
     """Fit id to spec."""
     weights: Mapping[str, Path]
-    gpu: Mapping[str, float]
-    """Fit id to the share of a GPU that its row asks for."""
+    demands: Mapping[str, Demand]
+    """Fit id to what its trial asks for."""
     titles: Mapping[str, str] = field(default_factory=dict)
     """Fit id to a row's name, for display and messages."""
     max_concurrent: int | None = None
@@ -54,7 +62,7 @@ class TrialRequest:
 
 
 def make_packs(request: TrialRequest, n_images: Mapping[str, int], workers: int) -> list[Pack]:
-    """Group small fits that read the same data; heaviest pack first.
+    """Group small fits that read the same data and ask for the same; heaviest pack first.
 
     Args:
         request: the fits.
@@ -65,26 +73,29 @@ def make_packs(request: TrialRequest, n_images: Mapping[str, int], workers: int)
     small = sum(value for value in costs.values() if value < PACK_COST)
     limit = min(PACK_COST, small / workers) if small else PACK_COST
     packs: list[Pack] = []
-    waiting: dict[str, list[str]] = {}
+    waiting: dict[tuple[str, float, int], list[str]] = {}
     for name, spec in request.specs.items():
         if costs[name] >= PACK_COST:
             packs.append(_pack(request, [name], costs))
             continue
-        group = waiting.setdefault(spec_key(spec), [])
+        demand = request.demands[name]
+        key = (spec_key(spec), demand.gpu, demand.memory)
+        group = waiting.setdefault(key, [])
         group.append(name)
         if sum(costs[item] for item in group) >= limit:
             packs.append(_pack(request, group, costs))
-            waiting[spec_key(spec)] = []
+            waiting[key] = []
     packs += [_pack(request, group, costs) for group in waiting.values() if group]
     return sorted(packs, key=lambda pack: (-pack.cost, pack.fits))
 
 
 def _pack(request: TrialRequest, names: Sequence[str], costs: Mapping[str, float]) -> Pack:
-    first = request.specs[names[0]]
+    first = request.demands[names[0]]
     return Pack(
         fits=tuple(names),
-        cpu=first.train.threads,
-        gpu=request.gpu.get(names[0], 0.0),
+        cpu=first.cpu,
+        gpu=first.gpu,
+        memory=first.memory,
         cost=sum(costs[name] for name in names),
     )
 
@@ -106,14 +117,7 @@ def run_trials(
         KeyboardInterrupt: the user stopped; finished fits are in the store.
     """
     nodes = session.nodes()
-    demands = [
-        Demand(
-            name=request.titles.get(name, name),
-            cpu=spec.train.threads,
-            gpu=request.gpu.get(name, 0.0),
-        )
-        for name, spec in request.specs.items()
-    ]
+    demands = [request.demands[name] for name in request.specs]
     check_demands(demands, nodes)
     packs = make_packs(request, n_images, slots(demands, nodes))
     scratch = Path(tempfile.mkdtemp(prefix="skinbench-tune-"))
@@ -136,16 +140,14 @@ def _tuner(
 
     payload = {
         "packs": [list(pack.fits) for pack in packs],
+        "gpu": [pack.gpu for pack in packs],
         "specs": {name: canonical_json(spec) for name, spec in request.specs.items()},
         "weights": {digest: str(path) for digest, path in request.weights.items()},
         "store": str(store.root),
     }
     trainable = tune.with_resources(
         tune.with_parameters(_train_pack, payload=payload),
-        lambda config: {
-            "cpu": packs[config["pack"]].cpu,
-            **({"gpu": packs[config["pack"]].gpu} if packs[config["pack"]].gpu else {}),
-        },
+        lambda config: packs[config["pack"]].resources,
     )
     return tune.Tuner(
         trainable,
@@ -169,8 +171,10 @@ def _train_pack(config: dict[str, Any], payload: dict[str, Any]) -> None:
     from ray import tune
 
     from skinbench.learn.fit import train_fits
+    from skinbench.learn.memory import share_gpu
 
     registry.load_plugins_from_environment()
+    share_gpu(payload["gpu"][config["pack"]])
     specs = {
         name: from_plain(FitSpec, json.loads(payload["specs"][name]))
         for name in payload["packs"][config["pack"]]

@@ -34,6 +34,8 @@ class Scalars:
     """For the next epoch."""
     plateau: Mapping[str, float]
     attempts: int
+    parts: int = 1
+    """Parts that each batch is cut into."""
     digest: str = ""
     """sha256 over names and bytes of the tensors."""
 
@@ -70,6 +72,7 @@ def save_checkpoint(store: Store, checkpoint: Checkpoint) -> None:
         learning_rate=scalars.learning_rate,
         plateau=scalars.plateau,
         attempts=scalars.attempts,
+        parts=scalars.parts,
         digest=_digest(tensors),
     )
     with replacing(path) as temporary:

@@ -10,6 +10,7 @@ from skinbench.errors import CorruptObjectError, SkinbenchError, StoreError
 from skinbench.learn.allocator import release_pages
 from skinbench.learn.checkpoint import remove_checkpoint
 from skinbench.learn.made import build_seen
+from skinbench.learn.memory import is_out_of_memory, release_gpu
 from skinbench.learn.plain import fit_plain
 from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import Weights, publish_fit, read_fit_record, take_over
@@ -112,11 +113,30 @@ def _epochs(fit_id: str, spec: FitSpec, shared: Shared) -> Epochs:
     with torch_session(spec.train) as device:
         training = training_of(spec)(fit_id, spec, shared, device)
         training.resume()
-        while not training.finished:
-            record = training.run_epoch()
-            training.save()
-            yield record
+        while parts := (yield from _until_too_large(training)):
+            del training
+            release_gpu()
+            training = training_of(spec)(fit_id, spec, shared, device)
+            training.resume()
+            training.parts = parts
         finished = training.record()
         publish_fit(shared.store, spec, finished, training.arrays.encoder, training.kept())
     remove_checkpoint(shared.store, fit_id)
     return finished
+
+
+def _until_too_large(training: Training) -> Generator[EpochRecord, None, int]:
+    """Train to the end (0), or until the GPU cannot hold a batch: into how many parts to cut it.
+
+    The epoch that broke off is begun again, from the last checkpoint.
+    """
+    while not training.finished:
+        try:
+            record = training.run_epoch()
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return training.more_parts()
+        training.save()
+        yield record
+    return 0

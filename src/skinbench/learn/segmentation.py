@@ -15,6 +15,7 @@ from skinbench.data.lesion_masks import Masks, known, mask_digest, open_masks
 from skinbench.errors import DataError, MissingExtraError, UsageError
 from skinbench.learn.arrays import FitArrays, Part, Sources
 from skinbench.learn.batches import cut, to_unit
+from skinbench.learn.drawn import Drawn
 from skinbench.learn.forward import images_per_pass
 from skinbench.learn.losses import Loss
 from skinbench.learn.network import Network
@@ -22,7 +23,7 @@ from skinbench.learn.runtime import autocast, torch_session
 from skinbench.learn.saved import Weights, load_fit
 from skinbench.learn.stopping import ValScores
 from skinbench.learn.training import Training
-from skinbench.learn.views import VAL_BATCH, Mixed, View
+from skinbench.learn.views import VAL_BATCH, View
 from skinbench.records import FitSpec, TrainSpec
 from skinbench.records.entries import Mix
 from skinbench.store import Store
@@ -140,23 +141,29 @@ class MaskView:
     def start_epoch(self, epoch: int) -> None:
         """Nothing: what is drawn comes from torch's generator, seeded for the epoch."""
 
-    def mixed(self, positions: Ints, mix: Mix) -> Mixed:
-        """Images are not mixed here.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError("a segmentation does not mix images; leave mixup and cutmix out")
-
     def logits(self, positions: Ints) -> torch.Tensor:
         """Logits [B, 1, S, S] float32, turned back to how the masks lie."""
+        return self.drawn(positions).logits()
+
+    def drawn(self, positions: Ints, mix: Mix | None = None) -> Drawn:
+        """Pixels, mirrored at random, and how each image is turned [B, 2].
+
+        Raises:
+            UsageError: images are to be mixed.
+        """
+        if mix is not None:
+            raise UsageError("a segmentation does not mix images; leave mixup and cutmix out")
         pixels = to_unit(self._arrays.gather(self._part, positions), self._device)
         turns = (torch.rand(2, len(positions)) < 0.5).to(self._device) if self._flips else None
         if turns is not None:
             pixels = mirrored(pixels, turns).contiguous(memory_format=torch.channels_last)
+            turns = turns.T
+        return Drawn(given=(pixels, turns), run=self._run, count=len(positions))
+
+    def _run(self, pixels: torch.Tensor, turns: torch.Tensor | None) -> torch.Tensor:
         with autocast(self._train):
             logits: torch.Tensor = self._network(self._network.normalise(pixels))
-        return logits.float() if turns is None else mirrored(logits.float(), turns)
+        return logits.float() if turns is None else mirrored(logits.float(), turns.T)
 
 
 def mirrored(images: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:

@@ -17,9 +17,16 @@ from skinbench.errors import SkinbenchError
 from skinbench.learn.arrays import FitArrays, Part, Sources, load_arrays
 from skinbench.learn.batches import build_augment, cut, drawn_order, epoch_order, view_names
 from skinbench.learn.checkpoint import Checkpoint, Scalars, load_checkpoint, save_checkpoint
+from skinbench.learn.drawn import learn_in_parts, learn_whole
 from skinbench.learn.features import build_features, open_features
 from skinbench.learn.layers import parameter_groups
-from skinbench.learn.losses import Loss, build_loss, build_mix, mixed_loss, sampler_of
+from skinbench.learn.losses import Loss, build_loss, build_mix, sampler_of
+from skinbench.learn.memory import (
+    finer_parts,
+    is_out_of_memory,
+    learns_from_batches,
+    release_gpu,
+)
 from skinbench.learn.network import Encoders
 from skinbench.learn.optimiser import (
     build_optimiser,
@@ -99,6 +106,8 @@ class Training:
         self._train_view = self.build_view(self.arrays.train, augmented=True)
         self._val_view = self.build_view(self.arrays.val, augmented=False) if has_val else None
         self._progress, self._attempts = Progress(), 1
+        self.parts = 1
+        """Parts that each batch is cut into for want of GPU memory."""
         self._history: tuple[EpochRecord, ...] = ()
         self._best: Mapping[str, torch.Tensor] = {}
 
@@ -155,6 +164,7 @@ class Training:
         restore_plateau(self._plateau, scalars.plateau)
         self._best, self._progress = checkpoint.best, scalars.progress
         self._history, self._attempts = scalars.history, scalars.attempts + 1
+        self.parts = scalars.parts
 
     def save(self) -> None:
         """Keep the state after the last epoch."""
@@ -171,6 +181,7 @@ class Training:
                     learning_rate=learning_rate_of(self._optimiser),
                     plateau=plateau_state(self._plateau),
                     attempts=self._attempts,
+                    parts=self.parts,
                 ),
                 model=current,
                 best=self._best,
@@ -251,25 +262,39 @@ class Training:
         for step, positions in enumerate(batches):
             self._set_rate(step, len(batches))
             target = labels.index_select(0, torch.from_numpy(positions).to(labels.device))
-            loss = self._loss_at(positions, target)
             self._optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            drawn = self._train_view.drawn(positions, self._mix)
+            if self.parts == 1:
+                loss = learn_whole(drawn, target, self._loss)
+            else:
+                most = math.ceil(self.spec.train.batch_size / self.parts)
+                loss = learn_in_parts(drawn, target, self._loss, self.network, most)
             self._optimiser.step()
-            total += loss.detach().double() * len(positions)
+            total += loss.double() * len(positions)
         return float(total) / sum(len(positions) for positions in batches)
 
-    def _loss_at(self, positions: npt.NDArray[np.int64], target: torch.Tensor) -> torch.Tensor:
-        if self._mix is None:
-            return self._loss(self._train_view.logits(positions), target)
-        seen = self._train_view.mixed(positions, self._mix)
-        return mixed_loss(self._loss, seen.logits, target, seen.partner, seen.share)
+    def more_parts(self) -> int:
+        """Into how many parts to cut a batch next, the present ones being too large.
+
+        Raises:
+            ResourceError: it cannot be cut further, or that would change what is learnt.
+        """
+        return finer_parts(self.network.train(), self.spec.train, self.parts)
 
     def _validate(self) -> ValScores | None:
-        if self._val_view is None:
+        view = self._val_view
+        if view is None:
             return None
         self.network.eval()
-        with torch.inference_mode():
-            return self.score_val(self._val_view)
+        while True:
+            try:
+                with torch.inference_mode():
+                    return self.score_val(view)
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or view.most == 1:
+                    raise
+            view.most //= 2  # nothing is learnt here, so nothing else changes
+            release_gpu()
 
     def record(self) -> FitRecord:
         """The record of the finished fit."""
@@ -284,4 +309,6 @@ class Training:
             seconds=sum(epoch.seconds for epoch in self._history),
             stopped_early=self._progress.stopped and self._progress.epoch < self.spec.train.epochs,
             attempts=self._attempts,
+            micro_batches=self.parts,
+            split_batch_norm=self.parts > 1 and learns_from_batches(self.network.train()),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import nn
 from skinbench.errors import UsageError
 from skinbench.learn.arrays import FitArrays, Part
 from skinbench.learn.batches import to_unit
+from skinbench.learn.drawn import Drawn
 from skinbench.learn.forward import folded, images_per_pass
 from skinbench.learn.network import Network
 from skinbench.learn.runtime import VIEWS, autocast, derive_seed
@@ -24,18 +24,6 @@ Ints = npt.NDArray[np.int64]
 
 VAL_BATCH = 256
 """Most val images in one pass of a network; part of the numbers."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mixed:
-    """What a network says of a mixed batch."""
-
-    logits: torch.Tensor
-    """[B, C] float32."""
-    partner: torch.Tensor
-    """[B] position in the batch of what each image was mixed with."""
-    share: float
-    """Of each image itself."""
 
 
 class View(Protocol):
@@ -54,8 +42,13 @@ class View(Protocol):
         """Logits [B, C] float32 of the network at these positions."""
         ...
 
-    def mixed(self, positions: Ints, mix: Mix) -> Mixed:
-        """The same for a batch whose images are mixed with each other."""
+    def drawn(self, positions: Ints, mix: Mix | None = None) -> Drawn:
+        """The batch at these positions with everything random about its images drawn.
+
+        Args:
+            positions: [B].
+            mix: mixes the images with each other; None: each stays itself.
+        """
         ...
 
 
@@ -90,23 +83,28 @@ class FeatureView:
 
     def logits(self, positions: Ints) -> torch.Tensor:
         """Logits [B, C] float32 of the head at these positions."""
+        return self.drawn(positions).logits()
+
+    def drawn(self, positions: Ints, mix: Mix | None = None) -> Drawn:
+        """Features, each of the view drawn for its image, and metadata.
+
+        Raises:
+            UsageError: they are to be mixed; there is no image to mix.
+        """
+        if mix is not None:
+            raise UsageError("mixup and cutmix mix pixels, and this input reads none")
         where = torch.from_numpy(positions).to(self._device)
         features = metadata = None
         if self._features:
             features = self._take(self._rows.index_select(0, where))
         if self._metadata is not None:
             metadata = self._metadata.index_select(0, where)
+        return Drawn(given=(features, metadata), run=self._run, count=len(positions))
+
+    def _run(self, features: torch.Tensor | None, metadata: torch.Tensor | None) -> torch.Tensor:
         with autocast(self._train):
             logits: torch.Tensor = self._network.head(features, metadata)
         return logits.float()
-
-    def mixed(self, positions: Ints, mix: Mix) -> Mixed:
-        """Not here.
-
-        Raises:
-            UsageError: always; there is no image to mix.
-        """
-        raise UsageError("mixup and cutmix mix pixels, and this input reads none")
 
     def start_epoch(self, epoch: int) -> None:
         """Draw views from here on as this epoch does."""
@@ -158,17 +156,25 @@ class PixelView:
 
     def logits(self, positions: Ints) -> torch.Tensor:
         """Logits [B, C] float32 of the network at these positions."""
-        return self._run(self._pixels(positions), self._metadata_at(positions))
+        return self.drawn(positions).logits()
 
-    def mixed(self, positions: Ints, mix: Mix) -> Mixed:
-        """The same for mixed images; metadata are mixed in the same shares."""
+    def drawn(self, positions: Ints, mix: Mix | None = None) -> Drawn:
+        """Augmented pixels and metadata; metadata are mixed in the same shares as pixels."""
+        pixels, metadata = self._pixels(positions), self._metadata_at(positions)
+        if mix is None:
+            return Drawn(given=(pixels, metadata), run=self._run, count=len(positions))
         with torch.no_grad():
-            pixels, partner, share = mix(self._pixels(positions))
+            pixels, partner, share = mix(pixels)
             pixels = pixels.contiguous(memory_format=torch.channels_last)
-        metadata = self._metadata_at(positions)
         if metadata is not None:
             metadata = share * metadata + (1.0 - share) * metadata.index_select(0, partner)
-        return Mixed(logits=self._run(pixels, metadata), partner=partner, share=share)
+        return Drawn(
+            given=(pixels, metadata),
+            run=self._run,
+            count=len(positions),
+            partner=partner,
+            share=share,
+        )
 
     def _pixels(self, positions: Ints) -> torch.Tensor:
         pixels = to_unit(self._arrays.gather(self._part, positions), self._device)

@@ -12,6 +12,7 @@ from skinbench import registry
 from skinbench.errors import SkinbenchError, counted
 from skinbench.pipeline.prepared import Prepared
 from skinbench.plan import cost
+from skinbench.plan.asked import asked_of
 from skinbench.plan.simulation import Job, Machine, line
 from skinbench.records import Estimate, FitRecord, FitSpec
 from skinbench.store import RunFolder, Store, read_json, read_record
@@ -149,9 +150,7 @@ def _shares(prepared: Prepared) -> dict[str, float]:
     rows = {row.name: row for row in (*prepared.plan.rows, *prepared.plan.segmentations)}
     found = {}
     for cell in prepared.plan.fitted:
-        resources = rows[cell.row].settings.get("resources")
-        asked = resources.get("gpu", 0) if isinstance(resources, Mapping) else 0
-        found[str(cell.fit)] = float(asked)
+        found[str(cell.fit)] = asked_of(rows[cell.row].settings).gpu
     return found
 
 

@@ -28,6 +28,9 @@ def open_schedule(
         session: of Ray.
         clock: takes the stage times.
         refused: fits that are not to be trained, with the reason.
+
+    Raises:
+        ResourceError: a fit asks for more than any node has.
     """
     from skinbench.cluster.schedule import Schedule
 
@@ -42,6 +45,7 @@ def open_schedule(
         workers=options.workers,
         refused=refused or {},
     )
+    schedule.check()
     with clock.stage("pixels") as entry:
         entry["detail"] = schedule.make_pixels()
     with clock.stage("features") as entry:

@@ -46,12 +46,9 @@ def _search(
         open_schedule(prepared, options, session, clock)
         with clock.stage("search") as entry:
             for same in tasks.values():
-                resources = same[0].settings.get("resources")
-                gpu = resources.get("gpu", 0) if isinstance(resources, Mapping) else 0
                 try:
                     run_search(
                         same[0],
-                        gpu=float(gpu),
                         weights=prepared.planned.weights,
                         store=options.store,
                         session=session,

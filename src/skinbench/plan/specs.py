@@ -95,6 +95,7 @@ def train_spec(settings: RowSettings, augment: tuple[NamedSpec, ...], seed: int)
         threads=values["resources"]["cpu"],
         device="cuda" if gpu else "cpu",
         precision=precision,
+        allow_split_batch_norm=values["allow_split_batch_norm"],
     )
 
 

@@ -98,6 +98,9 @@ class TrainSpec:
     precision: Literal["float32", "bfloat16"]
     schedule: Mapping[str, object] | None = later(None)
     """name (cosine), warmup (epochs), min_lr; in place of reduce_on_plateau."""
+    allow_split_batch_norm: bool = later(False)
+    """A batch that the GPU cannot hold may be cut although batch normalisation then learns from
+    its parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +211,11 @@ class FitRecord:
     """Wall time of training over all attempts that contributed epochs."""
     stopped_early: bool = False
     attempts: int = 1
+    micro_batches: int = later(1)
+    """Parts that each batch was cut into because the GPU could not hold it; the loss and the
+    step are those of the whole batch."""
+    split_batch_norm: bool = later(False)
+    """Batch normalisation learnt from those parts."""
     error: str = ""
     """One line for a failed fit; for a blocked one, the need that failed."""
     traceback: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from skinbench.records import CellOutcome, Exclusion, SeenCount
+from skinbench.records import CellOutcome, Exclusion, FitRecord, SeenCount
 from skinbench.report import numbers
 from skinbench.report.audit_tables import fold_entry, fold_name
 from skinbench.report.content import Content, DatasetFacts, RunFacts, SplitFacts
@@ -161,14 +161,17 @@ def fits_table(content: Content) -> Table:
     for cell in content.scorecard.every_cell:
         if cell.fit:
             names.setdefault(cell.fit, []).append(cell.cell)
-    rows = []
+    rows, notes = [], []
+    cut = any(record.micro_batches > 1 for record in content.fits.values())
     order = [fit for fit in names if fit in content.fits]
     for fit_id in (*order, *(fit for fit in content.fits if fit not in names)):
         record = content.fits[fit_id]
-        epochs = len(record.history)
+        epochs, named = len(record.history), ", ".join(names.get(fit_id, [])) or fit_id
+        if record.micro_batches > 1:
+            notes.append(_cut_note(named, record))
         rows.append(
             (
-                words(", ".join(names.get(fit_id, [])) or fit_id),
+                words(named),
                 Entry(text=record.status, tone=OUTCOME_TONES.get(record.status, "warn")),
                 integer(epochs or None),
                 integer(record.best_epoch),
@@ -176,9 +179,11 @@ def fits_table(content: Content) -> Table:
                 integer(record.trainable_parameters),
                 Entry(text=numbers.duration(record.seconds), sort=record.seconds),
                 integer(record.attempts),
+                *([integer(record.micro_batches)] if cut else []),
             )
         )
-    heads = ("epochs", "best epoch", "parameters", "trainable", "time", "attempts")
+    heads = ["epochs", "best epoch", "parameters", "trainable", "time", "attempts"]
+    heads += ["micro-batches"] if cut else []
     return Table(
         name="fits",
         caption="Fits",
@@ -188,6 +193,21 @@ def fits_table(content: Content) -> Table:
             *(Column(title=head, numeric=True) for head in heads),
         ),
         rows=tuple(rows),
+        notes=tuple(notes),
+    )
+
+
+def _cut_note(named: str, record: FitRecord) -> str:
+    """What it means that the batches of a fit were cut."""
+    meaning = (
+        "its batch normalisation learnt from the parts, which the suite allows "
+        "(allow_split_batch_norm); a run on a GPU with more memory gives another network"
+        if record.split_batch_norm
+        else "loss and step are those of the whole batch"
+    )
+    return numbers.one_line(
+        f"{named}: the GPU could not hold a batch, so each was cut into "
+        f"{record.micro_batches} parts; {meaning}."
     )
 
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, PositiveFloat, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from skinbench.suite.claims import ClaimItem
 from skinbench.suite.papers import Protocol
@@ -59,11 +67,40 @@ class Schedule(Strict):
     label: str | None = Field(None, description="name within grid rows; default: the name")
 
 
+_UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_SIZE = rf"^[0-9]+([.][0-9]+)? ?({'|'.join(_UNITS)})$"
+
+
+def _bytes(value: Any) -> Any:
+    """`4GB` as a number of bytes."""
+    if isinstance(value, int) and not isinstance(value, bool) and value < 10**6:
+        raise ValueError(f"{value} is a number of bytes; name the unit, e.g. {value}GB")
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"([0-9.]+) ?([A-Za-z]+)", value)
+    if found is None or re.fullmatch(_SIZE, value) is None:
+        raise ValueError(f"expected a size such as 4GB or 512MiB, not {value!r}")
+    return int(float(found[1]) * _UNITS[found[2]])
+
+
+Memory = Annotated[
+    int,
+    BeforeValidator(_bytes),
+    Field(ge=10**6),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "pattern": _SIZE}, {"type": "integer", "minimum": 10**6}]}
+    ),
+]
+
+
 class Resources(Strict):
     """What one fit may use; `cpu` is also its number of threads, part of its identity."""
 
     cpu: Positive = 1
     gpu: float = Field(0, ge=0)
+    memory: Memory | None = Field(
+        None, description="main memory of a worker; default: by model, batch and image size"
+    )
 
 
 class Weights(Strict):
@@ -253,6 +290,11 @@ class RowSettings(Strict):
     )
     search: Search | None = Field(None, description="choose settings among trials, by val alone")
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    allow_split_batch_norm: bool = Field(
+        False,
+        description="a batch that the GPU cannot hold may be cut although batch normalisation "
+        "then learns from its parts",
+    )
     resources: Resources = Resources()
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=lambda: [0], min_length=1)
 
