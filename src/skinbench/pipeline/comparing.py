@@ -320,6 +320,7 @@ def _in_both(
 def _row_settings(side: _Side, name: str) -> dict[str, object]:
     row = side.rows[name]
     settings = {key: value for key, value in row.settings.items() if key not in _IGNORED}
+    settings.setdefault("allow_split_batch_norm", False)  # runs before 2026-11-22 do not say it
     return {**settings, "label_space": row.label_space, "split": row.split}
 
 
