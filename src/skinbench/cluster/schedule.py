@@ -5,8 +5,9 @@ A failed need blocks the fits that depend on it, by name, and nothing else.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from skinbench.data.lesion_masks import build_masks
 from skinbench.data.made_pixels import sizes_read
 from skinbench.data.pixels import build_pixels, pixel_digest
 from skinbench.errors import SkinbenchError, counted
+from skinbench.learn.outage import ride_out
 from skinbench.plan.asked import Asked, asked_of
 from skinbench.records import (
     Event,
@@ -121,12 +123,15 @@ class Schedule:
         for digest, (name, size) in wanted.items():
             if not self.store.has("pixels", digest):
                 made += 1
-                build_pixels(
-                    self.manifests[name],
-                    size,
-                    self.store,
-                    workers=self.cores,
-                    progress=self._progress,
+                self._riding_out(
+                    functools.partial(
+                        build_pixels,
+                        self.manifests[name],
+                        size,
+                        self.store,
+                        workers=self.cores,
+                        progress=self._progress,
+                    )
                 )
         self._make_masks(digests)
         return f"{counted(len(wanted), 'store')}, {made} built"
@@ -177,16 +182,18 @@ class Schedule:
             if self.store.has("features", digest):
                 continue
             made += 1
+            build = functools.partial(
+                build_features,
+                spec,
+                dataset,
+                self.store,
+                weights=self.weights,
+                workers=self.cores,
+                progress=self._progress,
+                view=view,
+            )
             try:
-                build_features(
-                    spec,
-                    dataset,
-                    self.store,
-                    weights=self.weights,
-                    workers=self.cores,
-                    progress=self._progress,
-                    view=view,
-                )
+                self._riding_out(build)
             except SkinbenchError as error:
                 for name in wanted[digest]:
                     self._fail(name, f"features of {spec.model.name}: {error}")
@@ -225,8 +232,9 @@ class Schedule:
         for name, spec in ready.items():
             try:
                 for digest in spec.datasets.values():
-                    build_seen(
-                        spec, digest, self.store, weights=self.weights, progress=self._progress
+                    build = functools.partial(build_seen, spec, digest, self.store)
+                    self._riding_out(
+                        functools.partial(build, weights=self.weights, progress=self._progress)
                     )
             except SkinbenchError as error:
                 self._fail(name, f"pixels of {self.titles[name]}: {error}")
@@ -312,6 +320,10 @@ class Schedule:
         self.listener(
             Event(kind="fit", name=self.titles[name], fit=name, status=record.status, detail=reason)
         )
+
+    def _riding_out(self, build: Callable[[], object]) -> None:
+        """Build something in the store, which may not answer for a while."""
+        ride_out(build, self.store, lambda text: self.listener(Event(kind="note", detail=text)))
 
     def _progress(self, what: str, done: int, total: int) -> None:
         self.listener(Event(kind="progress", name=what, done=done, total=total))

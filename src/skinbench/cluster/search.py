@@ -296,6 +296,7 @@ def _train_trial(config: dict[str, Any], payload: dict[str, Any]) -> None:
     """Train the fit of one set of values, and report each epoch and its record."""
     from skinbench.learn.fit import train_fits
     from skinbench.learn.memory import share_gpu
+    from skinbench.learn.outage import ride_out
     from skinbench.learn.saved import read_fit_record
 
     registry.load_plugins_from_environment()
@@ -313,7 +314,11 @@ def _train_trial(config: dict[str, Any], payload: dict[str, Any]) -> None:
         for epoch in read_fit_record(store, name).history:
             teller.epoch(name, epoch)
     weights = {digest: Path(path) for digest, path in payload["weights"].items()}
-    record = train_fits({name: spec}, store, weights=weights, on_epoch=teller.epoch)[name]
+    record = ride_out(
+        lambda: train_fits({name: spec}, store, weights=weights, on_epoch=teller.epoch)[name],
+        store,
+        lambda _: None,
+    )
     if record.status != "done":
         teller = _Teller(search, name, spec.train.epochs)
     teller.tell(max(len(record.history), 1), {"record": canonical_json(record)})

@@ -172,6 +172,7 @@ def _train_pack(config: dict[str, Any], payload: dict[str, Any]) -> None:
 
     from skinbench.learn.fit import train_fits
     from skinbench.learn.memory import share_gpu
+    from skinbench.learn.outage import ride_out
 
     registry.load_plugins_from_environment()
     share_gpu(payload["gpu"][config["pack"]])
@@ -182,14 +183,21 @@ def _train_pack(config: dict[str, Any], payload: dict[str, Any]) -> None:
     weights = {digest: Path(path) for digest, path in payload["weights"].items()}
     store = Store(Path(payload["store"]))
 
+    told: set[str] = set()
+
     # As text: Tune's own loggers take text as it is, and warn of lists inside a record.
     def report(name: str, epoch: EpochRecord) -> None:
         tune.report({"fit": name, "epoch": canonical_json(epoch)})
 
     def ended(record: FitRecord) -> None:
+        told.add(record.fit_id)
         tune.report({"fit": record.fit_id, "record": canonical_json(record)})
 
-    train_fits(specs, store, weights=weights, on_epoch=report, on_record=ended)
+    def train() -> None:
+        left = {name: spec for name, spec in specs.items() if name not in told}
+        train_fits(left, store, weights=weights, on_epoch=report, on_record=ended)
+
+    ride_out(train, store, lambda text: tune.report({"fit": next(iter(specs)), "note": text}))
 
 
 class _Watcher:
@@ -211,7 +219,9 @@ class _Watcher:
         if name is None:
             return
         title, spec = self.request.titles.get(name, name), self.request.specs[name]
-        if result.get("record"):
+        if result.get("note"):
+            self.listener(Event(kind="note", detail=f"{title}: {result['note']}"))
+        elif result.get("record"):
             record = from_plain(FitRecord, json.loads(result["record"]))
             self.records[name] = record
             self.failed = self.failed or record.status == "failed"

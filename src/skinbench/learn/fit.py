@@ -11,6 +11,7 @@ from skinbench.learn.allocator import release_pages
 from skinbench.learn.checkpoint import remove_checkpoint
 from skinbench.learn.made import build_seen
 from skinbench.learn.memory import is_out_of_memory, release_gpu
+from skinbench.learn.outage import is_outage
 from skinbench.learn.plain import fit_plain
 from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import Weights, publish_fit, read_fit_record, take_over
@@ -50,7 +51,8 @@ def train_fits(
         is not published, and does not stop the others.
 
     Raises:
-        StoreError: the store cannot be written to (every fit would fail alike).
+        StoreError: the store cannot be written to or does not answer (every fit would fail
+            alike).
     """
     shared = Shared(store, weights)
     records = {}
@@ -74,23 +76,38 @@ def _drive(fit_id: str, spec: FitSpec, shared: Shared, on_epoch: OnEpoch) -> Fit
                 finished: FitRecord = stop.value
                 return finished
             except Exception as error:
+                if shared.store.has("fits", fit_id):
+                    return _made_elsewhere(fit_id, shared.store)
+                if is_outage(error, shared.store):
+                    raise StoreError(f"cannot train {fit_id}: {_first_line(error)}") from error
                 if isinstance(error, StoreError) and not isinstance(error, CorruptObjectError):
                     raise
                 return _failure(fit_id, error)
             on_epoch(fit_id, record)  # outside the handler: its errors are the caller's
+            if shared.store.has("fits", fit_id):
+                return _made_elsewhere(fit_id, shared.store)
     finally:
         epochs.close()
 
 
+def _made_elsewhere(fit_id: str, store: Store) -> FitRecord:
+    """The record of a fit that another run finished meanwhile; what this one kept is not needed."""
+    remove_checkpoint(store, fit_id)
+    return read_fit_record(store, fit_id)
+
+
 def _failure(fit_id: str, error: Exception) -> FitRecord:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
     known = isinstance(error, SkinbenchError)
     return FitRecord(
         fit_id=fit_id,
         status="failed",
-        error=lines[0] if known else f"{type(error).__name__}: {lines[0]}",
+        error=_first_line(error) if known else f"{type(error).__name__}: {_first_line(error)}",
         traceback="".join(traceback.format_exception(error)),
     )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def training_of(spec: FitSpec) -> type[Training]:

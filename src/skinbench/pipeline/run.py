@@ -165,6 +165,7 @@ def learn_and_predict(
         A record for every fit, and the name and rule of the inference engine.
     """
     from skinbench.cluster.session import Session
+    from skinbench.learn.outage import ride_out
     from skinbench.pipeline.predicting import predict
     from skinbench.pipeline.seen import count_seen
     from skinbench.pipeline.segmenting import segment
@@ -182,7 +183,11 @@ def learn_and_predict(
             spec = to_plain(prepared.plan.fits[fit])
             write_json(folder.fit(fit), {"spec": spec, "record": to_plain(record)})
         with clock.stage("predictions") as entry:
-            engine = predict(prepared, folder, session, schedule)
+            engine = ride_out(
+                lambda: predict(prepared, folder, session, schedule),
+                options.store,
+                lambda text: clock.listener(Event(kind="note", detail=text)),
+            )
             segment(prepared, folder, schedule)
             count_seen(prepared, folder, records, options.store)
             entry["detail"] = f"engine: {engine['name']}"
