@@ -6,7 +6,7 @@ from skinbench import registry
 from skinbench.cli import extras
 from skinbench.cli.list_command import KINDS
 from skinbench.records import AuditReport, Plan
-from skinbench.store import Store, from_plain
+from skinbench.store import from_plain, open_store
 from skinbench.suite import shipped_suites
 from tests.data.csv import make as csv_table
 from tests.suite.texts import with_changes, write
@@ -43,7 +43,7 @@ def test_plan_as_json(shell, tmp_path):
     assert found["done"] == []
     assert "share a lesion with train" in found["leaks"]["by_lesion"]
     fit = plan.cells[0].fit
-    Store().publish("fits", fit, lambda folder: (folder / "x").write_text("x"))
+    open_store().publish("fits", fit, lambda folder: (folder / "x").write_text("x"))
     assert shell("plan", "suite.yaml", "--json").json["done"] == [fit]
     assert not (tmp_path / "reports").exists()
 
@@ -216,7 +216,7 @@ def test_cache(shell, tmp_path):
         "bytes": 0,
         "objects": [],
     }
-    store = Store()
+    store = open_store()
     folder = store.publish("fits", "x", lambda folder: (folder / "f").write_bytes(b"1" * 2000))
     listed = shell("cache", "list", "--json").json
     assert [set(item) for item in listed["objects"]] == [{"kind", "name", "bytes", "created"}]

@@ -17,6 +17,7 @@ from skinbench.store import (
     default_store_path,
     file_digest,
     file_name,
+    open_store,
     replacing,
     write_text,
 )
@@ -275,7 +276,7 @@ def test_names_of_files(tmp_path):
 
 def test_where_the_store_is(tmp_path, monkeypatch):
     monkeypatch.setenv("SKINBENCH_STORE", str(tmp_path))
-    assert Store().root == default_store_path() == tmp_path
+    assert open_store().root == default_store_path() == tmp_path
     monkeypatch.delenv("SKINBENCH_STORE")
     assert default_store_path().name == "skinbench"
     monkeypatch.chdir(tmp_path)

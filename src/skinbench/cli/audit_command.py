@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from skinbench.cli.options import json_option, open_store, print_json, store_option
+from skinbench.cli.options import Place, json_option, print_json, store_option
+from skinbench.store import open_store
 
 if TYPE_CHECKING:
     from skinbench.pipeline.auditing import AuditResult
@@ -53,7 +54,7 @@ def command(
     sets: tuple[str, ...],
     profile: str | None,
     only: tuple[str, ...],
-    store: Path | None,
+    store: Place | None,
     as_json: bool,
 ) -> None:
     """What train, val and test share, found before anything is trained.
@@ -88,7 +89,7 @@ def _check_alone(near: bool | None, page: object, decide: object, rest: tuple[An
         raise click.UsageError("--datasets takes names of datasets, --store and --json alone")
 
 
-def _decide(suite: Suite, decide: tuple[str, str, str], store: Path | None) -> None:
+def _decide(suite: Suite, decide: tuple[str, str, str], store: Place | None) -> None:
     from skinbench.pipeline.auditing import decide_pair
 
     left, right, decision = decide
@@ -99,7 +100,7 @@ def _decide(suite: Suite, decide: tuple[str, str, str], store: Path | None) -> N
 
 
 def _audit_suite(
-    suite: Suite, near: bool | None, page: Path | None, store: Path | None, as_json: bool
+    suite: Suite, near: bool | None, page: Path | None, store: Place | None, as_json: bool
 ) -> None:
     from skinbench.cli.audits import print_audit
     from skinbench.errors import LeakageError
@@ -127,7 +128,7 @@ def _audit_suite(
         raise LeakageError(result.refused if names is None else names.hidden(result.refused))
 
 
-def _audit_datasets(names: tuple[str, ...], store: Path | None, as_json: bool) -> None:
+def _audit_datasets(names: tuple[str, ...], store: Place | None, as_json: bool) -> None:
     from skinbench.cli.audits import print_overlaps
     from skinbench.pipeline.auditing import audit_datasets
     from skinbench.store import to_plain

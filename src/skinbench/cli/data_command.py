@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skinbench.cli.options import json_option, open_store, print_json, store_option
+from skinbench.cli.options import Place, json_option, print_json, store_option
 from skinbench.errors import RunInterrupted, UsageError
+from skinbench.store import open_store
 
 if TYPE_CHECKING:
     from skinbench.data.download import DownloadPlan, Watch
@@ -34,7 +35,7 @@ def command() -> None:
 )
 @store_option
 @json_option
-def check(name: str, root: Path | None, store: Path | None, as_json: bool) -> None:
+def check(name: str, root: Path | None, store: Place | None, as_json: bool) -> None:
     """Compare a dataset on disk with its official release; exit code 1 if they differ.
 
     Every image is read and decoded.

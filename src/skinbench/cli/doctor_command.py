@@ -16,7 +16,9 @@ from typing import Literal
 
 import click
 
-from skinbench.cli.options import json_option, open_store, print_json, store_option
+from skinbench.cli.options import Place, json_option, print_json, store_option
+from skinbench.errors import SkinbenchError
+from skinbench.store import COPIES, SharedStore, open_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +35,12 @@ class Finding:
 @click.option("--online", is_flag=True, help="Also ask whether weights can be downloaded.")
 @store_option
 @json_option
-def command(online: bool, store: Path | None, as_json: bool) -> None:
+def command(online: bool, store: Place | None, as_json: bool) -> None:
     """What this machine has, and what to do about what it lacks.
 
     Looks at versions, cores, memory, GPUs, /dev/shm, the store, data roots and weights. Makes no
-    outbound call without --online. Exit code 1 if something needed to run is missing.
+    outbound call without --online, except to a store at a URL. Exit code 1 if something needed
+    to run is missing.
 
     JSON: [{name, state: ok|warn|missing, detail, advice}].
     """
@@ -125,17 +128,36 @@ def _gpus() -> Finding:
     return Finding(name="gpu", state="ok", detail=f"{names} (use with `resources: {{gpu: 1}}`)")
 
 
-def _store(path: Path | None) -> Iterator[Finding]:
-    root = open_store(path).root
+def _store(named: Place | None) -> Iterator[Finding]:
+    try:
+        opened = open_store(named)
+    except SkinbenchError as error:
+        yield Finding(name="store", state="missing", detail=str(error))
+        return
+    if isinstance(opened, SharedStore):
+        yield _shared(opened)
+    elsewhere = COPIES if isinstance(opened, SharedStore) else "--store or SKINBENCH_STORE"
+    name = "copies of the store" if isinstance(opened, SharedStore) else "store"
+    root = opened.root
     place = next(folder for folder in (root, *root.parents) if folder.exists())
     free = shutil.disk_usage(place).free / 1e9
     writable = os.access(place, os.W_OK)
     state: Literal["ok", "warn", "missing"] = "ok" if free > 5 else "warn"
     advice = "" if free > 5 else "HAM10000 at 128 px takes 0.5 GB, at 224 px 1.5 GB"
     if not writable:
-        state, advice = "missing", "choose another folder with --store or SKINBENCH_STORE"
+        state, advice = "missing", f"choose another folder with {elsewhere}"
     detail = f"{root}, {free:.0f} GB free" + ("" if writable else ", not writable")
-    yield Finding(name="store", state=state, detail=detail, advice=advice)
+    yield Finding(name=name, state=state, detail=detail, advice=advice)
+
+
+def _shared(store: SharedStore) -> Finding:
+    """Whether a store at a URL can be used: a small file is written, read and removed there."""
+    try:
+        store.check()
+    except SkinbenchError as error:
+        advice = "name another place with --store or SKINBENCH_STORE"
+        return Finding(name="store", state="missing", detail=str(error), advice=advice)
+    return Finding(name="store", state="ok", detail=f"{store.place}, can be written and read")
 
 
 def _datasets() -> Iterator[Finding]:

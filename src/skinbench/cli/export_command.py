@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skinbench.cli.options import json_option, open_store, print_json, store_option
+from skinbench.cli.options import Place, json_option, print_json, store_option
 from skinbench.cli.points import point_request
+from skinbench.store import open_store
 
 if TYPE_CHECKING:
     from skinbench.pipeline.exporting import ExportResult
@@ -38,7 +39,7 @@ def command(
     cell: str,
     out: Path,
     points: tuple[str, ...],
-    store: Path | None,
+    store: Place | None,
     as_json: bool,
 ) -> None:
     """Take a cell out of a run as one folder: ONNX, evidence, card.

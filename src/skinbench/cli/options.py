@@ -11,9 +11,22 @@ from typing import Any, TypeVar
 
 import click
 
-from skinbench.store import Store, to_plain
+from skinbench.store import is_url, to_plain
 
 F = TypeVar("F", bound=Callable[..., Any])
+Place = Path | str
+"""A folder of this machine, or a URL."""
+
+
+class FolderOrUrl(click.Path):
+    """A folder as a path, or a URL as text."""
+
+    def __init__(self, *, exists: bool = False) -> None:
+        super().__init__(path_type=Path, file_okay=False, exists=exists)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A path is checked here, a URL where it is used."""
+        return value if is_url(str(value)) else super().convert(value, param, ctx)
 
 
 def suite_options(function: F) -> F:
@@ -39,8 +52,10 @@ def store_option(function: F) -> F:
     """--store."""
     return click.option(
         "--store",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Folder for pixels, features and fits. [default: $SKINBENCH_STORE or the user cache]",
+        type=FolderOrUrl(),
+        metavar="PLACE",
+        help="Folder or URL (s3://...) for pixels, features and fits. [default: $SKINBENCH_STORE "
+        "or the user cache]",
     )(function)
 
 
@@ -75,11 +90,6 @@ def _salt(_context: click.Context, _option: click.Parameter, value: str | None) 
     if value is not None and not value.strip():
         raise click.BadParameter("is empty; ids would be kept under hashes that anyone can make")
     return value
-
-
-def open_store(path: Path | None) -> Store:
-    """The store that a command works with."""
-    return Store(path)
 
 
 def print_json(value: object) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skinbench.cli.options import json_option, open_store, print_json, store_option, suite_options
+from skinbench.cli.options import Place, json_option, print_json, store_option, suite_options
 from skinbench.errors import counted, one_line
+from skinbench.store import open_store
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,7 +43,7 @@ def command(
     cpus: int,
     gpus: int,
     price: float | None,
-    store: Path | None,
+    store: Place | None,
     as_json: bool,
 ) -> None:
     """Show what a suite amounts to, before anything is computed.

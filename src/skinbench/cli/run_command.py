@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from skinbench.cli.options import (
+    Place,
     json_option,
-    open_store,
     print_json,
     store_option,
     suite_options,
     typed_command,
 )
+from skinbench.store import open_store
 
 if TYPE_CHECKING:
     from skinbench.suite import Suite
@@ -45,7 +46,7 @@ def command(
     profile: tuple[str, ...],
     only: tuple[str, ...],
     out: Path | None,
-    store: Path | None,
+    store: Place | None,
     address: str,
     workers: int | None,
     fail_fast: bool,

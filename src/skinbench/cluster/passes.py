@@ -159,7 +159,7 @@ def _scored(
     ray.data.DataContext.get_current().enable_progress_bars = False
     mapped = ray.data.from_items(batches, override_num_blocks=len(batches)).map(
         _Actor,
-        fn_constructor_args=(str(store.root), [(each.fits, each.settings) for each in passes]),
+        fn_constructor_args=(store.place, [(each.fits, each.settings) for each in passes]),
         compute=ray.data.ActorPoolStrategy(size=min(pool.actors, len(batches))),
         num_cpus=pool.cpu_each,
         num_gpus=pool.gpu_each,

@@ -33,7 +33,7 @@ from skinbench.records import (
     SearchTask,
     SearchTrial,
 )
-from skinbench.store import Store, canonical_json, from_plain, write_json
+from skinbench.store import Store, canonical_json, from_plain, open_store, write_json
 from skinbench.suite.search import Range, Search
 
 DIGITS = 4
@@ -83,7 +83,7 @@ def run_search(
     store.publish("searches", task.digest, lambda folder: write_json(folder / FILE, result))
     for trial in trials:
         if trial.status == "stopped":  # its checkpoint is of no use once the choice is made
-            shutil.rmtree(store.work_path("fits", trial.fit), ignore_errors=True)
+            store.drop_work("fits", trial.fit)
     return result
 
 
@@ -147,7 +147,7 @@ def _tuner(
     payload = {
         "task": canonical_json(task),
         "weights": {digest: str(path) for digest, path in weights.items()},
-        "store": str(store.root),
+        "store": store.place,
         "gpu": demand.gpu,
     }
     asked = {"cpu": demand.cpu, "gpu": demand.gpu, "memory": demand.memory}
@@ -308,7 +308,7 @@ def _train_trial(config: dict[str, Any], payload: dict[str, Any]) -> None:
     except ValidationError as error:
         _Teller(search, "", 1).tell(1, {"refused": error.errors()[0]["msg"]})
         return
-    store, name = Store(Path(payload["store"])), fit_id(spec)
+    store, name = open_store(payload["store"]), fit_id(spec)
     teller = _Teller(search, name, spec.train.epochs)
     if store.has("fits", name):
         for epoch in read_fit_record(store, name).history:

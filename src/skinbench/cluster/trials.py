@@ -20,7 +20,7 @@ from skinbench.cluster.session import Session
 from skinbench.cluster.sizing import Demand, check_demands, slots
 from skinbench.plan import cost, spec_key
 from skinbench.records import EpochRecord, Event, FitRecord, FitSpec, Listener
-from skinbench.store import Store, canonical_json, from_plain
+from skinbench.store import Store, canonical_json, from_plain, open_store
 
 PACK_COST = 1_500.0
 """Fits below this cost are packed up to it: about five seconds of one core."""
@@ -143,7 +143,7 @@ def _tuner(
         "gpu": [pack.gpu for pack in packs],
         "specs": {name: canonical_json(spec) for name, spec in request.specs.items()},
         "weights": {digest: str(path) for digest, path in request.weights.items()},
-        "store": str(store.root),
+        "store": store.place,
     }
     trainable = tune.with_resources(
         tune.with_parameters(_train_pack, payload=payload),
@@ -181,7 +181,7 @@ def _train_pack(config: dict[str, Any], payload: dict[str, Any]) -> None:
         for name in payload["packs"][config["pack"]]
     }
     weights = {digest: Path(path) for digest, path in payload["weights"].items()}
-    store = Store(Path(payload["store"]))
+    store = open_store(payload["store"])
 
     told: set[str] = set()
 

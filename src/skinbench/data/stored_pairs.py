@@ -21,11 +21,9 @@ def stored_near_duplicates(manifests: Iterable[Manifest], store: Store) -> NearD
     """
     names = {manifest.digest: manifest.name for manifest in manifests}
     best: NearDuplicates | None = None
-    for path in sorted((store.root / "duplicates").glob(f"[!.]*/{RESULT}")):
-        if not store.has("duplicates", path.parent.name):
-            continue
+    for name in store.names("duplicates", holding=RESULT):
         try:
-            found = read_record(path, NearDuplicates)
+            found = read_record(store.open("duplicates", name) / RESULT, NearDuplicates)
         except StoreError:
             continue  # of another version
         if set(names) <= set(found.datasets.values()):

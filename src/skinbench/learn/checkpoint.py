@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,10 +77,12 @@ def save_checkpoint(store: Store, checkpoint: Checkpoint) -> None:
     with replacing(path) as temporary:
         # `save_file` makes files for one user alone, and the store is shared.
         temporary.write_bytes(packed(tensors, {"scalars": canonical_json(values)}))
+    store.keep_work("fits", scalars.fit_id)
 
 
 def load_checkpoint(store: Store, fit_id: str) -> Checkpoint | None:
     """The checkpoint of an unfinished fit; None where there is none, or a damaged one."""
+    store.find_work("fits", fit_id)
     path = checkpoint_path(store, fit_id)
     if not path.is_file():
         return None
@@ -106,7 +107,7 @@ def load_checkpoint(store: Store, fit_id: str) -> Checkpoint | None:
 
 def remove_checkpoint(store: Store, fit_id: str) -> None:
     """Forget what an unfinished fit kept."""
-    shutil.rmtree(store.work_path("fits", fit_id), ignore_errors=True)
+    store.drop_work("fits", fit_id)
 
 
 def _join(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:

@@ -170,7 +170,7 @@ class _GroupRun:
         train = next(iter(self._specs.values())).train
         with torch_session(train), ThreadPoolExecutor(max_workers=workers) as pool:
             scorer = Scorer(
-                self._store.root,
+                self._store.place,
                 tuple(self._specs),
                 dataset=self._dataset,
                 condition=self._condition,

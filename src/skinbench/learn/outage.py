@@ -70,9 +70,9 @@ def ride_out(work: Callable[[], T], store: Store, tell: Callable[[str], None]) -
             now = time.monotonic()
             if now - last > PATIENCE:
                 began = now
-                tell(f"{error}; waiting for {store.root} for up to {PATIENCE:.0f} s")
+                tell(f"{error}; waiting for {store.place} for up to {PATIENCE:.0f} s")
             elif now - began > PATIENCE:
-                message = f"{store.root} has not answered for {PATIENCE:.0f} s: {error}"
+                message = f"{store.place} has not answered for {PATIENCE:.0f} s: {error}"
                 raise StoreError(message) from error
             last = now
             time.sleep(PAUSE)

@@ -180,6 +180,8 @@ def weights_path(spec: FitSpec, store: Store, weights: Weights) -> Path:
     digest = spec.model.weights.digest
     path = weights.get(digest)
     if path is None or not Path(path).is_file():
+        path = store.lent("weights", digest) or path
+    if path is None or not Path(path).is_file():
         where = "was not handed over" if path is None else f"is not at {path}"
         raise UsageError(
             f"model {spec.model.name}: its weights file (sha256 {digest[:12]}...) {where}; "

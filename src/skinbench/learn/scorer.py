@@ -25,7 +25,7 @@ from skinbench.learn.network import Encoders, Network
 from skinbench.learn.runtime import autocast, device_of, set_threads
 from skinbench.learn.saved import LoadedFit, load_fit
 from skinbench.records import MadePixels, TrainSpec
-from skinbench.store import Store
+from skinbench.store import open_store
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -48,12 +48,12 @@ class Scorer:
     """Fits that read the same pixels of one dataset.
 
     Made of plain values, so that an actor on another machine can construct it: for Ray Data,
-    `map_batches(Scorer, fn_constructor_args=(store_root, fit_ids), fn_constructor_kwargs={...})`.
+    `map_batches(Scorer, fn_constructor_args=(store, fit_ids), fn_constructor_kwargs={...})`.
     It sets torch's threads for its process. Its frozen encoders read stored features where the
     condition leaves pixels alone and they exist; otherwise they run.
 
     Args:
-        store_root: folder of the store.
+        store: its path or URL.
         fit_ids: fits with one image size, device and number of threads.
         dataset: manifest digest.
         condition: `none`, or e.g. `blur@3` or `metadata_missing`.
@@ -67,7 +67,7 @@ class Scorer:
 
     def __init__(
         self,
-        store_root: str | Path,
+        store: str | Path,
         fit_ids: Sequence[str],
         *,
         dataset: str,
@@ -75,7 +75,7 @@ class Scorer:
         weights: Mapping[str, str | Path] | None = None,
         views: Sequence[str] = (),
     ) -> None:
-        self._store = Store(Path(store_root))
+        self._store = open_store(store)
         self._sources, self._dataset = Sources(self._store), dataset
         self._condition, self._alters_pixels = parse_condition(condition), alters_pixels(condition)
         table, blank = self._sources.manifest(dataset).table, entry_of(condition).metadata

@@ -94,12 +94,12 @@ class _Rates:
         found: dict[tuple[object, ...], list[float]] = defaultdict(list)
         self.bytes: dict[str, list[int]] = defaultdict(list)
         self.count = 0
-        for item in store.objects():
+        for item in store.copies():
             if item.kind != "fits":
                 continue
             try:
-                spec = read_record(item.path / "spec.json", FitSpec)
-                record = read_record(item.path / "record.json", FitRecord)
+                spec = read_record(store.path(item.kind, item.name) / "spec.json", FitSpec)
+                record = read_record(store.path(item.kind, item.name) / "record.json", FitRecord)
             except SkinbenchError:  # of an earlier version
                 continue
             self.bytes[spec.model.name].append(item.bytes)

@@ -13,7 +13,7 @@ from skinbench.pipeline.scoring import score_folder
 from skinbench.records import Listener, Scorecard, Verdict, silent
 from skinbench.report.board import Leaderboard
 from skinbench.report.leaderboard import leaderboard as _leaderboard
-from skinbench.store import RunFolder, Store
+from skinbench.store import RunFolder, open_store
 from skinbench.suite import Suite, load_suite
 
 __all__ = ["judge_run", "leaderboard", "load_suite", "make_plan", "run_suite", "score_run"]
@@ -25,7 +25,7 @@ def make_plan(suite: Suite, *, store: Path | str | None = None) -> Prepared:
     Raises:
         SkinbenchError: the data or the suite do not allow it. A leak is only described.
     """
-    opened = Store(Path(store) if store else None)
+    opened = open_store(store)
     options = Options(folder=Path("reports") / suite.name, store=opened)
     return prepare(suite, options, enforce_leaks=False)
 
@@ -43,12 +43,12 @@ def run_suite(
     Args:
         suite: from `load_suite`.
         out: run folder; `reports/<suite>` where not given.
-        store: folder of the store; the user's cache where not given.
+        store: path or URL of the store; the user's cache where not given.
         address: `local`, or a Ray address.
         listener: is told what happens.
     """
     folder = Path(out) if out else Path("reports") / suite.name
-    opened = Store(Path(store) if store else None)
+    opened = open_store(store)
     command = f"skinbench run {suite.document.path or suite.name}"
     options = Options(folder=folder, store=opened, address=address, command=command)
     return _run_suite(suite, options, listener)

@@ -55,6 +55,7 @@ def run_suite(suite: Suite, options: Options, listener: Listener = silent) -> Ru
         RunInterrupted: the user stopped it; the same command continues.
     """
     try:
+        options.store.check()
         if private := suite.file.private_data:
             needed_salt(private)
         return _run(suite, options, Clock(listener=listener))

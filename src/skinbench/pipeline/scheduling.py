@@ -46,6 +46,8 @@ def open_schedule(
         refused=refused or {},
     )
     schedule.check()
+    for digest, path in prepared.planned.weights.items():
+        options.store.lend("weights", digest, path)
     with clock.stage("pixels") as entry:
         entry["detail"] = schedule.make_pixels()
     with clock.stage("features") as entry:

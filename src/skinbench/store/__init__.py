@@ -16,7 +16,6 @@ from skinbench.store.objects import (
     STORE_SCHEMA_VERSION,
     Store,
     StoredObject,
-    default_store_path,
 )
 from skinbench.store.plain import canonical_json, content_digest, from_plain, salted, to_plain
 from skinbench.store.private import (
@@ -27,13 +26,17 @@ from skinbench.store.private import (
     write_private,
 )
 from skinbench.store.run_folder import RunFolder, file_name
+from skinbench.store.shared import COPIES, SharedStore, default_store_path, open_store
+from skinbench.store.urls import is_url
 
 __all__ = [
+    "COPIES",
     "FileDigests",
     "KINDS",
     "MARKER",
     "RunFolder",
     "STORE_SCHEMA_VERSION",
+    "SharedStore",
     "Store",
     "StoredObject",
     "alone_in",
@@ -43,7 +46,9 @@ __all__ = [
     "file_digest",
     "file_name",
     "from_plain",
+    "is_url",
     "needed_salt",
+    "open_store",
     "private_data",
     "read_json",
     "read_record",

@@ -38,13 +38,13 @@ KINDS = (
     "datasets",
     "duplicates",
     "recognition",
+    "weights",
 )
 
 
-def default_store_path() -> Path:
-    """SKINBENCH_STORE, else the user's cache folder."""
-    named = os.environ.get("SKINBENCH_STORE")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("skinbench"))
+def default_place() -> str:
+    """SKINBENCH_STORE, a path or a URL, else the user's cache folder."""
+    return os.environ.get("SKINBENCH_STORE") or platformdirs.user_cache_dir("skinbench")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,6 @@ class StoredObject:
     bytes: int
     created: float
     """Seconds since the epoch."""
-    path: Path
 
 
 class Store:
@@ -66,8 +65,13 @@ class Store:
         root: folder of the store; made when first written to.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
-        self.root = (root or default_store_path()).expanduser().resolve()
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().resolve()
+
+    @property
+    def place(self) -> str:
+        """What `open_store` opens this store by, also on another machine that sees it."""
+        return str(self.root)
 
     def path(self, kind: str, name: str) -> Path:
         """Folder of an object, whether it exists or not."""
@@ -79,6 +83,10 @@ class Store:
 
     def has(self, kind: str, name: str) -> bool:
         """Whether the object is complete: its marker lists every file with its right size."""
+        return self.is_here(kind, name)
+
+    def is_here(self, kind: str, name: str) -> bool:
+        """Whether the object is complete on this machine."""
         folder = self.path(kind, name)
         try:
             marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
@@ -95,7 +103,7 @@ class Store:
         Raises:
             CorruptObjectError: it is absent, or a file is missing or has the wrong size.
         """
-        if not self.has(kind, name):
+        if not self.is_here(kind, name):
             state = "is damaged" if self.path(kind, name).exists() else "does not exist"
             raise CorruptObjectError(
                 f"{kind}/{name} {state} in {self.root}; "
@@ -111,9 +119,45 @@ class Store:
         Raises:
             StoreError: the disk is full or read-only; no half object is left.
         """
+        if self.is_here(kind, name):
+            return self.path(kind, name)
+
+        def complete(folder: Path) -> None:
+            write(folder)
+            write_marker(folder)
+
+        return self._make(kind, name, complete)
+
+    def check(self) -> None:
+        """Find out before a long run whether the store can be used.
+
+        Raises:
+            StoreError: it is elsewhere, and cannot be written.
+        """
+
+    def lend(self, kind: str, name: str, path: Path) -> None:
+        """Let machines that do not see a file of this one have it from the store."""
+
+    def lent(self, kind: str, name: str) -> Path | None:
+        """A file that a machine has lent; None where none has."""
+        if not self.has(kind, name):
+            return None
+        folder = self.open(kind, name)
+        return next(path for path in sorted(folder.iterdir()) if path.name != MARKER)
+
+    def keep_work(self, kind: str, name: str) -> None:
+        """Let other machines go on from what `work_path` holds now, where they see the store."""
+
+    def find_work(self, kind: str, name: str) -> None:
+        """Bring what another machine has kept of an unfinished object to `work_path`."""
+
+    def drop_work(self, kind: str, name: str) -> None:
+        """Forget what an unfinished object kept."""
+        shutil.rmtree(self.work_path(kind, name), ignore_errors=True)
+
+    def _make(self, kind: str, name: str, fill: Callable[[Path], None]) -> Path:
+        """Put an object in place whose files, the marker too, `fill` writes."""
         final = self.path(kind, name)
-        if self.has(kind, name):
-            return final
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
             # Not by tempfile, whose folders are for one user alone: the store is shared.
@@ -122,8 +166,7 @@ class Store:
         except OSError as error:
             raise StoreError(f"cannot write to {self.root}: {error.strerror or error}") from error
         try:
-            write(temporary)
-            _write_marker(temporary)
+            fill(temporary)
             self._move_into_place(temporary, final)
         except OSError as error:
             raise StoreError(f"cannot write {final}: {error.strerror or error}") from error
@@ -137,7 +180,7 @@ class Store:
             try:
                 temporary.rename(final)
             except OSError:
-                if self.has(final.parent.name, final.name):
+                if self.is_here(final.parent.name, final.name):
                     return  # another writer won
                 if attempt == 9:
                     raise
@@ -148,34 +191,53 @@ class Store:
             else:
                 return
 
+    def names(self, kind: str, holding: str = MARKER) -> list[str]:
+        """Names of all objects of a kind that have a marker, sorted.
+
+        Args:
+            kind: one of KINDS.
+            holding: only those that have this file.
+        """
+        return self._names_here(kind, holding)
+
+    def _names_here(self, kind: str, holding: str = MARKER) -> list[str]:
+        found = sorted(path.parent.name for path in (self.root / kind).glob(f"[!.]*/{MARKER}"))
+        return [name for name in found if (self.path(kind, name) / holding).is_file()]
+
     def objects(self) -> list[StoredObject]:
         """Every object with a marker, by kind and name."""
+        return self.copies()
+
+    def copies(self) -> list[StoredObject]:
+        """Every object that lies on this machine, by kind and name."""
         found = []
         for kind in KINDS:
-            for marker in sorted((self.root / kind).glob(f"[!.]*/{MARKER}")):
-                folder = marker.parent
+            for name in self._names_here(kind):
+                folder = self.path(kind, name)
                 size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-                created = marker.stat().st_mtime
-                found.append(
-                    StoredObject(
-                        kind=kind, name=folder.name, bytes=size, created=created, path=folder
-                    )
-                )
+                created = (folder / MARKER).stat().st_mtime
+                found.append(StoredObject(kind=kind, name=name, bytes=size, created=created))
         return found
 
-    def verify(self) -> list[str]:
-        """Read every object against its digests; one line for each that is damaged."""
+    def verify(self, *, remove: bool = False) -> list[str]:
+        """Read every object against its digests; one line for each that is damaged.
+
+        Args:
+            remove: the damaged ones, so that the next run makes them again.
+        """
         problems = []
         for kind in KINDS:
             for folder in sorted((self.root / kind).glob("[!.]*")):
                 bad = _damage(folder)
                 if bad:
                     problems.append(f"{kind}/{folder.name}: damaged: {', '.join(bad)}")
+                    if remove:
+                        shutil.rmtree(folder, ignore_errors=True)
         return problems
 
     def clear(self, kinds: tuple[str, ...] = KINDS) -> int:
         """Remove all objects of these kinds and everything unfinished; the bytes freed."""
-        before = sum(item.bytes for item in self.objects() if item.kind in kinds)
+        before = sum(item.bytes for item in self.copies() if item.kind in kinds)
         for kind in kinds:
             shutil.rmtree(self.root / kind, ignore_errors=True)
             shutil.rmtree(self.root / "work" / kind, ignore_errors=True)
@@ -217,12 +279,19 @@ def _matches(path: Path, entry: Mapping[str, object]) -> bool:
     return path.is_file() and file_digest(path) == entry["sha256"]
 
 
-def _write_marker(folder: Path) -> None:
-    files = {}
+def described(folder: Path) -> dict[str, dict[str, object]]:
+    """Bytes and sha256 of every file of a folder, which is made sure to be on the disk."""
+    files: dict[str, dict[str, object]] = {}
     for path in sorted(item for item in folder.rglob("*") if item.is_file()):
         with path.open("rb") as file:
             os.fsync(file.fileno())
         name = path.relative_to(folder).as_posix()
         files[name] = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+    return files
+
+
+def write_marker(folder: Path) -> None:
+    """Say in a folder what it holds."""
+    files = described(folder)
     marker = {"schema": STORE_SCHEMA_VERSION, "files": files, "created": round(time.time())}
     write_json(folder / MARKER, marker)
