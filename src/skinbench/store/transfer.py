@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -84,14 +85,18 @@ def fetch(remote: RemoteFolder, place: str, folder: Path, marker: bytes) -> None
         StoreError: it cannot be read there, or written here.
     """
     files = files_in(marker)
-    for name in files:
+    wanted: dict[tuple[int, str], list[Path]] = {}
+    for name, known in files.items():
+        wanted.setdefault(known, []).append(folder / name)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
 
-    def take(item: tuple[str, tuple[int, str]]) -> None:
-        name, expected = item
-        remote.download(f"{place}/{expected[1]}", folder / name, expected)
+    def take(item: tuple[tuple[int, str], list[Path]]) -> None:
+        known, (first, *equal) = item
+        remote.download(f"{place}/{known[1]}", first, known)
+        for path in equal:
+            shutil.copyfile(first, path)
 
-    each(take, files.items())
+    each(take, wanted.items())
     (folder / MARKER).write_bytes(marker)
 
 
