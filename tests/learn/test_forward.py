@@ -57,6 +57,28 @@ def test_a_folded_network_gives_the_same_features(name):
     assert norms(made.encoder), "the network itself is left alone"
 
 
+def test_a_rectifier_is_part_of_its_convolution_and_autocast_is_heeded():
+    import timm
+
+    torch.manual_seed(0)
+    made = network(timm.create_model("mobilenetv2_050", num_classes=0, pretrained=False))
+    found = folded(made, 32, CPU)
+    drawn = torch.rand(3, 3, 32, 32)
+    own = [part for part in found.modules() if isinstance(part, nn.ReLU6)]
+    called = []
+    for part in own:
+        part.register_forward_hook(lambda *_: called.append(1))
+    with torch.inference_mode():
+        fast = found(drawn)
+        assert own, "they are kept for autocast"
+        assert not called, "a pass over the memory of its own"
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            half = found(drawn)
+    assert len(called) == len(own)
+    assert half.dtype == torch.bfloat16
+    assert (half - fast).abs().max() <= 0.05 * fast.abs().max()
+
+
 class Shared(nn.Module):
     """What its convolution gives is read by a norm and once more."""
 
