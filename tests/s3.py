@@ -11,6 +11,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,22 @@ def s3_server(*, checks_keys: bool = False) -> Iterator[int]:
             urllib.request.urlopen(made).close()
         yield port
         process.stdin.close()
+
+
+def keys_in(folder: Path) -> dict[str, str]:
+    """An environment with keys that only the server on loopback takes.
+
+    Args:
+        folder: in which no configuration lies.
+    """
+    return {
+        "AWS_ACCESS_KEY_ID": "AKIATEST",
+        "AWS_SECRET_ACCESS_KEY": "VERYSECRET",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": str(folder / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
+    }
 
 
 def url_at(port: int, folder: str, bucket: str = BUCKET) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from skinbench.store import MARKER, open_store, remote
+from tests.cli.commands import write_run
 
 
 @pytest.fixture
@@ -82,3 +83,21 @@ def test_a_run_says_first_what_is_wrong_with_the_place(shell, place, tmp_path, u
     assert said in error
     assert "hush" not in error
     assert not (tmp_path / "reports").exists()
+
+
+def test_a_run_at_a_url_is_judged(shell, place, tmp_path):
+    run = write_run(tmp_path / "run").root
+    baseline = tmp_path / "baseline.json"
+    shell("gate", run, "--baseline", baseline, "--update-baseline")
+    here = shell("gate", run, "--baseline", baseline, "--json")
+    there = shell("gate", f"file://{run}", "--baseline", baseline, "--json")
+    assert (there.code, there.json) == (here.code, here.json)
+    error = shell.error("gate", f"file://{tmp_path}/none", "--baseline", baseline)
+    assert "there is nothing at file://" in error
+    error = shell.error("report", "nosuch://x/run")
+    assert "nosuch:// is no kind of place" in error
+
+
+def test_a_run_cannot_be_sent_to_a_url_that_cannot_be_written(shell, place, tmp_path):
+    error = shell.error("run", "quickstart", "--out", "file:///dev/null/run", code=1)
+    assert "cannot write file:///dev/null/run/.probe" in error

@@ -22,7 +22,6 @@ from skinbench.store import (
     open_store,
     remote,
     shared,
-    urls,
 )
 from tests.s3 import Line, s3_server, url_at
 
@@ -50,13 +49,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def never(_folder: Path) -> None:
     raise AssertionError("made again")
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What breaks is tried twice, without a pause."""
-    monkeypatch.setattr(remote, "PAUSES", (0.0,))
-    monkeypatch.setattr(urls, "ATTEMPTS", 1)
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -359,15 +351,6 @@ def line(s3: int) -> Iterator[Line]:
     line = Line(s3)
     yield line
     line.close()
-
-
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "VERYSECRET")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
 
 
 def test_on_s3(s3, tmp_path, monkeypatch):

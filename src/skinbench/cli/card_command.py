@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from skinbench.cli.options import json_option, print_json
+from skinbench.cli.options import RunPath, json_option, print_json
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("run", type=RunPath())
 @click.argument("cell")
 @click.option("--on", metavar="DATA[,CONDITION]", help="Test set, where the row has several.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a file.")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skinbench.cli.options import json_option, print_json
+from skinbench.cli.options import RunPath, json_option, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from skinbench.records.run_difference import RowFlips, RunDifference, ScoreChange
 
-_Run = click.Path(path_type=Path, exists=True, file_okay=False)
+_Run = RunPath()
 
 
 @click.command()

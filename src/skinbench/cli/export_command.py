@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skinbench.cli.options import Place, json_option, print_json, store_option
+from skinbench.cli.options import Place, RunPath, json_option, print_json, store_option
 from skinbench.cli.points import point_request
 from skinbench.store import open_store
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("run", type=RunPath())
 @click.argument("cell")
 @click.option(
     "--out",

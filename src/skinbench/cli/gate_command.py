@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from skinbench.cli.options import json_option, print_json, salt_option
+from skinbench.cli.options import RunPath, json_option, print_json, salt_option
 
 if TYPE_CHECKING:
     from skinbench.gate import Check, Policy
@@ -20,7 +20,7 @@ _File = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.argument("new", type=click.Path(path_type=Path, exists=True))
+@click.argument("new", type=RunPath(file_okay=True))
 @click.option(
     "--baseline",
     type=_File,

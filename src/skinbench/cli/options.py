@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from skinbench.store import is_url, to_plain
+from skinbench.store import Mirror, is_url, to_plain
 
 F = TypeVar("F", bound=Callable[..., Any])
 Place = Path | str
@@ -27,6 +27,17 @@ class FolderOrUrl(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """A path is checked here, a URL where it is used."""
         return value if is_url(str(value)) else super().convert(value, param, ctx)
+
+
+class RunPath(click.Path):
+    """A run folder that exists, or a URL of one: what is there is fetched to this machine first."""
+
+    def __init__(self, *, file_okay: bool = False) -> None:
+        super().__init__(path_type=Path, exists=True, file_okay=file_okay)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The folder on this machine."""
+        return Mirror(value).fetch() if is_url(str(value)) else super().convert(value, param, ctx)
 
 
 def suite_options(function: F) -> F:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from skinbench.cli.options import json_option, print_json
+from skinbench.cli.options import RunPath, json_option, print_json
 from skinbench.errors import counted
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _Share = click.FloatRange(0, 1)
 
 
 @click.command()
-@click.argument("test", type=click.Path(path_type=Path, exists=True))
+@click.argument("test", type=RunPath(file_okay=True))
 @click.option("--metric", help="This check instead of the suite's policy.")
 @click.option("--class", "class_", help="Class of --metric.")
 @click.option("--slice", "slice_", metavar="NAME=VALUE", help="Only this subgroup of a run.")

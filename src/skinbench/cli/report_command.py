@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from skinbench.cli.options import json_option, print_json
+from skinbench.cli.options import RunPath, json_option, print_json
 
 
 @click.command()
@@ -17,7 +17,7 @@ from skinbench.cli.options import json_option, print_json
     nargs=-1,
     required=True,
     metavar="RUN...",
-    type=click.Path(path_type=Path, exists=True),
+    type=RunPath(file_okay=True),
 )
 @click.option("--sort", metavar="METRIC", help="Order by a metric instead of the suite's order.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a file.")
@@ -38,9 +38,9 @@ def command(
 ) -> None:
     """Leaderboard over one or several runs.
 
-    RUN is a folder such as reports/quickstart. Rows of different test sets stand in different
-    tables. The reports of the runs themselves are written anew from their files. For rows in
-    several runs it says which moved, and since when.
+    RUN is a folder such as reports/quickstart, or the URL of one, which is fetched. Rows of
+    different test sets stand in different tables. The reports of the runs themselves are written
+    anew from their files. For rows in several runs it says which moved, and since when.
 
     JSON: the Leaderboard record.
     """

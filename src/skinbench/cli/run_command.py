@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from skinbench.cli.options import (
+    FolderOrUrl,
     Place,
     json_option,
     print_json,
@@ -17,7 +18,8 @@ from skinbench.cli.options import (
     suite_options,
     typed_command,
 )
-from skinbench.store import open_store
+from skinbench.errors import StoreError
+from skinbench.store import Mirror, is_url, open_store
 
 if TYPE_CHECKING:
     from skinbench.suite import Suite
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 @suite_options
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Run folder. [default: reports/<suite>]",
+    type=FolderOrUrl(),
+    metavar="PLACE",
+    help="Run folder, or its URL. [default: reports/<suite>]",
 )
 @store_option
 @click.option("--address", default="local", show_default=True, help="Ray address.")
@@ -45,7 +48,7 @@ def command(
     sets: tuple[str, ...],
     profile: tuple[str, ...],
     only: tuple[str, ...],
-    out: Path | None,
+    out: Place | None,
     store: Place | None,
     address: str,
     workers: int | None,
@@ -61,6 +64,8 @@ def command(
     Exit codes: 0 done, 1 a cell failed (the report is still written), 2 usage, 130 interrupted;
     with --baseline also the gate's 3 and 4.
 
+    A run folder at a URL is written on this machine, and sent there at the end.
+
     JSON: {folder, html, seconds, cells: [CellOutcome], verdict}.
     """
     from skinbench.cli.display import open_display
@@ -72,8 +77,9 @@ def command(
     # A scheduler's SIGTERM is a Ctrl-C: a clean stop, and the command that continues.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     loaded = load_suite(suite, sets=sets, profile=profile, only=only)
+    mirror = _mirror(out)
     options = Options(
-        folder=out or Path("reports") / loaded.name,
+        folder=mirror.resume() if mirror else Path(out or Path("reports") / loaded.name),
         store=open_store(store),
         address=address,
         workers=workers,
@@ -85,11 +91,13 @@ def command(
     _say_what_is_replaced(options.folder, loaded)
     with open_display(loaded.name, to_stderr=as_json) as display:
         result = run_suite(loaded, options, display.listen)
+    if mirror is not None:
+        _send(mirror)
     verdict_code = result.verdict.exit_code if result.verdict else 0
     if as_json:
         print_json(
             {
-                "folder": result.folder.root,
+                "folder": result.folder.root if mirror is None else mirror.url,
                 "html": result.folder.html,
                 "seconds": round(result.seconds, 2),
                 "cells": result.outcomes,
@@ -98,11 +106,31 @@ def command(
         )
     else:
         _print_result(result.folder.root)
+        if mirror is not None:
+            click.echo(f"Sent to {mirror.url}")
         if result.verdict is not None:
             from skinbench.cli.verdicts import print_verdict
 
             print_verdict(result.verdict)
     raise SystemExit(1 if result.failed else verdict_code)
+
+
+def _mirror(out: Place | None) -> Mirror | None:
+    """Where a run folder is sent at the end, found to be writable before anything runs."""
+    if out is None or not is_url(str(out)):
+        return None
+    mirror = Mirror(str(out))
+    mirror.check()
+    return mirror
+
+
+def _send(mirror: Mirror) -> None:
+    try:
+        mirror.send()
+    except StoreError as error:
+        raise StoreError(
+            f"{error}; the run is whole in {mirror.folder}, and the same command sends it"
+        ) from error
 
 
 def _say_what_is_replaced(folder: Path, suite: Suite) -> None:

@@ -10,6 +10,7 @@ from skinbench.store.files import (
     write_text,
 )
 from skinbench.store.locks import alone_in
+from skinbench.store.mirror import Mirror
 from skinbench.store.objects import (
     KINDS,
     MARKER,
@@ -34,6 +35,7 @@ __all__ = [
     "FileDigests",
     "KINDS",
     "MARKER",
+    "Mirror",
     "RunFolder",
     "STORE_SCHEMA_VERSION",
     "SharedStore",

@@ -47,12 +47,21 @@ def files_in(marker: bytes) -> Files:
     if version != STORE_SCHEMA_VERSION:
         raise CorruptObjectError(f"{MARKER} has schema {version}, not {STORE_SCHEMA_VERSION}")
     for name, (_, digest) in files.items():
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
-            raise CorruptObjectError(f"{MARKER} names '{name}', which is outside of its folder")
+        confined(name)
         if not _DIGEST.fullmatch(digest):
             raise CorruptObjectError(f"{MARKER} has no sha256 for '{name}'")
     return files
+
+
+def confined(name: str) -> None:
+    """Refuse a file's name that leads out of its folder.
+
+    Raises:
+        CorruptObjectError: it does.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
+        raise CorruptObjectError(f"{MARKER}: the name '{name}' leads out of its folder")
 
 
 def send(remote: RemoteFolder, place: str, folder: Path, marker: bytes) -> None:
