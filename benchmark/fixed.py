@@ -6,16 +6,13 @@ python -m benchmark.fixed HOW CELLS does it one way; benchmark/run.py compares t
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from pathlib import Path
 from typing import Any
 
 from benchmark.run import Entry, Ratio, Row
+from benchmark.whole_run import seconds_to_scorecard
 
 CELLS = 20
 SUITE = """
@@ -74,20 +71,9 @@ def entries(small: bool) -> Row:
 
 def skinbench(cells: int, *, again: bool) -> float:
     """`skinbench run` in an empty store; the whole of a second run where that is asked for."""
-    with tempfile.TemporaryDirectory() as home:
-        suite = Path(home) / "fixed.yaml"
-        row = "  net{0}: {{model: baseline_cnn, split: by_lesion, image_size: 32, epochs: 1, "
-        rows = [(row + "seeds: [{0}]}}").format(seed) for seed in range(cells)]
-        suite.write_text(SUITE + "\n".join(rows) + "\n", encoding="utf-8")
-        command = [sys.executable, "-m", "skinbench", "run", str(suite), "--out", f"{home}/run"]
-        environment = {**os.environ, "SKINBENCH_STORE": f"{home}/store"}
-        seconds = 0.0
-        for _ in range(2 if again else 1):
-            start = time.time()
-            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-            ended = time.time() if again else Path(home, "run/scorecard.json").stat().st_mtime
-            seconds = ended - start
-    return seconds
+    row = "  net{0}: {{model: baseline_cnn, split: by_lesion, image_size: 32, epochs: 1, "
+    rows = [(row + "seeds: [{0}]}}").format(seed) for seed in range(cells)]
+    return seconds_to_scorecard(SUITE + "\n".join(rows) + "\n", again=again)
 
 
 def tune(cells: int) -> None:

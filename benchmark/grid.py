@@ -6,16 +6,14 @@ python -m benchmark.grid HOW IMAGES does it one way; benchmark/run.py compares t
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from benchmark.run import Entry, Ratio, Row
+from benchmark.whole_run import seconds_to_scorecard
 from benchmark.workload import ALLOCATOR, LABELS, MODEL, SIZE, images, place, weights
 
 EPOCHS, TRAIN_BATCH = 10, 32
@@ -57,22 +55,15 @@ def entries(small: bool) -> Row:
         ),
         notes=(
             f"{', '.join(TECHNIQUES)}; {' and '.join(INPUTS)}; {SEEDS} seeds. skinbench counts "
-            "splits, audit, intervals and pages; the others train alone. The loops are timed on "
-            "one epoch of their first cell and scaled by epochs and cells.",
+            "all until the scorecard, with splits, audit and intervals; the others train alone. "
+            "The loops are timed on one epoch of their first cell and scaled by epochs and cells.",
         ),
     )
 
 
 def skinbench(files: list[Path], *, views: bool) -> float:
     """`skinbench run` in an empty store."""
-    with tempfile.TemporaryDirectory(dir=place()) as home:
-        suite = Path(home) / "grid.yaml"
-        suite.write_text(_suite(files, views=views), encoding="utf-8")
-        command = [sys.executable, "-m", "skinbench", "run", str(suite), "--out", f"{home}/run"]
-        environment = {**os.environ, "SKINBENCH_STORE": f"{home}/store"}
-        start = time.perf_counter()
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - start
+    return seconds_to_scorecard(_suite(files, views=views), place=place())
 
 
 def _suite(files: list[Path], *, views: bool) -> str:

@@ -28,6 +28,7 @@ def entries(small: bool) -> Row:
     cold, warm, limit = "skinbench, cold", "skinbench, pixel store warm", "limit: tensors in memory"
     as_is, allocator = "DataLoader + PIL", "DataLoader + PIL, allocator set"
     on_ray, traced = "ray.data.read_images + map_batches", "limit, traced by torch instead"
+    bare = "limit from JPEGs: imports, decoding, passes"
     return Row(
         title=f"Inference, {count:,} JPEGs to Parquet, {MODEL}, {SIZE} px",
         images=count,
@@ -38,6 +39,7 @@ def entries(small: bool) -> Row:
             entry(as_is, "dataloader"),
             entry(allocator, "dataloader", environment=ALLOCATOR),
             entry(on_ray, "ray", repeats=1),
+            entry(bare, "bare"),
             entry(limit, "folded"),
             entry(traced, "traced"),
         ),
@@ -46,6 +48,8 @@ def entries(small: bool) -> Row:
             Ratio(says=f"{allocator} / {cold}", of=allocator, over=cold, least=2),
             Ratio(says=f"{on_ray} / {cold}", of=on_ray, over=cold, least=6),
             Ratio(says=f"{limit} / {warm}", of=limit, over=warm, least=0.93),
+            Ratio(says=f"{as_is} / {bare}", of=as_is, over=bare),
+            Ratio(says=f"{bare} / {cold}", of=bare, over=cold),
             Ratio(says="what the allocator gives the DataLoader", of=as_is, over=allocator),
             Ratio(says="what decoded pixels give, imports in", of=cold, over=warm),
             Ratio(says="what the compiled network gives, beyond folding", of=limit, over=traced),
@@ -54,7 +58,8 @@ def entries(small: bool) -> Row:
             "Cold and the peers count everything from the start of Python; warm counts the pass "
             "over the pixel store with reading the network and writing the table, the limits the "
             "forward passes alone: of skinbench's own folded network, and of one traced, frozen "
-            f"and optimised in batches of {BATCH}.",
+            f"and optimised in batches of {BATCH}. The limit from JPEGs is a program that does "
+            "nothing else, with skinbench's network: no digests, labels, splits, checks or store.",
         ),
     )
 
@@ -85,6 +90,38 @@ def on_ray(files: list[Path]) -> np.ndarray:
     return np.stack(ordered["p"].tolist())
 
 
+def bare(files: list[Path]) -> np.ndarray:
+    """Decode, resize and predict, two threads each; nothing is looked at or kept."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import torch
+    from PIL import Image
+
+    from skinbench.learn.allocator import keep_pages
+    from skinbench.learn.forward import images_per_pass
+
+    keep_pages()
+    torch.set_num_threads(1)
+    pixels = np.empty((len(files), SIZE, SIZE, 3), dtype=np.uint8)
+    most = images_per_pass(SIZE, torch.device("cpu"))
+
+    def decode(index: int) -> None:
+        with Image.open(files[index]) as image:
+            pixels[index] = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+
+    network = limit.folded(MODEL)
+
+    def forward(start: int) -> np.ndarray:
+        torch.set_num_threads(1)
+        batch = torch.from_numpy(pixels[start : start + most]).permute(0, 3, 1, 2).float()
+        with torch.inference_mode():
+            return network((batch / 255 - MEAN) / STD).softmax(dim=1).numpy()
+
+    with ThreadPoolExecutor(limit.WORKERS) as pool:
+        list(pool.map(decode, range(len(files)), chunksize=64))
+        return np.concatenate(list(pool.map(forward, range(0, len(files), most))))
+
+
 def skinbench(files: list[Path], *, warm: bool) -> tuple[np.ndarray, float]:
     """All of it but scoring; seconds of the pass alone."""
     found, seconds = predict("inference", files, [MODEL], warm=warm)
@@ -103,7 +140,7 @@ def main() -> None:
         said |= {"seconds": seconds} if how == "warm" else {}
         said["result"] = agreement.keep("inference", found)
     else:
-        found = peers.probabilities(files) if how == "dataloader" else on_ray(files)
+        found = {"dataloader": peers.probabilities, "ray": on_ray, "bare": bare}[how](files)
         said["result"] = agreement.compare("inference", found)
         _write(found, files)
     print(json.dumps(said))
