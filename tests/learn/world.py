@@ -101,11 +101,13 @@ def model_bytes(store: Store, name: str) -> bytes:
     return (store.open("fits", name) / "model.safetensors").read_bytes()
 
 
-def make_world(root: Path, *, val_share: float = 0.2, seed: int = 0) -> World:
+def make_world(
+    root: Path, *, val_share: float = 0.2, seed: int = 0, store: Store | None = None
+) -> World:
     """Draw, publish and split; images differ by class in colour, and ages by class too."""
     generator = np.random.default_rng(seed)
     root.mkdir(parents=True, exist_ok=True)
-    store = Store(root / "store")
+    store = store or Store(root / "store")
     rows = []
     for code, (label, count) in enumerate(COUNTS.items()):
         for number in range(count):
