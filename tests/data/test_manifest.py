@@ -122,6 +122,22 @@ def test_the_root_comes_from_the_environment(
     assert len(read_manifest(request(None), store).table) == 42
 
 
+def test_a_root_at_a_url_is_fetched(
+    tmp_path: Path, store: Store, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "there" / "ham10000")
+    monkeypatch.setenv("SKINBENCH_DATA", f"file://{tmp_path}/there")
+    monkeypatch.setenv("SKINBENCH_STORE_CACHE", str(tmp_path / "here"))
+    told: list[tuple[str, int, int]] = []
+    found = read_manifest(request(None), store, lambda *event: told.append(event))
+    assert ("fetching", 85, 85) in told
+    assert found.root.parent == tmp_path / "here"
+    assert found.digest == manifest.digest
+    monkeypatch.setenv("SKINBENCH_DATA", f"file://{tmp_path}/nothing")
+    with pytest.raises(UsageError, match=r"there is nothing at .*/nothing/ham10000"):
+        read_manifest(request(None), store)
+
+
 def test_names_that_nobody_knows(tmp_path: Path, store: Store) -> None:
     make(tmp_path)
     with pytest.raises(UnknownNameError, match="did you mean 'ham10000'"):

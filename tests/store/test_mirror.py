@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from skinbench.errors import CorruptObjectError, StoreError, UsageError
-from skinbench.store import COPIES, Mirror, remote
+from skinbench.store import COPIES, Mirror, brought, remote
 from skinbench.store.mirror import LIST
 from tests.s3 import Line, s3_server, url_at
 from tests.store.test_shared import contents
@@ -148,3 +148,17 @@ def test_a_connection_that_breaks_while_a_run_is_sent(machine):
         here.send()
         assert read(other) == {"scorecard": "2" * 1_000_000, "small": "s"}
         line.close()
+
+
+def test_a_file_alone_is_brought_once(machine, there, monkeypatch):
+    machine("here")
+    there.mkdir()
+    (there / "net.safetensors").write_text("1")
+    path = brought(f"file://{there}/net.safetensors")
+    assert (path.name, path.read_text()) == ("net.safetensors", "1")
+    before = path.stat().st_ino
+    assert brought(f"file://{there}/net.safetensors").stat().st_ino == before
+    (there / "net.safetensors").write_text("22")
+    assert brought(f"file://{there}/net.safetensors").read_text() == "22"
+    with pytest.raises(UsageError, match="there is nothing at"):
+        brought(f"file://{there}/other.safetensors")

@@ -147,6 +147,43 @@ def test_a_secret_is_no_path(tmp_path, monkeypatch, name):
     assert suite.expand_path("${MONKEYS}/x", ("data", "far", "root")).as_posix() == "/here/x"
 
 
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("s3://theirs/x", ""),
+        ("file:///etc", ""),
+        ("${NOT_SET:-s3://theirs/x}", ""),
+        ("${SCHEME}3://theirs/x", "s"),
+        ("${SKINBENCH_DATA}-theirs/x", "s3://mine"),
+        ("${SKINBENCH_DATA}/x?endpoint_override=theirs", "s3://mine"),
+        ("${SKINBENCH_DATA}?endpoint_override=theirs", "s3://mine"),
+        ("${SKINBENCH_DATA}/x#y", "s3://mine"),
+    ],
+)
+def test_a_suite_sends_nobody_elsewhere(tmp_path, monkeypatch, text, own):
+    monkeypatch.setenv("SKINBENCH_DATA", own)
+    monkeypatch.setenv("SCHEME", own)
+    file = tmp_path / "suite.yaml"
+    file.write_text(yaml.safe_dump(FULL), encoding="utf-8")
+    with pytest.raises(SkinbenchError, match="a suite names no URL itself; set a variable"):
+        load_suite(file).expand_path(text, ("data", "far", "root"))
+
+
+def test_what_is_below_the_users_own_url_is_fetched(tmp_path, monkeypatch):
+    (tmp_path / "there" / "ham").mkdir(parents=True)
+    (tmp_path / "there" / "ham" / "a.csv").write_text("1")
+    monkeypatch.setenv("SKINBENCH_DATA", f"file://{tmp_path}/there")
+    monkeypatch.setenv("SKINBENCH_STORE_CACHE", str(tmp_path / "here"))
+    file = tmp_path / "suite.yaml"
+    file.write_text(yaml.safe_dump(FULL), encoding="utf-8")
+    key = ("data", "far", "root")
+    folder = load_suite(file).expand_path("${SKINBENCH_DATA}/ham", key)
+    assert folder.parent == tmp_path / "here"
+    assert (folder / "a.csv").read_text() == "1"
+    path = load_suite(file).expand_path("${SKINBENCH_DATA}/ham/a.csv", key)
+    assert (path.name, path.read_text()) == ("a.csv", "1")
+
+
 def test_programs_of_a_stranger_can_be_forbidden(tmp_path, monkeypatch):
     (tmp_path / "plug.py").write_text('KIND = "techniques"\n')
     file = tmp_path / "suite.yaml"

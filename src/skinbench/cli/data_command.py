@@ -13,7 +13,7 @@ import click
 
 from skinbench.cli.options import Place, json_option, print_json, store_option
 from skinbench.errors import RunInterrupted, UsageError
-from skinbench.store import open_store
+from skinbench.store import is_url, joined, open_store
 
 if TYPE_CHECKING:
     from skinbench.data.download import DownloadPlan, Watch
@@ -106,6 +106,11 @@ def _target(name: str, root: Path | None) -> Path:
         raise UsageError(
             "say where to: --root DIR, or SKINBENCH_DATA, the folder with one sub-folder per "
             "dataset"
+        )
+    if is_url(named):
+        raise UsageError(
+            f"SKINBENCH_DATA is a URL, and a download goes to a folder: --root DIR; then copy it "
+            f"to {joined(named, name)}"
         )
     return Path(named) / name
 

@@ -18,7 +18,7 @@ import click
 
 from skinbench.cli.options import Place, json_option, print_json, store_option
 from skinbench.errors import SkinbenchError
-from skinbench.store import COPIES, SharedStore, open_store
+from skinbench.store import COPIES, SharedStore, checked_url, is_url, open_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +160,15 @@ def _shared(store: SharedStore) -> Finding:
     return Finding(name="store", state="ok", detail=f"{store.place}, can be written and read")
 
 
+def _elsewhere(name: str, url: str) -> Finding:
+    """A folder at a URL, not asked for anything here."""
+    try:
+        detail = f"{checked_url(url)}, fetched to this machine when a suite reads it"
+    except SkinbenchError as error:
+        return Finding(name=name, state="warn", detail=str(error))
+    return Finding(name=name, state="ok", detail=detail)
+
+
 def _datasets() -> Iterator[Finding]:
     named = os.environ.get("SKINBENCH_DATA")
     if not named:
@@ -168,6 +177,9 @@ def _datasets() -> Iterator[Finding]:
             "skinbench data download ham10000 fills one"
         )
         yield Finding(name="SKINBENCH_DATA", state="warn", detail="not set", advice=advice)
+        return
+    if is_url(named):
+        yield _elsewhere("SKINBENCH_DATA", named)
         return
     root = Path(named)
     folders = sorted(item.name for item in root.iterdir() if item.is_dir()) if root.is_dir() else []
@@ -183,6 +195,9 @@ def _weights() -> Iterator[Finding]:
     if not named:
         advice = "only needed by suites with `weights: {file: ${SKINBENCH_WEIGHTS}/...}`"
         yield Finding(name="SKINBENCH_WEIGHTS", state="warn", detail="not set", advice=advice)
+        return
+    if is_url(named):
+        yield _elsewhere("SKINBENCH_WEIGHTS", named)
         return
     root = Path(named)
     files = sorted(item.name for item in root.glob("*.safetensors"))

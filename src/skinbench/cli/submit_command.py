@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 @click.command()
 @suite_options
 @address_option
-@click.option("--data", metavar="PATH", help="SKINBENCH_DATA there: a folder that all nodes see.")
+@click.option("--data", metavar="PLACE", help="SKINBENCH_DATA there: a folder or a URL.")
 @click.option("--weights", metavar="PATH", help="SKINBENCH_WEIGHTS there.")
-@click.option("--store", metavar="PATH", help="The store there: a folder that all nodes see.")
+@click.option(
+    "--store", metavar="PLACE", help="The store there: a folder that all nodes see, or a URL."
+)
 @click.option("--folder", metavar="PATH", help="Where run folders lie there. [default: its home]")
 @click.option(
     "--out",

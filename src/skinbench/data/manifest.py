@@ -29,7 +29,15 @@ from skinbench.records import (
     Manifest,
     RawDataset,
 )
-from skinbench.store import Store, content_digest, read_record, write_json
+from skinbench.store import (
+    Store,
+    brought,
+    content_digest,
+    is_url,
+    joined,
+    read_record,
+    write_json,
+)
 
 __all__ = [
     "DataRequest",
@@ -179,7 +187,10 @@ def dataset_root(
     elif entry.prepare is not None:
         return _prepared(request.adapter, entry, options, store, progress)
     elif os.environ.get("SKINBENCH_DATA"):
-        root = Path(os.environ["SKINBENCH_DATA"]) / request.adapter
+        named = os.environ["SKINBENCH_DATA"]
+        if is_url(named):
+            return brought(joined(named, request.adapter), progress)
+        root = Path(named) / request.adapter
     else:
         raise DataError(
             f"data '{request.name}': {request.adapter} needs its files; set {setting}, or "

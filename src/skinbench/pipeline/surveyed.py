@@ -16,6 +16,7 @@ from skinbench.data.stored_pairs import stored_near_duplicates
 from skinbench.errors import MissingExtraError, counted
 from skinbench.plan import decided_pairs, join_lesions, read_manifests, split_and_audit
 from skinbench.records import AuditReport, Manifest, NearDuplicates, Pair, SplitTable
+from skinbench.store import brought, is_url
 from skinbench.suite import Suite
 
 if TYPE_CHECKING:
@@ -169,4 +170,6 @@ def _weights(suite: Suite) -> Path | None:
     if suite.file.audit.weights is not None:
         return suite.expand_path(suite.file.audit.weights, ("audit", "weights"))
     named = os.environ.get("SKINBENCH_WEIGHTS")
+    if named and is_url(named):
+        return brought(named)
     return Path(named) if named and Path(named).is_dir() else None

@@ -46,7 +46,7 @@ def read_manifests(
             continue
         root = None
         if source.root is not None:
-            root = suite.expand_path(source.root, ("data", name, "root"))
+            root = suite.expand_path(source.root, ("data", name, "root"), progress)
         request = DataRequest(
             name=name,
             adapter=source.adapter,

@@ -10,7 +10,7 @@ from skinbench.store.files import (
     write_text,
 )
 from skinbench.store.locks import alone_in
-from skinbench.store.mirror import Mirror
+from skinbench.store.mirror import Mirror, Progress, brought
 from skinbench.store.objects import (
     KINDS,
     MARKER,
@@ -28,7 +28,7 @@ from skinbench.store.private import (
 )
 from skinbench.store.run_folder import RunFolder, file_name
 from skinbench.store.shared import COPIES, SharedStore, default_store_path, open_store
-from skinbench.store.urls import is_url
+from skinbench.store.urls import checked_url, is_url, joined
 
 __all__ = [
     "COPIES",
@@ -36,19 +36,23 @@ __all__ = [
     "KINDS",
     "MARKER",
     "Mirror",
+    "Progress",
     "RunFolder",
     "STORE_SCHEMA_VERSION",
     "SharedStore",
     "Store",
     "StoredObject",
     "alone_in",
+    "brought",
     "canonical_json",
+    "checked_url",
     "content_digest",
     "default_store_path",
     "file_digest",
     "file_name",
     "from_plain",
     "is_url",
+    "joined",
     "needed_salt",
     "open_store",
     "private_data",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -19,9 +20,31 @@ from skinbench.store.objects import STORE_SCHEMA_VERSION
 from skinbench.store.remote import RemoteFolder
 from skinbench.store.shared import PATIENCE, copies_of
 from skinbench.store.transfer import Files, confined, each, files_in
+from skinbench.store.urls import checked_url, split_url
 
 LIST = ".files.json"
 Progress = Callable[[str, int, int], None]
+
+
+def brought(url: str, progress: Progress | None = None) -> Path:
+    """A file or folder at a URL, as it is there now, on this machine.
+
+    Args:
+        url: of data, weights or tables.
+        progress: called with ("fetching", files done, files), where there are any.
+
+    Raises:
+        UsageError: there is nothing, or it is no such URL.
+        StoreError: it cannot be read there, or written here.
+    """
+    folder, name = split_url(checked_url(url))
+    path = Mirror(folder).fetch_file(name) if is_file_name(name) else None
+    return path or Mirror(url).fetch(progress)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name may be that of a file: data sets are folders, whose names have no dot."""
+    return "." in name
 
 
 class Mirror:
@@ -66,6 +89,24 @@ class Mirror:
             else:
                 self._fetch_listed(listed, progress)
         return self.folder
+
+    def fetch_file(self, name: str) -> Path | None:
+        """One file of the folder, on this machine; None where there is no such file.
+
+        Raises:
+            StoreError: it cannot be read there, or written here.
+        """
+        note = self.folder.with_name(f"{self.folder.name}.{name}.json")
+        with alone_in(self.folder, PATIENCE):
+            found = self._remote.look(name)
+            if found is None:
+                return None
+            stamp = {"stamp": [found.bytes, found.changed]}
+            path = self.folder / name
+            if not (path.is_file() and note.is_file() and read_json(note) == stamp):
+                self._take({name: None}, None)
+                write_json(note, stamp)
+        return path
 
     def resume(self) -> Path:
         """The copy to go on from: as at the URL, unless this machine was the last to write there.
@@ -148,6 +189,7 @@ class Mirror:
     ) -> None:
         """Bring files here, each under another name until it is whole."""
         done: list[str] = []
+        counting = threading.Lock()
 
         def take(item: tuple[str, tuple[int, str] | None]) -> None:
             name, known = item
@@ -159,9 +201,10 @@ class Mirror:
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
-            done.append(name)
-            if progress is not None:
-                progress("fetching", len(done), len(wanted))
+            with counting:
+                done.append(name)
+                if progress is not None:
+                    progress("fetching", len(done), len(wanted))
 
         try:
             each(take, list(wanted.items()))

@@ -118,6 +118,24 @@ class RemoteFolder:
         except FileNotFoundError:
             return None
 
+    def look(self, name: str) -> RemoteFile | None:
+        """What a file is; None where there is no such file.
+
+        Raises:
+            StoreError: the folder cannot be read.
+        """
+
+        def act(system: Any, base: str) -> RemoteFile | None:
+            from pyarrow.fs import FileType
+
+            info = system.get_file_info(f"{base}/{name}")
+            return _file(info) if info.type == FileType.File else None
+
+        try:
+            return self._tried("read", name, act)
+        except FileNotFoundError:
+            return None
+
     def files(self, below: str = "") -> dict[str, RemoteFile]:
         """Every file below a name: its own name, from there on, to what it is.
 
@@ -135,8 +153,7 @@ class RemoteFolder:
             for info in system.get_file_info(chosen):
                 name = info.path.lstrip("/")[len(top) :].lstrip("/")
                 if info.type == FileType.File and name:
-                    changed = info.mtime.timestamp() if info.mtime else 0.0
-                    found[name] = RemoteFile(bytes=info.size, changed=changed)
+                    found[name] = _file(info)
             return dict(sorted(found.items()))
 
         try:
@@ -207,6 +224,11 @@ class RemoteFolder:
                     raise StoreError(message) from _no_answer(error) if may_help else error
                 time.sleep(pause)
         raise AssertionError("unreachable")
+
+
+def _file(info: Any) -> RemoteFile:
+    changed = info.mtime.timestamp() if info.mtime else 0.0
+    return RemoteFile(bytes=info.size, changed=changed)
 
 
 def _no_answer(error: Exception) -> OSError:

@@ -21,7 +21,7 @@ from skinbench.store.remote import RemoteFolder
 from skinbench.store.urls import joined
 
 T = TypeVar("T")
-AT_ONCE = 8
+AT_ONCE = 16
 """Files on their way at a time."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 

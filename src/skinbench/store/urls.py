@@ -81,6 +81,13 @@ def joined(url: str, *names: str) -> str:
     return "/".join([head.rstrip("/"), *names]) + mark + query
 
 
+def split_url(url: str) -> tuple[str, str]:
+    """The URL of the folder that something is in, and its name there."""
+    head, mark, query = url.partition("?")
+    folder, _, name = head.rstrip("/").rpartition("/")
+    return folder + mark + query, name
+
+
 def open_url(url: str) -> tuple[Any, str]:
     """A pyarrow file system, and the folder's path in it.
 

@@ -15,6 +15,7 @@ import yaml
 
 from skinbench import registry
 from skinbench.errors import SuiteError, UsageError, one_line
+from skinbench.store import Progress, brought, is_url, joined
 from skinbench.suite.document import Document, Key, parse_document, read_document
 from skinbench.suite.reduced import reductions
 from skinbench.suite.references import check_catalog, check_references
@@ -60,11 +61,18 @@ class Suite:
         """Folder that relative paths in the file start from."""
         return self.document.path.parent if self.document.path else Path.cwd()
 
-    def expand_path(self, text: str, key: Key) -> Path:
+    def expand_path(self, text: str, key: Key, progress: Progress | None = None) -> Path:
         """A path of the file with its ${VARIABLES} replaced.
 
+        Where a variable is a URL, what is there is fetched, and the path is that of the copy.
+
+        Args:
+            text: as in the file.
+            key: of the file, for messages.
+            progress: called as files are fetched.
+
         Raises:
-            SuiteError: a variable is not set, or is a secret.
+            SuiteError: a variable is not set, or is a secret; the file itself names a URL.
         """
 
         def value(match: re.Match[str]) -> str:
@@ -78,8 +86,28 @@ class Suite:
                 raise self.document.error(message, key)
             return found
 
-        path = Path(_VARIABLE.sub(value, text)).expanduser()
+        filled = _VARIABLE.sub(value, text)
+        if is_url(filled):
+            url = _own_url(text, filled)
+            if url is None:
+                message = "a suite names no URL itself; set a variable, e.g. SKINBENCH_DATA, to it"
+                raise self.document.error(f"{message}, and write ${{SKINBENCH_DATA}}/NAME", key)
+            return brought(url, progress)
+        path = Path(filled).expanduser()
         return path if path.is_absolute() else (self.folder / path).resolve()
+
+
+def _own_url(text: str, filled: str) -> str | None:
+    """The URL of something below one that a variable holds; None where the suite adds to it.
+
+    A stranger's suite cannot send requests with the user's keys to a place of its own.
+    """
+    variable = _VARIABLE.match(text)
+    named = os.environ.get(variable[1], "") if variable else ""
+    rest = filled.removeprefix(named)
+    if not is_url(named) or not rest.startswith("/") or "?" in rest or "#" in rest:
+        return None
+    return joined(named, rest.strip("/"))
 
 
 def _purpose(name: str) -> str:

@@ -13,7 +13,7 @@ from skinbench.pipeline.exporting.chain import Chain, Link
 from skinbench.records import BundleNetwork, BundleStep, DerivedCell, Plan
 from skinbench.score.derive import learn_from_val
 from skinbench.score.predictions import read_predictions
-from skinbench.store import RunFolder, Store
+from skinbench.store import RunFolder, Store, brought, is_url
 
 
 def weights_files(plan: Plan, chain: Chain, store: Store) -> dict[str, Path]:
@@ -36,7 +36,8 @@ def weights_files(plan: Plan, chain: Chain, store: Store) -> dict[str, Path]:
             named.append(Path(str(weights["file"])))
     folder = os.environ.get("SKINBENCH_WEIGHTS")
     if folder:
-        named += sorted(Path(folder).expanduser().glob("*.safetensors"))
+        there = brought(folder) if is_url(folder) else Path(folder).expanduser()
+        named += sorted(there.glob("*.safetensors"))
     files = [path for path in dict.fromkeys(named) if path.is_file()]
     return {store.digest_of(path): path for path in files}
 
