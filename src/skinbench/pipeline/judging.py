@@ -245,15 +245,13 @@ def policy_in(baseline: Mapping[str, Any]) -> Policy:
 
 def judge_run(
     folder: RunFolder,
-    baseline: Path | None,
+    baseline: Path,
     salt: str | None = None,
     *,
     environment: Mapping[str, Any] | None = None,
     store: Path | None = None,
-) -> Verdict | None:
-    """The verdict against a baseline, where one was given; kept for the report."""
-    if baseline is None:
-        return None
+) -> Verdict:
+    """The verdict against a baseline; kept for the report."""
     from skinbench.gate import ledger_path, read_baseline
 
     policy = policy_of(folder)

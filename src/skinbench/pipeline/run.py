@@ -67,7 +67,6 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
     from skinbench.pipeline.field_effects import measure_fields
     from skinbench.pipeline.finished import finish, inputs_digest, is_finished
     from skinbench.pipeline.history import put_away, scorecard_name
-    from skinbench.pipeline.judging import judge_run
     from skinbench.pipeline.judging_heat import judge_heatmaps
     from skinbench.pipeline.searching import failed_fits, search_settings, write_searches
     from skinbench.pipeline.weak_spots import measure
@@ -96,13 +95,7 @@ def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
         entry["detail"] = (
             UNCHANGED if finished else _picture(prepared, records, folder, options.store, card)
         )
-    verdict = judge_run(
-        folder,
-        options.baseline,
-        options.salt,
-        environment=environment(),
-        store=options.store.root,
-    )
+    verdict = _judge(folder, options)
     with clock.stage("report") as entry:
         if finished and is_finished(folder, inputs):  # the verdict, too
             entry["detail"] = UNCHANGED
@@ -129,6 +122,20 @@ def _score(prepared: Prepared, records: Mapping[str, FitRecord], folder: RunFold
     from skinbench.pipeline.scoring import score  # a finished run needs neither it nor scipy
 
     return score(prepared, records, folder)
+
+
+def _judge(folder: RunFolder, options: Options) -> Verdict | None:
+    if options.baseline is None:
+        return None
+    from skinbench.pipeline.judging import judge_run  # loads scipy
+
+    return judge_run(
+        folder,
+        options.baseline,
+        options.salt,
+        environment=environment(),
+        store=options.store.root,
+    )
 
 
 def _picture(

@@ -48,13 +48,13 @@ def leaderboard(folders: Sequence[RunFolder], *, sort: str | None = None) -> Lea
         UsageError: no row has a score called `sort`, or a folder is named twice.
     """
     names = _run_names(folders)
+    cards = {name: _scorecard(item) for name, item in zip(names, folders, strict=True)}
     tables: dict[tuple[object, ...], TestSet] = {}
-    for name, folder in zip(names, folders, strict=True):
-        for key, table in _tables_of_run(name, folder, sort, named=len(names) > 1):
+    for (name, card), folder in zip(cards.items(), folders, strict=True):
+        for key, table in _tables_of_run(name, folder, card, sort, named=len(names) > 1):
             known = tables.get(key)
             tables[key] = table if known is None else board.joined(known, table)
     found = list(tables.values())
-    cards = {name: _scorecard(item) for name, item in zip(names, folders, strict=True)}
     smoke = tuple(
         SmokeRow(run=name, row=row, reason=reason)
         for name, card in cards.items()
@@ -133,9 +133,8 @@ def _scorecard(folder: RunFolder) -> Scorecard:
 
 
 def _tables_of_run(
-    run: str, folder: RunFolder, sort: str | None, *, named: bool
+    run: str, folder: RunFolder, scorecard: Scorecard, sort: str | None, *, named: bool
 ) -> list[tuple[tuple[object, ...], TestSet]]:
-    scorecard = _scorecard(folder)
     plan = read_record(folder.plan, Plan) if folder.plan.exists() else None
     reduced = read_run_facts(folder).reduced
     spaces = read_label_spaces(folder)

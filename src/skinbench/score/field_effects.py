@@ -16,7 +16,6 @@ from skinbench.errors import PredictionsError
 from skinbench.records import FieldEffect
 from skinbench.records.resampling import Resamples
 from skinbench.score.group_means import group_means
-from skinbench.score.intervals import interval
 from skinbench.store import replacing
 from skinbench.store.parquet import read_parquet_table
 
@@ -93,6 +92,8 @@ def score_effects(effects: Effects, resamples: Resamples) -> tuple[FieldEffect, 
 
 
 def _scored(table: pd.DataFrame, resamples: Resamples) -> Iterator[FieldEffect]:
+    from skinbench.score.intervals import interval  # scipy, which a finished run does without
+
     for (row, dataset), whole in table.groupby(["row", "dataset"], sort=True):
         for name in dict.fromkeys(whole["field"]):
             part = whole[whole["field"] == name].sort_values("image_id", kind="stable")
