@@ -93,7 +93,7 @@ class Line:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self.limit: int | None = None
-        """Bytes that a connection may carry to the server; then it breaks. None: it holds."""
+        """Bytes that still go to the server before connections break. None: they hold."""
         self.breaks, self.left = 0, 0
         """How often it has broken, and how often it still will; below 0: always."""
         self.carried_back = 0
@@ -102,7 +102,7 @@ class Line:
         self._accepting.start()
 
     def break_after(self, limit: int, times: int = -1) -> None:
-        """Let connections break when they have carried so much to the server."""
+        """Let every connection break once they have carried so much to the server together."""
         with self._lock:
             self.limit, self.left = limit, times
 
@@ -129,11 +129,9 @@ class Line:
                 threading.Thread(target=self._carry, args=(source, sink, up), daemon=True).start()
 
     def _carry(self, source: socket.socket, sink: socket.socket, up: bool) -> None:
-        carried = 0
         with contextlib.suppress(OSError):
             while content := source.recv(CHUNK):
-                carried += len(content)
-                if up and self._breaks(carried):
+                if up and self._breaks(len(content)):
                     break
                 sink.sendall(content)
                 if not up:
@@ -144,9 +142,12 @@ class Line:
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
 
-    def _breaks(self, carried: int) -> bool:
+    def _breaks(self, more: int) -> bool:
         with self._lock:
-            if self.limit is None or carried <= self.limit or self.left == 0:
+            if self.limit is None or self.left == 0:
+                return False
+            self.limit -= more
+            if self.limit >= 0:
                 return False
             self.breaks += 1
             self.left -= 1

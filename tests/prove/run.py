@@ -84,6 +84,12 @@ PROOFS = {
         "suite to its end, stops where it is cancelled and leaves no process, and at its time "
         "limit submits itself again and ends the suite without training anything twice",
     ),
+    "storage": Proof(
+        module="tests.prove.storage",
+        shows="on a real S3 server that checks keys (SeaweedFS) wrong keys are refused, and of 20 "
+        "writes whose connection breaks at a drawn moment no other machine takes one for whole, "
+        "and none is lost",
+    ),
     "estimate": Proof(
         module="tests.prove.estimate",
         shows="the makespan that `plan --estimate` simulates is within 15 % of the measured one, "
