@@ -16,13 +16,13 @@ from skinbench.records import Event
 from skinbench.store import COPIES, RunFolder, Store, open_store, remote
 from skinbench.suite import load_suite
 from tests.cli.commands import Shell
+from tests.pipeline.in_process import predicted
 from tests.pipeline.tiny import write_suite
 from tests.s3 import keys_in, s3_server, url_at
 
 pytestmark = [pytest.mark.ray, pytest.mark.torch, pytest.mark.slow]
 
 ROWS = """
-inference: {engine: ray}
 rows:
   a: {model: baseline_cnn}
   b: {model: baseline_cnn, technique: class_weights, input: fusion_concat}
@@ -73,14 +73,16 @@ def test_nodes_that_share_nothing_but_a_url(
     assert Store(worker).verify() == []
     assert not remote.RemoteFolder(url).files("unfinished")
 
-    alone, _ = run(suite, tmp_path / "alone", Store(tmp_path / "store"), ray_address)
-    assert folder.scorecard.read_bytes() == alone.scorecard.read_bytes()
+    # The same without a URL and without Ray, in this process and a store of its own.
+    _, _, alone = predicted(write_suite(tmp_path / "alone", ROWS))
+    for cell in ("a@0.0", "b@0.0"):
+        assert folder.prediction(cell).read_bytes() == alone.prediction(cell).read_bytes()
 
     # A third machine trains nothing, and sends its run to a URL of its own.
     monkeypatch.setenv(COPIES, str(tmp_path / "third"))
     monkeypatch.setenv("COLUMNS", "80")
     shell = Shell(monkeypatch, capsys)
-    there = url_at(s3, "runs/tiny")
+    there = url_at(s3, "runs/run")
     done = shell("run", suite, "--store", url, "--out", there, "--address", ray_address)
     assert done.code == 0, done
     assert f"Sent to {there}" in done.out

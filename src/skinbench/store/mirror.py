@@ -60,7 +60,8 @@ class Mirror:
     def __init__(self, url: str) -> None:
         self._remote = RemoteFolder(url)
         self.url = self._remote.url
-        self.folder = copies_of(self.url)
+        # Named as there, since reports call a run by its folder's name.
+        self.folder = copies_of(self.url) / (split_url(self.url)[1] or "folder")
         self._note = self.folder.with_name(f"{self.folder.name}.json")
 
     def check(self) -> None:
