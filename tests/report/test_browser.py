@@ -133,3 +133,11 @@ def test_page_prints(open_page, folder, tmp_path):
     page = open_page(folder.html)
     page.pdf(path=str(tmp_path / "report.pdf"), format="A4")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+    # A head that is repeated on the next page leaves out its buttons, so it has none on paper.
+    head = page.locator(".board thead th", has=page.locator("button")).first
+    named = "item => getComputedStyle(item, '::before').content"
+    assert head.evaluate(named) == "none"
+    page.emulate_media(media="print")
+    assert head.get_attribute("data-title") in head.evaluate(named)
+    assert not head.locator("button").is_visible()
+    assert not page.locator(".further:visible").count()
