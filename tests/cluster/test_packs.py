@@ -8,9 +8,18 @@ import pytest
 
 from skinbench.cluster.demands import demand_of
 from skinbench.cluster.sizing import Demand
-from skinbench.cluster.trials import PACK_COST, Pack, TrialRequest, make_packs
+from skinbench.cluster.trials import PACK_COST, Pack, TrialRequest, _Watcher, make_packs
 from skinbench.plan.asked import Asked, asked_of
-from skinbench.records import FitSpec, ModelSpec, NamedSpec, TrainSpec, WeightsSpec
+from skinbench.records import (
+    Event,
+    FitRecord,
+    FitSpec,
+    ModelSpec,
+    NamedSpec,
+    TrainSpec,
+    WeightsSpec,
+)
+from skinbench.store import canonical_json
 
 TRAIN = TrainSpec(
     image_size=128,
@@ -89,3 +98,17 @@ def test_memory_is_what_the_suite_says_or_an_estimate() -> None:
     guessed = demand_of("row", SPEC, Asked())
     assert guessed.estimated == "baseline_cnn, batch_size 8, 128 px"
     assert guessed.memory > 10**9
+
+
+def test_what_a_trial_rode_out_or_cut_is_told_at_once() -> None:
+    heard: list[Event] = []
+    demands = {"f": Demand(name="row", cpu=1)}
+    request = TrialRequest(specs={"f": SPEC}, weights={}, demands=demands, titles={"f": "row"})
+    watcher = _Watcher(request, [], heard.append)
+    watcher.result({"fit": "f", "note": "the folder does not answer"})
+    record = FitRecord(fit_id="f", status="done", micro_batches=4)
+    watcher.result({"fit": "f", "record": canonical_json(record)})
+    assert [event.kind for event in heard] == ["note", "note", "fit"]
+    assert heard[0].detail == "row: the folder does not answer"
+    assert heard[1].detail.endswith("a batch of 8; it was cut into 4 micro-batches")
+    assert watcher.records == {"f": record}

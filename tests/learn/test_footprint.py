@@ -72,16 +72,15 @@ def test_estimates_are_few_and_at_most_half_above(world):
         assert footprint._rounded(value) <= max(footprint.STEPS[0], 1.5 * value)
 
 
-def test_a_network_that_needs_numbers_to_be_built_counts_as_a_worker(world, monkeypatch):
+def test_a_network_that_needs_numbers_to_be_built_counts_for_nothing(world, monkeypatch):
     def build(*_):
         assert float(torch.ones(1)) == 1.0, "no number on meta"
         return Two()
 
     monkeypatch.setitem(registry.models._loaded, "odd", ModelEntry(version=1, build=build))
     monkeypatch.setitem(registry.models._plugins, "odd", "test")
-    plain = dataclasses.replace(world.spec(), model=network("majority"))
     odd = dataclasses.replace(world.spec(), model=network("odd"))
-    assert training_bytes(odd) == training_bytes(plain)
+    assert training_bytes(odd) == footprint._rounded(footprint.WORKER + footprint.SCRATCH)
 
 
 def test_nothing_is_drawn_for_an_estimate():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -222,6 +223,12 @@ class Schedule:
             ready = self._with_pixels(ready)
             self._wave(ready, max_concurrent=max_concurrent, fail_fast=fail_fast)
         return {name: self.records[name] for name in self.plan.fits}
+
+    def tidy(self) -> None:
+        """Remove what finished fits kept of their epochs, where a fault came between."""
+        for name, record in self.records.items():
+            if record.status == "done":
+                shutil.rmtree(self.store.work_path("fits", name), ignore_errors=True)
 
     def _with_pixels(self, ready: Mapping[str, FitSpec]) -> dict[str, FitSpec]:
         """Fits whose pixels exist, those made first that other fits take part in."""

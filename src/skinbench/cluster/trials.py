@@ -225,6 +225,12 @@ class _Watcher:
             record = from_plain(FitRecord, json.loads(result["record"]))
             self.records[name] = record
             self.failed = self.failed or record.status == "failed"
+            if record.micro_batches > 1:
+                note = (
+                    f"{title}: the GPU does not hold a batch of {spec.train.batch_size}; it was "
+                    f"cut into {record.micro_batches} micro-batches"
+                )
+                self.listener(Event(kind="note", detail=note))
             self.listener(
                 Event(
                     kind="fit",

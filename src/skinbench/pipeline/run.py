@@ -198,6 +198,7 @@ def learn_and_predict(
             )
             segment(prepared, folder, schedule)
             count_seen(prepared, folder, records, options.store)
+            schedule.tidy()
             entry["detail"] = f"engine: {engine['name']}"
     return records, engine
 
