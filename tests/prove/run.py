@@ -44,6 +44,26 @@ PROOFS = {
         "of the predictions, and no finished fit is trained again",
         options=("--kills", "20"),
     ),
+    "nodes": Proof(
+        module="tests.prove.nodes",
+        shows="of two nodes (real processes of Ray on one machine) one is killed in training, one "
+        "while it builds a store and one in inference: every cell is scored, with the bytes of one "
+        "node and the same engine; the head killed: the next run goes on to the same bytes",
+    ),
+    "outages": Proof(
+        module="tests.prove.outages",
+        shows="a shared folder that fails for 30 s, a disk that is full in training and two runs "
+        "at once in one store change no byte of the scorecard and of the predictions, and no "
+        "finished fit is trained again",
+        options=("--seconds", "30"),
+    ),
+    "scale": Proof(
+        module="tests.prove.scale",
+        shows="200 cells of a tiny model cost at most 0.35 s each beside their training; memory is "
+        "as large at the last as at the 20th; no open file, no process and nothing in /dev/shm is "
+        "left",
+        options=("--cells", "200"),
+    ),
     "gate": Proof(
         module="tests.prove.gate_simulation",
         shows="10,000 simulated pairs of models for each of 18 settings: at recalls of 0.55, 0.8 "
