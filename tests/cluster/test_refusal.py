@@ -35,9 +35,9 @@ def test_memory_that_is_not_there(tmp_path: Path, memory: float, words: str) -> 
     suite = load_suite(write_suite(tmp_path, ROWS))
     options = Options(folder=tmp_path / "run", store=Store(tmp_path / "store"))
     prepared = prepare(suite, options)
-    before = [item.path for item in options.store.objects()]
+    before = [(item.kind, item.name) for item in options.store.objects()]
     session = SimpleNamespace(nodes=lambda: [Node(cpu=8, memory=memory)])
     with pytest.raises(ResourceError, match=words) as caught:
         open_schedule(prepared, options, session, Clock(listener=lambda _: None))
     assert "\n" not in str(caught.value)
-    assert [item.path for item in options.store.objects()] == before
+    assert [(item.kind, item.name) for item in options.store.objects()] == before
