@@ -14,7 +14,9 @@ are as many open files as before, nothing more in /dev/shm, and no process.
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
+import os
 import sys
 import tempfile
 import time
@@ -88,7 +90,7 @@ def prove(options, folder):
     """The measurements; a summary for the table."""
     go(folder / "first", 4, 1, Watch())
     own, shm = psutil.Process(), set(SHARED.iterdir())
-    files, watch = own.num_fds(), Watch()
+    files, watch = opened(), Watch()
     run = go(folder / "many", options.cells, options.epochs, watch)
     records = [read_json(path)["record"] for path in sorted(run.fits.glob("*.json"))]
     promise(len(records) == len(watch.memory) == options.cells, f"{len(records)} fits")
@@ -104,7 +106,8 @@ def prove(options, folder):
     promise(beside <= options.overhead, f"{beside:.2f} s a cell beside training")
     promise(max(grown) <= GROWTH, f"memory grew by {[f'{g / 1e6:.0f} MB' for g in grown]}")
     promise(watch.files[-1] <= watch.files[EARLY - 1], f"open files grew: {watch.files[-1]}")
-    promise(own.num_fds() <= files, f"{own.num_fds() - files} files were left open")
+    more = opened() - files
+    promise(not more, f"left open: {dict(more)}")
     promise(not left, f"left in /dev/shm: {left}")
     promise(gone, f"left running: {own.children(recursive=True)}")
     print(
@@ -114,6 +117,16 @@ def prove(options, folder):
         f"{grown[0] / 1e6:.0f} MB and the workers by {grown[1] / 1e6:.0f} MB; no file, no "
         "process and nothing in /dev/shm was left"
     )
+
+
+def opened():
+    """How often each file is open; sockets and pipes by their kind."""
+    found = collections.Counter()
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found[str(path.readlink()).partition(":[")[0]] += 1
+    found.pop(f"/proc/{os.getpid()}/fd", None)
+    return found
 
 
 def processes_gone(own):
