@@ -20,6 +20,7 @@ finished fit was trained again and no object of the store is damaged.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
@@ -85,7 +86,7 @@ def shared_folder(peace, folder, seconds):
 def full_disk(peace, folder):
     """The disk is filled in training; the line that the run ended with."""
     suite = write(folder, ROWS, ("training",))
-    with small_disk(folder / "disk", "64m") as disk:
+    with small_disk(folder / "disk", "512m") as disk:
         store = disk / "store"
         process = start(suite, folder / "run", store)
         wait_for(lambda: states(store) and reached(folder, "training"), process, "an epoch")
@@ -111,13 +112,11 @@ def full_disk(peace, folder):
 
 def fill(path):
     """Take every byte that the disk has left."""
-    with path.open("wb") as file:
-        try:
+    for size in (1 << 20, 4096):
+        with contextlib.suppress(OSError), path.open("ab") as file:
             while True:
-                file.write(b"\0" * 4096)
+                file.write(b"\0" * size)
                 file.flush()
-        except OSError:
-            pass
 
 
 def two_at_once(peace, folder, *, same):
