@@ -20,7 +20,6 @@ from skinbench.data.lesion_masks import build_masks
 from skinbench.data.made_pixels import sizes_read
 from skinbench.data.pixels import build_pixels, pixel_digest
 from skinbench.errors import SkinbenchError, counted
-from skinbench.learn.outage import ride_out
 from skinbench.plan.asked import Asked, asked_of
 from skinbench.records import (
     Event,
@@ -32,6 +31,7 @@ from skinbench.records import (
     SplitTable,
 )
 from skinbench.store import Store, read_record
+from skinbench.store.outage import ride_out
 
 
 @dataclass(kw_only=True)

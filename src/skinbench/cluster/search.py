@@ -296,8 +296,8 @@ def _train_trial(config: dict[str, Any], payload: dict[str, Any]) -> None:
     """Train the fit of one set of values, and report each epoch and its record."""
     from skinbench.learn.fit import train_fits
     from skinbench.learn.memory import share_gpu
-    from skinbench.learn.outage import ride_out
     from skinbench.learn.saved import read_fit_record
+    from skinbench.store.outage import ride_out
 
     registry.load_plugins_from_environment()
     share_gpu(payload["gpu"])

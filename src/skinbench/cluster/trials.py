@@ -172,7 +172,7 @@ def _train_pack(config: dict[str, Any], payload: dict[str, Any]) -> None:
 
     from skinbench.learn.fit import train_fits
     from skinbench.learn.memory import share_gpu
-    from skinbench.learn.outage import ride_out
+    from skinbench.store.outage import ride_out
 
     registry.load_plugins_from_environment()
     share_gpu(payload["gpu"][config["pack"]])

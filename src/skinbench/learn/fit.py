@@ -11,7 +11,6 @@ from skinbench.learn.allocator import release_pages
 from skinbench.learn.checkpoint import remove_checkpoint
 from skinbench.learn.made import build_seen
 from skinbench.learn.memory import is_out_of_memory, release_gpu
-from skinbench.learn.outage import is_outage
 from skinbench.learn.plain import fit_plain
 from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import Weights, publish_fit, read_fit_record, take_over
@@ -19,6 +18,7 @@ from skinbench.learn.segmentation import SegmentationTraining
 from skinbench.learn.training import Shared, Training
 from skinbench.records import EpochRecord, FitRecord, FitSpec
 from skinbench.store import Store
+from skinbench.store.outage import is_outage
 
 OnEpoch = Callable[[str, EpochRecord], None]
 OnRecord = Callable[[FitRecord], None]

@@ -173,10 +173,10 @@ def learn_and_predict(
         A record for every fit, and the name and rule of the inference engine.
     """
     from skinbench.cluster.session import Session
-    from skinbench.learn.outage import ride_out
     from skinbench.pipeline.predicting import predict
     from skinbench.pipeline.seen import count_seen
     from skinbench.pipeline.segmenting import segment
+    from skinbench.store.outage import ride_out
 
     file = prepared.suite.file
     with Session(address=options.address, log=folder.log) as session:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from skinbench.errors import CorruptObjectError, SkinbenchError, StoreError, counted
 from skinbench.store.urls import checked_url, joined, open_url, reason_of
@@ -96,12 +96,9 @@ class RemoteFolder:
             CorruptObjectError: it is not there, or is another one than expected.
             StoreError: it cannot be read there, or written here.
         """
-        try:
-            found = self._tried(
-                "read", name, lambda system, base: _taken(system, f"{base}/{name}", path)
-            )
-        except FileNotFoundError as error:
-            raise CorruptObjectError(f"{joined(self.url, name)} is not there") from error
+        found = self._take(name, path)
+        if found is None:
+            raise CorruptObjectError(f"{joined(self.url, name)} is not there")
         if expected is not None and found != expected:
             raise CorruptObjectError(f"{joined(self.url, name)} is not the file that was written")
 
@@ -111,12 +108,7 @@ class RemoteFolder:
         Raises:
             StoreError: it cannot be read.
         """
-        try:
-            return self._tried(
-                "read", name, lambda system, base: _taken(system, f"{base}/{name}", None)
-            )
-        except FileNotFoundError:
-            return None
+        return self._take(name, None)
 
     def look(self, name: str) -> RemoteFile | None:
         """What a file is; None where there is no such file.
@@ -167,10 +159,7 @@ class RemoteFolder:
         Raises:
             StoreError: it cannot be removed.
         """
-        try:
-            self._tried("remove", name, lambda system, base: system.delete_file(f"{base}/{name}"))
-        except FileNotFoundError:
-            return
+        self._gone(name, "delete_file")
 
     def remove_below(self, name: str) -> None:
         """Remove everything below a name.
@@ -178,10 +167,7 @@ class RemoteFolder:
         Raises:
             StoreError: it cannot be removed.
         """
-        try:
-            self._tried("remove", name, lambda system, base: system.delete_dir(f"{base}/{name}"))
-        except FileNotFoundError:
-            return
+        self._gone(name, "delete_dir")
 
     def check(self) -> None:
         """Write a small file there, read it, and remove it again.
@@ -195,6 +181,19 @@ class RemoteFolder:
         self.remove(name)
         if found != content:
             raise StoreError(f"{self.url} does not give back what is written to it")
+
+    def _take(self, name: str, path: Path | None) -> tuple[int, str] | None:
+        """Bytes and sha256 of a file, kept where there is a path for it; None where it is not."""
+        try:
+            return self._tried(
+                "read", name, lambda system, base: _taken(system, f"{base}/{name}", path)
+            )
+        except FileNotFoundError:
+            return None
+
+    def _gone(self, name: str, how: Literal["delete_file", "delete_dir"]) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._tried("remove", name, lambda system, base: getattr(system, how)(f"{base}/{name}"))
 
     def _put(self, name: str, fill: Callable[[Any], object]) -> None:
         def act(system: Any, base: str) -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from skinbench.errors import CorruptObjectError, DataError, StoreError
-from skinbench.learn import outage
-from skinbench.learn.outage import answers, is_outage, ride_out
-from skinbench.store import Store, replacing
+from skinbench.store import Store, outage, replacing
+from skinbench.store.outage import answers, is_outage, ride_out
 
 
 class Clock:

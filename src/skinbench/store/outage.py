@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from skinbench.errors import CorruptObjectError, SkinbenchError, StoreError
-from skinbench.store import Store
+from skinbench.store.objects import Store
 
 T = TypeVar("T")
 
