@@ -17,17 +17,17 @@ from urllib.parse import quote
 from skinbench import registry, store
 from skinbench.errors import StoreError, UnknownNameError, UsageError, counted
 from skinbench.records import LabelSpace, Plan, Row, Score, Scorecard
-from skinbench.report import board, numbers, pages, standings, terminal
+from skinbench.report import board, pages, standings, terminal
 from skinbench.report.against_plain import unbeaten
 from skinbench.report.board import BoardColumn, BoardRow, Leaderboard, SmokeRow, Status, TestSet
+from skinbench.report.board_notes import board_notes
 from skinbench.report.board_page import board_page
 from skinbench.report.cells import slug
-from skinbench.report.claims import short_lines
 from skinbench.report.content import read_fits, read_label_spaces, read_paces, read_run_facts
 from skinbench.report.row_facts import RunDetail, run_detail
 from skinbench.report.tables import Scores
 from skinbench.score.balance import balanced_name
-from skinbench.store import RunFolder, from_plain, read_json, read_record
+from skinbench.store import RunFolder, from_plain, read_record
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,49 +66,9 @@ def leaderboard(folders: Sequence[RunFolder], *, sort: str | None = None) -> Lea
         runs=tuple(names),
         sort=sort,
         tables=tuple(found),
-        notes=(
-            *_drawn(folders),
-            *_approximate(folders),
-            *_smoke_notes(smoke),
-            *(line for card in cards.values() for line in short_lines(card)),
-            *_notes(found, sort),
-        ),
+        notes=board_notes(folders, cards.values(), smoke, found, sort),
         smoke=smoke,
     )
-
-
-def _smoke_notes(smoke: Sequence[SmokeRow]) -> tuple[str, ...]:
-    """Rows outside the tables, by reason."""
-    reasons: dict[str, list[str]] = {}
-    for item in smoke:
-        reasons.setdefault(item.reason, []).append(item.row)
-    return tuple(
-        numbers.one_line(f"Smoke, outside the tables: {', '.join(rows)} ({reason}).")
-        for reason, rows in reasons.items()
-    )
-
-
-def _drawn(folders: Sequence[RunFolder]) -> tuple[str, ...]:
-    """Says so where the images of a run were drawn by a program."""
-    titles = {
-        str(facts["info"]["title"])
-        for folder in folders
-        for path in sorted(folder.manifests.glob("*.json"))
-        if (facts := read_json(path))["info"]["synthetic"]
-    }
-    return tuple(f"{title}: drawn by a program, not patients." for title in sorted(titles))
-
-
-def _approximate(folders: Sequence[RunFolder]) -> tuple[str, ...]:
-    """Labels that are not quite the class that they are judged as, from the manifests."""
-    said = {
-        numbers.one_line(f"{path.stem}: {finding['message']}"): None
-        for folder in folders
-        for path in sorted(folder.manifests.glob("*.json"))
-        for finding in read_json(path).get("findings", ())
-        if finding["kind"] == "approximate_label"
-    }
-    return tuple(said)
 
 
 def _run_names(folders: Sequence[RunFolder]) -> list[str]:
@@ -325,32 +285,6 @@ def _sorted_tables(tables: Sequence[TestSet], sort: str) -> list[TestSet]:
         ranked = any(column.key in row.standings for row in table.rows)
         found.append(dataclasses.replace(ordered, ranked_by=column.key if ranked else ""))
     return found
-
-
-def _notes(tables: Sequence[TestSet], sort: str | None) -> tuple[str, ...]:
-    notes = []
-    if sort is None:
-        notes.append("Rows stand in the order of the suite; none was chosen by these numbers.")
-    else:
-        column = board.sort_columns(sort)[0]
-        title = numbers.metric_title(column.metric, column.class_)
-        notes.append(
-            f"Sorted by {title} on test at the reader's request. To choose a row by a number "
-            f"of this table is to choose on test."
-        )
-    if len(tables) > 1:
-        notes.append(
-            "Rows judged on different test images, conditions or classes are in separate "
-            "tables: their numbers do not compare."
-        )
-    return (*notes, *_condition_notes(tables))
-
-
-def _condition_notes(tables: Sequence[TestSet]) -> list[str]:
-    """What conditions mean, of those that say so; a user's own one may not be at hand."""
-    names = {table.condition.partition(",")[0].partition("@")[0] for table in tables}
-    known = sorted(names & set(registry.conditions.names()))
-    return [f"{name}: {note}." for name in known if (note := registry.conditions.get(name).note)]
 
 
 # --- the four forms ------------------------------------------------------------------------
