@@ -112,6 +112,7 @@ def pod_problems(pod: dict[str, Any], config: dict[str, Any]) -> list[str]:
     [
         (),
         ("--nodes", 3, "--gpus", 2, "--cpus", 8, "--memory", 64, "--set", "defaults.epochs=2"),
+        ("--store", "s3://lab/skin", "--secret", "aws"),
     ],
 )
 def test_a_ray_job_is_valid_by_kuberays_schema(
@@ -165,6 +166,70 @@ def test_what_is_missing_is_said(
     shell: Shell, suite: Path, words: tuple[str, ...], why: str
 ) -> None:
     assert why in shell.error("deploy", suite, *words)
+
+
+BUCKET = "s3://lab/skin"
+ASKED = "?endpoint_override=minio:9000&scheme=http"
+
+
+def test_a_ray_job_whose_places_are_urls_mounts_no_claim(shell: Shell, suite: Path) -> None:
+    words = ("--image", "x", "--shared", f"{BUCKET}/{ASKED}", "--secret", "aws-keys")
+    done = shell("deploy", suite, "--kuberay", *words)
+    assert done.code == 0, done
+    config, job = yaml.safe_load_all(done.out)
+    assert problems(job, config) == []
+    assert f"--out '{BUCKET}/runs/tiny{ASKED}'" in job["spec"]["entrypoint"]
+    pod = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+    assert {item["name"] for item in pod["volumes"]} == {"suite", "shm", "copies"}
+    (container,) = pod["containers"]
+    assert {"name": "SKINBENCH_STORE", "value": f"{BUCKET}/store{ASKED}"} in container["env"]
+    assert {"name": "SKINBENCH_STORE_CACHE", "value": "/copies"} in container["env"]
+    assert container["envFrom"] == [{"secretRef": {"name": "aws-keys"}}]
+
+
+def test_a_store_at_a_url_beside_data_on_a_claim(shell: Shell, suite: Path) -> None:
+    _, job = ray_job(shell, suite, "--store", "gs://lab/store/", "--copies", "/local")
+    pod = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+    assert {item["name"] for item in pod["volumes"]} == {"suite", "shm", "shared", "copies"}
+    env = {item["name"]: item["value"] for item in pod["containers"][0]["env"]}
+    assert env["SKINBENCH_DATA"] == "/shared/data"
+    assert env["SKINBENCH_STORE"] == "gs://lab/store"
+    assert env["SKINBENCH_STORE_CACHE"] == "/local"
+
+
+def test_urls_are_quoted_for_the_shell_of_slurm_and_of_rays_launcher(
+    shell: Shell, suite: Path
+) -> None:
+    words = ("--shared", BUCKET + ASKED, "--data", "/nfs/data", "--copies", "/local/me")
+    script = shell("deploy", suite, "--slurm", *words).out
+    assert f"export SKINBENCH_STORE='{BUCKET}/store{ASKED}'\n" in script
+    assert "export SKINBENCH_DATA=/nfs/data\n" in script
+    assert "export SKINBENCH_STORE_CACHE=/local/me\n" in script
+    assert f"--out '{BUCKET}/runs/tiny{ASKED}'" in script
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+    text = shell("deploy", suite, "--ray-cluster", "--host", "a", *words).out
+    (start,) = yaml.safe_load(text)["head_start_ray_commands"][1:]
+    assert f"SKINBENCH_STORE='{BUCKET}/store{ASKED}' " in start
+    assert f"--data /nfs/data --weights '{BUCKET}/weights{ASKED}'" in text
+    assert "# On all nodes the same: /nfs/data.\n" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--shared", "s3://key:secret@lab/skin"), "has a name or password in it"),
+        (("--store", "s3://lab/skin?access_key=x"), "says 'access_key'"),
+        (("--store", "/elsewhere/store"), "/elsewhere/store is not in /shared, where the claim"),
+        (("--shared", BUCKET), "every place is a URL; there is nothing to mount"),
+    ],
+)
+def test_a_place_that_no_pod_can_use_is_refused(
+    shell: Shell, suite: Path, words: tuple[str, ...], why: str
+) -> None:
+    said = shell.error("deploy", suite, "--kuberay", *IMAGE, *words)
+    assert why in said
+    assert "secret" not in said.replace("AWS_SECRET_ACCESS_KEY", "")
 
 
 def test_a_suite_that_needs_its_folder_is_no_ray_job(shell: Shell, suite: Path) -> None:

@@ -31,12 +31,30 @@ _OF_MACHINES = (
         "--shared",
         default="/shared",
         show_default=True,
-        help="Folder that all nodes see, with data/, weights/, store/ and runs/.",
+        metavar="PLACE",
+        help="Folder that all nodes see, or a URL (s3://...), with data/, weights/, store/ and "
+        "runs/.",
+    ),
+)
+_OF_PLACES = (
+    click.option("--data", metavar="PLACE", help="Data elsewhere than in --shared."),
+    click.option("--weights", metavar="PLACE", help="Weights elsewhere."),
+    click.option("--store", metavar="PLACE", help="The store elsewhere."),
+    click.option("--runs", metavar="PLACE", help="Run folders elsewhere."),
+    click.option(
+        "--copies",
+        default="",
+        metavar="PATH",
+        help="Folder on each node's own disk for copies of a store at a URL. [default: the user "
+        "cache; in a pod /copies]",
     ),
 )
 _OF_KINDS = (
     click.option("--image", default="", help="kuberay: image that holds skinbench[cluster]."),
     click.option("--claim", default="", help="kuberay: volume claim that --shared is on."),
+    click.option(
+        "--secret", default="", help="kuberay: secret whose entries are the pods' keys to URLs."
+    ),
     click.option("--partition", default="", help="slurm: where to queue."),
     click.option("--python", default=sys.executable, help="slurm: the interpreter on all nodes."),
     click.option(
@@ -68,6 +86,7 @@ def _with(options: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
 @click.option("--slurm", "kind", flag_value="slurm", help="A batch script for sbatch.")
 @click.option("--ray-cluster", "kind", flag_value="ray-cluster", help="A file for `ray up`.")
 @_with(_OF_MACHINES)
+@_with(_OF_PLACES)
 @_with(_OF_KINDS)
 @click.option(
     "--out",
@@ -87,9 +106,10 @@ def command(
 
     A RayJob with the suite inside (KubeRay), a batch script that starts Ray across its
     allocation, resubmits itself at the time limit and continues (Slurm), or a cluster file for
-    Ray's launcher, to which `skinbench submit` then sends suites. Starts nothing itself.
+    Ray's launcher, to which `skinbench submit` then sends suites. Starts nothing itself, and
+    writes no key of a URL: these are where each machine's own tools look for them.
     """
-    from skinbench.cluster.deployment import Deployment
+    from skinbench.cluster.deployment import PLACES, Deployment
     from skinbench.cluster.shipment import refuse_local_data, small_files
     from skinbench.errors import UsageError
     from skinbench.store import write_text
@@ -122,6 +142,9 @@ def command(
         memory=options["memory"],
         minutes=options["minutes"],
         shared=options["shared"].rstrip("/"),
+        places={what: (options[what] or "").rstrip("/") for what in PLACES},
+        copies=options["copies"],
+        secret=options["secret"],
         image=options["image"],
         claim=options["claim"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -44,7 +45,9 @@ def cluster_file(
         own["provider"] |= {"project_id": project}
     install = "pip install 'skinbench[cluster]'"
     stop = "ray stop"
-    environment = " ".join(f"{key}={value}" for key, value in deployment.environment.items())
+    environment = " ".join(
+        f"{key}={shlex.quote(value)}" for key, value in deployment.environment.items()
+    )
     scaled = "" if provider == "local" else " --autoscaling-config=~/ray_bootstrap_config.yaml"
     made = {
         "cluster_name": deployment.label,
@@ -55,13 +58,21 @@ def cluster_file(
         "head_start_ray_commands": [stop, f"{environment} {_START}{scaled}"],
         "worker_start_ray_commands": [stop, f"{environment} ray start --address=$RAY_HEAD_IP:6379"],
     }
-    head = (
-        f"# ray up THIS FILE; ray dashboard THIS FILE (a tunnel to its job server); then\n"
-        f"# skinbench submit {deployment.suite} --address http://127.0.0.1:8265 "
-        f"--data {deployment.shared}/data --store {deployment.shared}/store\n"
-        f"# {deployment.shared} must be one folder on all nodes.\n"
-    )
-    return head + yaml.safe_dump(made, sort_keys=False, width=100)
+    return _how_to(deployment) + yaml.safe_dump(made, sort_keys=False, width=100)
+
+
+def _how_to(deployment: Deployment) -> str:
+    """What to type, as comments."""
+    address = "http://127.0.0.1:8265"
+    submit = ["skinbench", "submit", str(deployment.suite), "--address", address]
+    submit += ["--data", deployment.place("data"), "--weights", deployment.place("weights")]
+    submit += ["--store", deployment.place("store")]
+    lines = ["ray up THIS FILE; ray dashboard THIS FILE (a tunnel to its job server); then"]
+    lines.append(shlex.join(submit))
+    folders = [place for place in deployment.folders if place != deployment.place("runs")]
+    if folders:
+        lines.append(f"On all nodes the same: {', '.join(folders)}.")
+    return "".join(f"# {line}\n" for line in lines)
 
 
 def _local(hosts: Sequence[str]) -> dict[str, Any]:

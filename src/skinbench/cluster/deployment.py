@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from skinbench.errors import UsageError
+from skinbench.store import checked_url, is_url, joined
+
+PLACES = ("data", "weights", "store", "runs")
+"""What a run reads and writes, as a sub-folder of `shared` unless a place of its own is named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +32,17 @@ class Deployment:
     memory: int = 16
     """GiB of each node."""
     shared: str = "/shared"
-    """Folder that all nodes see: data/, weights/, store/ and runs/ lie in it."""
+    """Folder that all nodes see, or a URL: data/, weights/, store/ and runs/ lie in it."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Of `PLACES`: those that lie elsewhere, each a folder that all nodes see or a URL."""
+    copies: str = ""
+    """Folder on each node's own disk for copies of a store at a URL."""
     image: str = ""
     """Container image that holds skinbench[cluster]."""
     claim: str = ""
     """Kubernetes volume claim that `shared` is on."""
+    secret: str = ""
+    """Kubernetes secret whose entries become variables of the pods: the keys to URLs."""
     minutes: int = 720
     """Time limit."""
 
@@ -44,12 +55,31 @@ class Deployment:
     @property
     def environment(self) -> dict[str, str]:
         """Variables of the run."""
+        copies = {"SKINBENCH_STORE_CACHE": self.copies} if self.copies else {}
         return {
-            "SKINBENCH_DATA": f"{self.shared}/data",
-            "SKINBENCH_WEIGHTS": f"{self.shared}/weights",
-            "SKINBENCH_STORE": f"{self.shared}/store",
+            "SKINBENCH_DATA": self.place("data"),
+            "SKINBENCH_WEIGHTS": self.place("weights"),
+            "SKINBENCH_STORE": self.place("store"),
+            **copies,
             "RAY_USAGE_STATS_ENABLED": "0",
         }
+
+    @property
+    def folders(self) -> list[str]:
+        """Places that are folders, which all nodes must see."""
+        named = [self.place(what) for what in PLACES]
+        return [place for place in named if not is_url(place)]
+
+    def place(self, what: str) -> str:
+        """Where one of `PLACES` is: a folder or a URL.
+
+        Raises:
+            UsageError: a URL with a key in it, or without a bucket.
+        """
+        named = self.places.get(what)
+        if not named:
+            return below(self.shared, what)
+        return checked_url(named) if is_url(named) else named
 
     def command(self, suite: str, address: str) -> str:
         """The shell line that runs the suite.
@@ -58,9 +88,14 @@ class Deployment:
             suite: its path there, quoted where need be.
             address: Ray's, as the shell is to read it.
         """
-        out = shlex.quote(f"{self.shared}/runs/{self.name}")
+        out = shlex.quote(below(self.place("runs"), self.name))
         words = ["python -m skinbench run", suite, "--address", address, "--out", out]
         return " ".join([*words, *map(shlex.quote, self.options)])
+
+
+def below(place: str, name: str) -> str:
+    """Something in a folder or at a URL."""
+    return joined(checked_url(place), name) if is_url(place) else f"{place}/{name}"
 
 
 def need(value: str, option: str, why: str) -> str:

@@ -21,7 +21,8 @@ def batch_script(
     """The script, for `sbatch`.
 
     Args:
-        deployment: `shared` is on a file system of all nodes.
+        deployment: each place is on a file system of all nodes, or a URL, whose keys Slurm
+            hands on from the shell in which `sbatch` is typed.
         partition: where to queue; empty for the cluster's default.
         python: the interpreter that has skinbench, as all nodes see it.
         warning: seconds before the time limit at which the run stops to be continued.
