@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from skinbench.cluster.head import HeadWatch, end_process, gone
 from skinbench.cluster.sizing import Node, local_cores, nodes_of
 from skinbench.errors import ResourceError
 from skinbench.registry import PLUGINS_VARIABLE
@@ -54,6 +55,7 @@ class Session:
         self.address, self.log = address, log
         self._handler: logging.Handler | None = None
         self._started = False
+        self._watch: HeadWatch | None = None
 
     def __enter__(self) -> Session:
         """Nothing starts yet."""
@@ -66,6 +68,8 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         """Shut Ray down, if it was started."""
+        if self._watch is not None and kind is not None and issubclass(kind, Exception):
+            self._watch.settle()  # the error may be what a lost head looks like
         self.close()
 
     @property
@@ -105,6 +109,9 @@ class Session:
             raise ResourceError(f"cannot start Ray at '{self.address}': {first}") from error
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminate)  # Ray puts its own in place
+        if not local:
+            place = ray.get_runtime_context().gcs_address
+            self._watch = HeadWatch(place, lambda: end_process(gone(self.address)))
         self._started = True
 
     def nodes(self) -> list[Node]:
@@ -122,6 +129,9 @@ class Session:
             with contextlib.suppress(Exception):
                 ray.shutdown()
             self._started = False
+        if self._watch is not None:
+            self._watch.close()  # last: of a head that is gone, shutting down hangs
+            self._watch = None
         if self._handler is not None:
             for name in ("ray", "ray.data", "ray.tune", "ray.train"):
                 logging.getLogger(name).removeHandler(self._handler)
