@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from skinbench.data.manifest import import_manifest
+from skinbench.errors import DataError, StoreError
 from skinbench.pipeline import Options, RunResult, run_suite
 from skinbench.pipeline.scoring import score_folder
 from skinbench.records import Event, FitRecord
 from skinbench.score.predictions import read_predictions
-from skinbench.store import RunFolder, Store, read_json
+from skinbench.store import RunFolder, Store, alone_in, read_json
 from skinbench.suite import load_suite
 from tests.pipeline.tiny import ROWS, write_suite
 from tests.reports import whole_markdown
@@ -37,6 +38,32 @@ def go(
 
 def fitted(events: list[Event]) -> list[str]:
     return sorted(event.name for event in events if event.kind == "fit")
+
+
+def test_a_folder_in_which_another_run_is_at_work_is_refused(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skinbench.pipeline.run.PATIENCE", 0.0)
+    with alone_in(tmp_path / "run"), pytest.raises(StoreError) as caught:
+        go(tmp_path, store, "local")
+    assert str(caught.value) == (
+        f"another run is at work in {tmp_path / 'run'}; wait for its end, or name another folder "
+        "with --out (both then share what they train)"
+    )
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_run_that_writes_nothing_leaves_no_folder(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        assert (tmp_path / "run").is_dir(), "it is held meanwhile"
+        raise DataError("no image")
+
+    monkeypatch.setattr("skinbench.pipeline.run.prepare", refuse)
+    with pytest.raises(DataError):
+        go(tmp_path, store, "local")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_leaves_everything_and_a_second_one_trains_nothing(

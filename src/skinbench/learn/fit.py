@@ -16,6 +16,7 @@ from skinbench.learn.runtime import torch_session
 from skinbench.learn.saved import Weights, publish_fit, read_fit_record, take_over
 from skinbench.learn.segmentation import SegmentationTraining
 from skinbench.learn.training import Shared, Training
+from skinbench.learn.turn import turn_at
 from skinbench.records import EpochRecord, FitRecord, FitSpec
 from skinbench.store import Store
 from skinbench.store.outage import is_outage
@@ -67,6 +68,13 @@ def train_fits(
 def _drive(fit_id: str, spec: FitSpec, shared: Shared, on_epoch: OnEpoch) -> FitRecord:
     if shared.store.has("fits", fit_id):
         return read_fit_record(shared.store, fit_id)
+    with turn_at(fit_id, shared.store):
+        if shared.store.has("fits", fit_id):
+            return read_fit_record(shared.store, fit_id)
+        return _train(fit_id, spec, shared, on_epoch)
+
+
+def _train(fit_id: str, spec: FitSpec, shared: Shared, on_epoch: OnEpoch) -> FitRecord:
     epochs = _epochs(fit_id, spec, shared)
     try:
         while True:

@@ -6,11 +6,13 @@ Heavy stages are imported when they are reached.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from skinbench.errors import RunInterrupted, counted
+from skinbench.errors import RunInterrupted, StoreError, counted
 from skinbench.pipeline.environment import environment, run_facts, utc_now
 from skinbench.pipeline.prepared import Clock, Options, Prepared, prepare, write_preparation
 from skinbench.pipeline.scheduling import open_schedule
@@ -18,6 +20,7 @@ from skinbench.records import CellOutcome, Event, FitRecord, Listener, Scorecard
 from skinbench.store import (
     RunFolder,
     Store,
+    alone_in,
     needed_salt,
     read_record,
     salt_in_use,
@@ -28,6 +31,8 @@ from skinbench.suite import Suite
 
 UNCHANGED = "unchanged"
 """Of a stage whose inputs are those of the last run into the same folder."""
+PATIENCE = 5.0
+"""Seconds for which a run that has just been stopped may still hold its folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +57,39 @@ def run_suite(suite: Suite, options: Options, listener: Listener = silent) -> Ru
     Raises:
         SkinbenchError: the data, the splits or the machine do not allow the run.
         UsageError: data is private, and there is no salt for its ids.
+        StoreError: another run is at work in the folder.
         RunInterrupted: the user stopped it; the same command continues.
     """
     try:
         options.store.check()
         if private := suite.file.private_data:
             needed_salt(private)
-        return _run(suite, options, Clock(listener=listener))
+        with _alone_in(options.folder):
+            return _run(suite, options, Clock(listener=listener))
     except KeyboardInterrupt as error:
         raise RunInterrupted(f"stopped; to continue: {options.command}") from error
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold a run folder: two runs would mix up its files. A new one goes if nothing was written."""
+    new = not folder.exists()
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(alone_in(folder, PATIENCE))
+        except StoreError as error:
+            if not isinstance(error.__cause__, BlockingIOError):
+                raise
+            raise StoreError(
+                f"another run is at work in {folder}; wait for its end, or name another folder "
+                f"with --out (both then share what they train)"
+            ) from error
+        try:
+            yield
+        finally:
+            if new:
+                with contextlib.suppress(OSError):  # as a rule something is in it
+                    folder.rmdir()
 
 
 def _run(suite: Suite, options: Options, clock: Clock) -> RunResult:
