@@ -149,8 +149,9 @@ def _scored(
 ) -> list[dict[str, npt.NDArray[np.float32]]]:
     """For each pass: fit id to probabilities [N, C], rows by sorted image id."""
     pool = inference_pool(session.nodes(), gpu=gpu)
-    import ray
+    import ray.data
 
+    session.take_loggers()  # the import has given Ray Data's to the terminal
     batches = [
         {"at": at, "batch": index, "rows": rows.tolist()}
         for at, each in enumerate(passes)

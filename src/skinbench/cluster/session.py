@@ -40,6 +40,7 @@ _QUIET = {
     "DO_NOT_TRACK": "1",
 }
 
+_LOGGERS = ("ray", "ray.data", "ray.tune", "ray.train")
 _RAY_TOKENS = "ray._private.authentication.authentication_token_setup"
 
 
@@ -133,7 +134,7 @@ class Session:
             self._watch.close()  # last: of a head that is gone, shutting down hangs
             self._watch = None
         if self._handler is not None:
-            for name in ("ray", "ray.data", "ray.tune", "ray.train"):
+            for name in _LOGGERS:
                 logging.getLogger(name).removeHandler(self._handler)
             self._handler.close()
             self._handler = None
@@ -146,7 +147,13 @@ class Session:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             self._handler = logging.FileHandler(self.log, encoding="utf-8")
             self._handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
-        for name in ("ray", "ray.data", "ray.tune", "ray.train"):
+        self.take_loggers()
+
+    def take_loggers(self) -> None:
+        """Take Ray's loggers from the terminal, again where an import has put them back there."""
+        if self._handler is None:
+            return
+        for name in _LOGGERS:
             logger = logging.getLogger(name)
             for handler in list(logger.handlers):
                 logger.removeHandler(handler)
