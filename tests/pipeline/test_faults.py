@@ -30,7 +30,9 @@ calls = itertools.count()
 
 
 def _draw(labels, n_classes, options, generator):
-    while next(calls) and os.path.exists(os.environ.get("SKINBENCH_TEST_HOLD", "")):
+    hold = os.environ.get("SKINBENCH_TEST_HOLD", "")
+    while next(calls) and os.path.exists(hold):
+        open(hold + "-reached", "w").close()
         time.sleep(0.02)
     return generator.permutation(len(labels))
 
@@ -111,7 +113,9 @@ def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(
 ) -> None:
     suite, store = write(tmp_path), tmp_path / "store"
     process = start(suite, tmp_path / "run", store)
-    wait_for(lambda: finished(store) and states(store), process, "a finished and a running fit")
+    # Row b waits with an epoch behind it; another row's state may go before the kill.
+    held = hold.with_name("hold-reached")
+    wait_for(lambda: finished(store) and held.exists(), process, "a finished and a running fit")
     writers = children(process, "ray::ImplicitFunc")
     process.send_signal(signal.SIGKILL)
     finish(process)
