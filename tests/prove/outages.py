@@ -1,4 +1,4 @@
-"""The store's folder fails, its disk is full, two runs share it: no byte of the result changes.
+"""The store's folder fails, or its disk is full: no byte of the result changes.
 
     python -m tests.prove.outages [--seconds 30]
 
@@ -8,8 +8,7 @@ One suite is run in peace, and then
   in the store fails as on a network file system whose server is gone (ESTALE, by a library that is
   loaded before libc; it needs gcc), once in training and once when the fits have ended;
 - with a disk (a tmpfs, which needs root) that is full in training: one line, nothing half written;
-  with room again, the same command goes on;
-- twice at once, in folders of their own and in the same one.
+  with room again, the same command goes on.
 
 Each time the scorecard and every table of predictions equal the peaceful run's byte for byte, no
 finished fit was trained again and no object of the store is damaged.
@@ -29,7 +28,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from skinbench.store import RunFolder, Store
+from skinbench.store import Store
 from tests.pipeline.nodes import reached, release, wait_for, write
 from tests.pipeline.test_faults import finished, small_disk, states
 from tests.pipeline.tiny import finish, start
@@ -119,22 +118,6 @@ def fill(path):
                 file.flush()
 
 
-def two_at_once(peace, folder, *, same):
-    """Two runs of one suite in one store, and in one folder if `same`; seconds."""
-    suite, store = write(folder, ROWS), folder / "store"
-    outs = [folder / "run", folder / ("run" if same else "other")]
-    began = time.monotonic()
-    for process in [start(suite, out, store) for out in outs]:
-        code, out, err = finish(process)
-        promise(code == 0, f"one of two runs failed: {out}{err}")
-    took = time.monotonic() - began
-    compare(peace, folder)
-    if not same:
-        ours, theirs = RunFolder(outs[0]), RunFolder(outs[1])
-        promise(ours.scorecard.read_bytes() == theirs.scorecard.read_bytes(), "scorecards differ")
-    return took
-
-
 class environment:  # noqa: N801 -- reads as a function
     """Variables that what is started in the block inherits."""
 
@@ -158,17 +141,14 @@ def prove(folder, seconds):
     print(f"shared folder: {notes}", flush=True)
     line = full_disk(peace, folder / "full")
     print(f"full disk: {line}", flush=True)
-    took = [two_at_once(peace, folder / f"two{same}", same=same) for same in (False, True)]
-    print(f"two at once: {took[0]:.0f} s, in one folder {took[1]:.0f} s", flush=True)
     first = (
         "no compiler, so no folder failed"
         if notes is None
         else f"the folder failed for {seconds:g} s in training and {seconds / 2:g} s after it"
     )
     print(
-        f"{first}, the disk was full in training, two runs at once in one store and in one "
-        "folder: each time the same scorecard and predictions byte for byte, no finished fit "
-        "trained again, no object damaged"
+        f"{first}, the disk was full in training: each time the same scorecard and predictions "
+        "byte for byte, no finished fit trained again, no object damaged"
     )
 
 

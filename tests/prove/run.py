@@ -52,10 +52,15 @@ PROOFS = {
     ),
     "outages": Proof(
         module="tests.prove.outages",
-        shows="a shared folder that fails for 30 s, a disk that is full in training and two runs "
-        "at once in one store change no byte of the scorecard and of the predictions, and no "
-        "finished fit is trained again",
+        shows="a shared folder that fails for 30 s and a disk that is full in training change no "
+        "byte of the scorecard and of the predictions, and no finished fit is trained again",
         options=("--seconds", "30"),
+    ),
+    "together": Proof(
+        module="tests.prove.together",
+        shows="two runs of one suite at the same time in one store train each fit once between "
+        "them, though one is killed, and end with the bytes of one alone; in one folder the second "
+        "is refused",
     ),
     "scale": Proof(
         module="tests.prove.scale",
