@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from skinbench import registry
 from skinbench.cluster.demands import demand_of
+from skinbench.cluster.loggers import no_event_files
 from skinbench.cluster.session import Session
 from skinbench.cluster.sizing import Demand, check_demands
 from skinbench.errors import MissingExtraError, SkinbenchError
@@ -166,7 +167,7 @@ def _tuner(
             name="search",
             storage_path=str(scratch),
             verbose=0,
-            callbacks=[_callback(task, search, listener)],
+            callbacks=[_callback(task, search, listener), no_event_files()],
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
         ),
     )

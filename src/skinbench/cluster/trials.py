@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from skinbench import registry
+from skinbench.cluster.loggers import no_event_files
 from skinbench.cluster.session import Session
 from skinbench.cluster.sizing import Demand, check_demands, slots
 from skinbench.plan import cost, spec_key
@@ -159,7 +160,7 @@ def _tuner(
             name="fits",
             storage_path=str(scratch),
             verbose=0,
-            callbacks=[_callback(watcher)],
+            callbacks=[_callback(watcher), no_event_files()],
             stop=watcher.stopper(),
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
         ),
