@@ -78,6 +78,18 @@ def test_small_fits_are_spread_over_the_workers() -> None:
     assert len(packs(dict.fromkeys("abcd", 10), {}, workers=4)) == 4
 
 
+def test_unequal_fits_are_packed_so_that_no_worker_is_long_alone() -> None:
+    costs = {"a": 1702, "b": 1135, "c": 709, "d": 426, "e": 284, "f": 227}
+    made = packs(costs, {}, workers=2)
+    assert [pack.fits for pack in made] == [("a",), ("b",), ("d", "e"), ("c",), ("f",)]
+    busy = [0.0, 0.0]
+    for pack in made:  # whoever is free takes the next
+        busy[busy.index(min(busy))] += pack.cost
+    assert max(busy) <= 1.08 * sum(costs.values()) / 2
+    assert len(packs(dict.fromkeys("abcdefgh", 250), {}, workers=2)) == 4
+    assert len(packs(dict.fromkeys("abcdefgh", 80), {}, workers=2)) == 2, "too small to be more"
+
+
 def test_four_small_fits_share_one_gpu() -> None:
     from skinbench.cluster.sizing import Node, slots
 

@@ -25,6 +25,8 @@ from skinbench.store import Store, canonical_json, from_plain, open_store
 
 PACK_COST = 1_500.0
 """Fits below this cost are packed up to it: about five seconds of one core."""
+LEAST_COST = PACK_COST / 5
+"""Packs are not made smaller than this to even out the workers: a trial starts in 0.2 s."""
 MAX_FAILURES = 2
 """Times that a trial whose worker died is started again."""
 
@@ -72,7 +74,8 @@ def make_packs(request: TrialRequest, n_images: Mapping[str, int], workers: int)
     """
     costs = {name: cost(spec, n_images[name]) for name, spec in request.specs.items()}
     small = sum(value for value in costs.values() if value < PACK_COST)
-    limit = min(PACK_COST, small / workers) if small else PACK_COST
+    # Two packs for each worker even out what is unequal, where a pack is worth its start.
+    limit = min(PACK_COST, small / workers, max(LEAST_COST, small / (2 * workers)))
     packs: list[Pack] = []
     waiting: dict[tuple[str, float, int], list[str]] = {}
     for name, spec in request.specs.items():
