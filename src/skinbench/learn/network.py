@@ -58,16 +58,20 @@ class Network(nn.Module):
             values = torch.tensor(getattr(preprocessing, name)).view(1, 3, 1, 1)
             # Persistent: a fit that starts from another one inherits its normalisation.
             self.register_buffer(name, values)
-        if encoder is not None and (frozen or trained is not None):
-            names = frozenset[str]() if frozen or trained is None else trained
+        if encoder is not None and frozen:
+            encoder.requires_grad_(False).eval()
+        elif encoder is not None and trained is not None:
             for name, parameter in encoder.named_parameters():
-                parameter.requires_grad_(name in names)
-            self._still = still_modules(encoder, names) or [encoder]
+                parameter.requires_grad_(name in trained)
+            self._still = still_modules(encoder, trained) or [encoder]
         self.train()
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode; what is frozen keeps its stored statistics, hence eval."""
-        super().train(mode)
+        self.training = mode
+        for child in self.children():
+            if not (self.frozen and child is self.encoder):  # which has been in eval all along
+                child.train(mode)
         for module in self._still:
             module.eval()
         return self
