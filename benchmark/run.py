@@ -32,6 +32,7 @@ ROWS = (
     "raydata",
     "epoch",
     "grid",
+    "heads",
     "fixed",
     "growth",
     "gradcam",

@@ -124,13 +124,19 @@ def test_a_picture_of_growth_is_the_same_bytes_again(own_place):
 TRIED = {
     "epoch": (0, 3),  # skinbench, and tensors in memory, of P1's CNN
     "models": (0, 3),  # skinbench, and runs of the peer
+    "heads": (0, 2),  # one after another, and batched products
     "growth": (0,),
+    "raydata": (0,),
 }
+ON_RAY = ("growth", "raydata")
 
 
 @pytest.mark.slow
 @pytest.mark.torch
-@pytest.mark.parametrize("name", ["epoch", "models", pytest.param("growth", marks=pytest.mark.ray)])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.ray) if name in ON_RAY else name for name in TRIED],
+)
 def test_ways_of_a_row_do_the_same_work(name, own_place, monkeypatch):
     data = own_place / "data"
     make(data / "ham10000", lesions_per_class=7)
