@@ -116,7 +116,7 @@ def test_what_a_trial_rode_out_or_cut_is_told_at_once() -> None:
     heard: list[Event] = []
     demands = {"f": Demand(name="row", cpu=1)}
     request = TrialRequest(specs={"f": SPEC}, weights={}, demands=demands, titles={"f": "row"})
-    watcher = _Watcher(request, [], heard.append)
+    watcher = _Watcher(request, heard.append)
     watcher.result({"fit": "f", "note": "the folder does not answer"})
     record = FitRecord(fit_id="f", status="done", micro_batches=4)
     watcher.result({"fit": "f", "record": canonical_json(record)})

@@ -114,3 +114,40 @@ rows:
     (failed,) = result.failed
     assert "no trial of the search can be chosen" in failed.reason
     assert "not finite" in failed.reason
+
+
+DIES = """
+import os
+
+from skinbench.records import TechniqueEntry
+
+KIND = "techniques"
+
+
+def _draw(labels, n_classes, options, generator):
+    os._exit(1)
+
+
+ENTRY = TechniqueEntry(version=1, draw=_draw)
+"""
+
+
+def test_a_trial_that_is_lost_before_it_says_anything_fails_its_row_alone(
+    tmp_path: Path, ray_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skinbench.cluster.trials.MAX_FAILURES", 0)
+    monkeypatch.setattr("skinbench.cluster.search.MAX_FAILURES", 0)
+    (tmp_path / "dies.py").write_text(DIES, encoding="utf-8")
+    text = """
+plugins: [dies.py]
+rows:
+  lost: {model: baseline_cnn, technique: dies, epochs: 1}
+  a: {model: baseline_cnn, technique: dies, search: {space: {batch_size: [8, 16]}, sampler: grid}}
+  plain: {model: baseline_cnn}
+"""
+    result, _ = go(tmp_path, Store(tmp_path / "store"), ray_address, text)
+    status = {item.row: item.status for item in result.outcomes}
+    assert status == {"lost": "failed", "a": "failed", "plain": "done"}
+    reasons = {item.row: item.reason for item in result.failed}
+    assert "no trial of the search can be chosen" in reasons["a"]
+    assert "its worker process has died" in reasons["lost"]

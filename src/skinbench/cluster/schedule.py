@@ -92,16 +92,19 @@ class Schedule:
         """Fits without a record."""
         return {name: spec for name, spec in self.plan.fits.items() if name not in self.records}
 
-    def check(self) -> None:
-        """Refuse what no node can hold, before anything is made for it.
+    def check(self) -> str:
+        """Refuse what no node can hold, before anything is made for it; a word on the nodes.
 
         Raises:
             ResourceError: a fit asks for more than any node has.
         """
         trained = {n: spec for n, spec in self.pending.items() if spec.model.trained is None}
-        if trained:
-            demands = demands_of(trained, self.titles, self.asked)
-            check_demands(list(demands.values()), self.session.nodes())
+        if not trained:
+            return "nothing to train"
+        nodes = self.session.nodes()
+        check_demands(list(demands_of(trained, self.titles, self.asked).values()), nodes)
+        cores = counted(int(sum(node.cpu for node in nodes)), "core")
+        return f"{counted(len(nodes), 'node')}, {cores}"
 
     def make_pixels(self) -> str:
         """Build the pixel stores that pending fits and predictions read; a word on each."""

@@ -76,8 +76,11 @@ def run_search(
     check_demands([demand], session.nodes())
     scratch = Path(tempfile.mkdtemp(prefix="skinbench-search-"))
     try:
-        results = _tuner(task, search, demand, weights, store, scratch, listener).fit()
-        trials = [_trial_of(results[index], search) for index in range(len(results))]
+        watched = _callback(task, search, listener)
+        results = _tuner(task, search, demand, weights, store, scratch, watched).fit()
+        # A trial that was lost before its first report does not know what was drawn for it.
+        drawn = [values_of(search, config) for config in watched.drawn]
+        trials = [_trial_of(results[k], values, search) for k, values in enumerate(drawn)]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     result = conclude(trials, search)
@@ -141,7 +144,7 @@ def _tuner(
     weights: Mapping[str, Path],
     store: Store,
     scratch: Path,
-    listener: Listener,
+    watched: Any,
 ) -> Any:
     from ray import tune
 
@@ -167,7 +170,7 @@ def _tuner(
             name="search",
             storage_path=str(scratch),
             verbose=0,
-            callbacks=[_callback(task, search, listener), no_event_files()],
+            callbacks=[watched, no_event_files()],
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
         ),
     )
@@ -246,7 +249,11 @@ def _callback(task: SearchTask, search: Search, listener: Listener) -> Any:
         def __getstate__(self) -> dict[str, object]:
             return {}  # Tune pickles its callbacks to restore from, which we never do
 
-        def _end(self, trial: Any) -> None:
+        def __init__(self) -> None:
+            self.drawn: list[Mapping[str, Any]] = []
+
+        def _end(self, trials: list[Any], trial: Any) -> None:
+            self.drawn = [each.config for each in trials]
             ended.add(trial.trial_id)
             event = Event(
                 kind="progress", name=f"search {task.row}", done=len(ended), total=search.budget
@@ -256,10 +263,10 @@ def _callback(task: SearchTask, search: Search, listener: Listener) -> Any:
         def on_trial_complete(
             self, iteration: int, trials: list[Any], trial: Any, **_: Any
         ) -> None:
-            self._end(trial)
+            self._end(trials, trial)
 
         def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-            self._end(trial)
+            self._end(trials, trial)
 
     return Report()
 
@@ -325,10 +332,9 @@ def _train_trial(config: dict[str, Any], payload: dict[str, Any]) -> None:
     teller.tell(max(len(record.history), 1), {"record": canonical_json(record)})
 
 
-def _trial_of(result: Any, search: Search) -> SearchTrial:
-    """What became of one trial."""
+def _trial_of(result: Any, values: Mapping[str, Any], search: Search) -> SearchTrial:
+    """What became of the trial of some values."""
     told = result.metrics or {}
-    values = values_of(search, result.config)
     facts: dict[str, Any] = {"values": values, "fit": str(told.get("fit") or "")}
     if result.error is not None:
         lines = [line for line in str(result.error).splitlines() if line.strip()] or ["lost"]

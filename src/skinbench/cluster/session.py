@@ -91,9 +91,11 @@ class Session:
 
         self._log_to_file()
         local = self.address == "local"
-        options: dict[str, Any] = {"num_cpus": local_cores()} if local else {}
-        if local:
-            options["include_dashboard"] = False
+        options: dict[str, Any] = (
+            {"num_cpus": local_cores(), "include_dashboard": False}
+            if local  # our own workers inherit the environment, so those that wait are taken
+            else {"runtime_env": {"env_vars": _worker_environment()}}
+        )
         # On by Ray's own default for a session of our own; that it is so is no warning.
         logging.getLogger(_RAY_TOKENS).addFilter(_no_notice)
         terminate = signal.getsignal(signal.SIGTERM)
@@ -102,7 +104,6 @@ class Session:
                 address=self.address,
                 log_to_driver=False,
                 logging_level=logging.WARNING,
-                runtime_env={"env_vars": _worker_environment()},
                 **options,
             )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:

@@ -7,6 +7,7 @@ that it finds, so that a retry after a killed worker loses at most one epoch.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import tempfile
@@ -123,18 +124,38 @@ def run_trials(
     nodes = session.nodes()
     demands = [request.demands[name] for name in request.specs]
     check_demands(demands, nodes)
+    watcher = _Watcher(request, listener)
     packs = make_packs(request, n_images, slots(demands, nodes))
+    lost = _run_packs(request, packs, store, watcher)
+    # Which fit of a pack took the worker along is not known: each of it is tried alone.
+    alone = [
+        dataclasses.replace(pack, fits=(name,))
+        for pack in lost
+        if len(pack.fits) > 1 and not request.fail_fast
+        for name in pack.fits
+        if name not in watcher.records and not store.has("fits", name)
+    ]
+    if alone:
+        _run_packs(request, alone, store, watcher)
+    return watcher.collect(store)
+
+
+def _run_packs(
+    request: TrialRequest, packs: Sequence[Pack], store: Store, watcher: _Watcher
+) -> list[Pack]:
+    """Train packs as the trials of one call of Tune; those whose worker died too often."""
     scratch = Path(tempfile.mkdtemp(prefix="skinbench-tune-"))
-    watcher = _Watcher(request, packs, listener)
+    lost = []
     try:
         results = _tuner(request, packs, store, scratch, watcher).fit()
-        for index in range(len(results)):
+        for index, pack in enumerate(packs):  # Tune keeps the order of its grid
             error = results[index].error
             if error is not None:
-                watcher.trial_lost(results[index].config["pack"], str(error))
+                watcher.trial_lost(pack, str(error))
+                lost.append(pack)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return watcher.collect(store)
+    return lost
 
 
 def _tuner(
@@ -207,8 +228,8 @@ def _train_pack(config: dict[str, Any], payload: dict[str, Any]) -> None:
 class _Watcher:
     """Collects what trials report and passes it on as events."""
 
-    def __init__(self, request: TrialRequest, packs: Sequence[Pack], listener: Listener) -> None:
-        self.request, self.packs, self.listener = request, packs, listener
+    def __init__(self, request: TrialRequest, listener: Listener) -> None:
+        self.request, self.listener = request, listener
         self.records: dict[str, FitRecord] = {}
         self._lost: dict[str, str] = {}
         self.failed = False
@@ -250,10 +271,10 @@ class _Watcher:
             epochs = spec.train.epochs
             self.listener(Event(kind="epoch", name=title, fit=name, epoch=epoch, epochs=epochs))
 
-    def trial_lost(self, pack: int, error: str) -> None:
+    def trial_lost(self, pack: Pack, error: str) -> None:
         """A trial that died more often than it may."""
         lines = [line for line in error.splitlines() if line.strip()]
-        for name in self.packs[pack].fits:
+        for name in pack.fits:
             self._lost[name] = lines[-1] if lines else "the trial ended without a word"
 
     def collect(self, store: Store) -> dict[str, FitRecord]:

@@ -20,7 +20,7 @@ def open_schedule(
     *,
     refused: Mapping[str, str] | None = None,
 ) -> Schedule:
-    """The schedule of a plan in a session, after its stages `pixels` and `features`.
+    """The schedule of a plan in a session, after its stages `nodes`, `pixels` and `features`.
 
     Args:
         prepared: the suite's plan and data.
@@ -45,7 +45,8 @@ def open_schedule(
         workers=options.workers,
         refused=refused or {},
     )
-    schedule.check()
+    with clock.stage("nodes") as entry:
+        entry["detail"] = schedule.check()
     for digest, path in prepared.planned.weights.items():
         options.store.lend("weights", digest, path)
     with clock.stage("pixels") as entry:
