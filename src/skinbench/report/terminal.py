@@ -139,8 +139,8 @@ def _measure(row: BoardRow, column: BoardColumn, mark: str) -> Text:
         text.append(f" {entry.near}", style="not bold dim")
     if entry.detail:
         text.append(f"\n{entry.detail}", style="not bold dim")
-    elif entry.why:
-        text.append(f"\n{entry.why}", style="dim")
+    if entry.why:
+        text.append(f"\n{entry.why}", style="not bold dim")
     return text
 
 
