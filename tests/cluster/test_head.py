@@ -71,6 +71,27 @@ def test_a_head_that_listens_is_left_alone_and_one_that_is_gone_is_told_of(
     watch.close()
 
 
+def test_a_place_that_cannot_be_reached_from_here_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(head, "PAUSE", 0.01)
+    monkeypatch.setenv(RAYS_PATIENCE, "0.01")
+    looks, looked, ended = [0], threading.Event(), threading.Event()
+
+    def refuse(*_: object) -> None:
+        looks[0] += 1
+        if looks[0] == 10:
+            looked.set()
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    watch = HeadWatch("10.0.0.1:6379", ended.set)
+    assert looked.wait(LONG)
+    watch.settle()  # does not wait for it either
+    watch.close()
+    assert not ended.is_set()
+
+
 def test_nothing_is_ended_once_the_watch_is_closed(
     port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:

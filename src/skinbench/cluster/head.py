@@ -9,6 +9,7 @@ as SIGKILL, after which a run continues from what is finished.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import sys
@@ -29,7 +30,8 @@ PAUSE, ANSWER = 2.0, 2.0
 class HeadWatch:
     """A thread that looks whether anybody listens where the head's control store was.
 
-    It opens a connection and sends nothing; of a busy head the kernel answers.
+    It opens a connection and sends nothing; of a busy head the kernel answers. A place that has
+    never answered is one that cannot be reached from here, and says nothing.
 
     Args:
         place: HOST:PORT of the control store.
@@ -40,13 +42,13 @@ class HeadWatch:
         host, _, port = place.rpartition(":")
         self._place, self._end = (host.strip("[]"), int(port)), end
         self._patience = SHARE * float(os.environ.get(RAYS_PATIENCE) or 60)
-        self._closed = threading.Event()
+        self._heard, self._closed = math.inf, threading.Event()
         self._thread = threading.Thread(target=self._watch, name="head-watch", daemon=True)
         self._thread.start()
 
     def settle(self) -> None:
         """Return if the head answers, now or before the thread gives it up."""
-        while self._thread.is_alive() and not self._answers():
+        while self._heard < math.inf and self._thread.is_alive() and not self._answers():
             self._thread.join(PAUSE)
 
     def close(self) -> None:
@@ -55,13 +57,15 @@ class HeadWatch:
         self._thread.join()
 
     def _watch(self) -> None:
-        heard = time.monotonic()
         while not self._closed.wait(PAUSE):
             if self._answers():
-                heard = time.monotonic()
-            elif time.monotonic() - heard > self._patience and not self._closed.is_set():
+                self._heard = time.monotonic()
+            elif self._silence() > self._patience and not self._closed.is_set():
                 self._end()
                 return
+
+    def _silence(self) -> float:
+        return time.monotonic() - self._heard
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(self._place, ANSWER):

@@ -111,7 +111,7 @@ class Session:
             raise ResourceError(f"cannot start Ray at '{self.address}': {first}") from error
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminate)  # Ray puts its own in place
-        if not local:
+        if not local and not ray.util.client.ray.is_connected():  # ray:// tells of losses itself
             place = ray.get_runtime_context().gcs_address
             self._watch = HeadWatch(place, lambda: end_process(gone(self.address)))
         self._started = True
