@@ -5,7 +5,8 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
-from skinbench.learn.arrays import PixelRows, Sources, load_arrays
+from skinbench.data.pixels import PixelRows
+from skinbench.learn.arrays import Sources, load_arrays
 from skinbench.learn.batches import build_augment, cut, epoch_order, to_unit
 from skinbench.learn.network import build_network
 from skinbench.learn.runtime import derive_seed, torch_session

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -229,3 +230,43 @@ def reserve(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return images
+
+
+class PixelRows:
+    """Pixels of N images that are read when they are sliced, so that N may exceed memory.
+
+    Stands in for an array [N, S, S, 3] uint8 where a plain model asks for one.
+
+    Args:
+        read: positions [B] int64 -> pixels [B, S, S, 3].
+        length: N.
+        image_size: S.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(
+        self,
+        read: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.uint8]],
+        length: int,
+        image_size: int,
+    ) -> None:
+        self._read, self._length = read, length
+        self.shape = (length, image_size, image_size, 3)
+
+    def __len__(self) -> int:
+        """N."""
+        return self._length
+
+    def __getitem__(self, key: slice | int | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Pixels of a slice, of an index array, or of one image."""
+        positions = np.arange(self._length, dtype=np.int64)[key]
+        if np.ndim(positions) == 0:
+            return cast(npt.NDArray[np.uint8], self._read(np.array([positions], dtype=np.int64))[0])
+        return self._read(np.asarray(positions, dtype=np.int64))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[np.uint8]:
+        """All pixels at once."""
+        del copy
+        return cast(npt.NDArray[np.uint8], np.asarray(self[:], dtype=dtype))

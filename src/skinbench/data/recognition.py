@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import pandas as pd
 
 from skinbench import registry
 from skinbench.data.images import Progress, usable_cores
-from skinbench.data.pixels import build_pixels
+from skinbench.data.pixels import PixelRows, build_pixels
 from skinbench.records import Manifest, Recognition, SplitTable
 from skinbench.store import Store, content_digest, read_record, write_json
 
@@ -131,6 +132,13 @@ def _folds(
     return [_fold(split.name, fold, images, table) for fold in range(split.folds)]
 
 
+def _seen(images: npt.NDArray[np.uint8], table: pd.DataFrame) -> npt.NDArray[np.uint8]:
+    """Images of a table, read as they are asked for: of a fold they are most of the memory."""
+    rows = table["row"].to_numpy()
+    lazy = PixelRows(lambda positions: images[rows[positions]], len(rows), SIDE)
+    return cast(npt.NDArray[np.uint8], lazy)
+
+
 def _fold(name: str, fold: int, images: npt.NDArray[np.uint8], table: pd.DataFrame) -> Recognition:
     here = table[table["fold"] == fold]
     train, test = (here[here["split"] == part] for part in ("train", "test"))
@@ -143,8 +151,8 @@ def _fold(name: str, fold: int, images: npt.NDArray[np.uint8], table: pd.DataFra
     assert model is not None
     nearest = model()
     index = np.array([codes.index(label) for label in train["label"]], dtype=np.int64)
-    state = nearest.fit(images[train["row"].to_numpy()], train, index, len(codes), 0)
-    answers = nearest.predict(state, images[test["row"].to_numpy()], test).argmax(axis=1)
+    state = nearest.fit(_seen(images, train), train, index, len(codes), 0)
+    answers = nearest.predict(state, _seen(images, test), test).argmax(axis=1)
     right = np.array([codes[a] for a in answers], dtype=object) == test["label"].to_numpy()
     copies = test["copies"].to_numpy(dtype=np.int64)
     per_class = {}

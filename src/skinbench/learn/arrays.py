@@ -158,41 +158,6 @@ class FitArrays:
         return np.take(images, rows, axis=0)
 
 
-class PixelRows:
-    """Pixels of N images that are read when they are sliced, so that N may exceed memory.
-
-    Stands in for an array [N, S, S, 3] uint8 where a plain model asks for one.
-
-    Args:
-        read: positions [B] int64 -> pixels [B, S, S, 3].
-        length: N.
-        image_size: S.
-    """
-
-    dtype = np.dtype(np.uint8)
-    ndim = 4
-
-    def __init__(self, read: Callable[[Ints], Bytes], length: int, image_size: int) -> None:
-        self._read, self._length = read, length
-        self.shape = (length, image_size, image_size, 3)
-
-    def __len__(self) -> int:
-        """N."""
-        return self._length
-
-    def __getitem__(self, key: slice | int | Ints) -> Bytes:
-        """Pixels of a slice, of an index array, or of one image."""
-        positions = np.arange(self._length, dtype=np.int64)[key]
-        if np.ndim(positions) == 0:
-            return cast(Bytes, self._read(np.array([positions], dtype=np.int64))[0])
-        return self._read(np.asarray(positions, dtype=np.int64))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Bytes:
-        """All pixels at once."""
-        del copy
-        return cast(Bytes, np.asarray(self[:], dtype=dtype))
-
-
 def load_arrays(spec: FitSpec, sources: Sources | Store) -> FitArrays:
     """Open what a fit reads; pixels stay on disk until they are gathered.
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from skinbench import registry
+from skinbench.data.pixels import PixelRows
 from skinbench.errors import UsageError
-from skinbench.learn.arrays import PixelRows, Sources, load_arrays
+from skinbench.learn.arrays import Sources, load_arrays
 from skinbench.learn.saved import publish_fit
 from skinbench.records import FitRecord, FitSpec
 

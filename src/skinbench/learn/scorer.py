@@ -14,8 +14,9 @@ import numpy.typing as npt
 import torch
 
 from skinbench import registry
+from skinbench.data.pixels import PixelRows
 from skinbench.errors import UsageError
-from skinbench.learn.arrays import PixelRows, Sources
+from skinbench.learn.arrays import Sources
 from skinbench.learn.batches import apply_view
 from skinbench.learn.conditions import alters_pixels, entry_of, parse_condition
 from skinbench.learn.features import encoding_seconds, feature_digest, open_features
