@@ -108,32 +108,43 @@ def children(process: subprocess.Popen[str], word: str = "") -> list[psutil.Proc
     return found
 
 
-def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(
-    tmp_path: Path, undisturbed: RunFolder, hold: Path
-) -> None:
-    suite, store = write(tmp_path), tmp_path / "store"
-    process = start(suite, tmp_path / "run", store)
-    # Row b waits with an epoch behind it; another row's state may go before the kill.
-    held = hold.with_name("hold-reached")
-    wait_for(lambda: finished(store) and held.exists(), process, "a finished and a running fit")
+def kill(process: subprocess.Popen[str]) -> None:
+    """SIGKILL a run; its workers end with it, Ray's agents a minute later: they write nothing."""
     writers = children(process, "ray::ImplicitFunc")
     process.send_signal(signal.SIGKILL)
     finish(process)
-    # Ray's agents stay for another minute, and write nothing of ours.
     assert not psutil.wait_procs(writers, timeout=120)[1]
+
+
+def test_killed_three_times_it_ends_as_if_nothing_had_happened(
+    tmp_path: Path, undisturbed: RunFolder, hold: Path
+) -> None:
+    suite, store, folder = write(tmp_path), tmp_path / "store", RunFolder(tmp_path / "run")
+    process = start(suite, folder.root, store)
+    wait_for(folder.plan.exists, process, "a plan")
+    kill(process)
+
+    process = start(suite, folder.root, store)
+    # Row b waits with an epoch behind it; another row's state may go before the kill.
+    held = hold.with_name("hold-reached")
+    wait_for(lambda: finished(store) and held.exists(), process, "a finished and a running fit")
+    kill(process)
     before = finished(store)
     hold.unlink()
-    assert not RunFolder(tmp_path / "run").scorecard.exists()
-    resumed = {path.parent.name for path in states(store)}
-    assert resumed, "a running fit left its last epoch"
+    assert not folder.scorecard.exists()
+    assert states(store), "a running fit left its last epoch"
 
-    code, out, err = run(suite, tmp_path / "run", store)
-    assert code == 0, err
+    process = start(suite, folder.root, store)
+    wait_for(lambda: len(finished(store)) == 3, process, "the last fit")
+    kill(process)
     after = finished(store)
     assert {name: after[name] for name in before} == before, "a finished fit was trained again"
-    assert out.count("done:") == 3 - len(before)
-    ours = RunFolder(tmp_path / "run").scorecard.read_bytes()
-    assert ours == undisturbed.scorecard.read_bytes()
+
+    code, out, err = run(suite, folder.root, store)
+    assert code == 0, err
+    assert "done:" not in out
+    assert finished(store) == after
+    assert folder.scorecard.read_bytes() == undisturbed.scorecard.read_bytes()
     assert not states(store), "checkpoints of finished fits are removed"
 
 
