@@ -96,6 +96,10 @@ class CorruptObjectError(StoreError):
     """A stored object exists but its content does not match its marker."""
 
 
+class BusyError(StoreError):
+    """Another process is at work in a folder, and did not end in time."""
+
+
 class PredictionsError(SkinbenchError):
     """A predictions table breaks its schema; the message names file, column and row."""
 

@@ -137,9 +137,20 @@ def wait_for_the_moment(process, store, seen, draw):
         promise(time.monotonic() < began + PATIENCE, f"a start did not end in {PATIENCE:g} s")
 
 
-def compare(peace, root):
-    """The killed run's results against the undisturbed ones."""
-    ours, theirs = RunFolder(root / "run"), RunFolder(peace / "run")
+def carry_out(name, prove, *arguments):
+    """Prove something in a folder for the time being; the exit code."""
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", ignore_cleanup_errors=True) as folder:
+        try:
+            prove(Path(folder), *arguments)
+        except (BrokenPromiseError, AssertionError) as error:
+            print(f"broken: {error}")
+            return 1
+    return 0
+
+
+def compare(peace, root, run="run"):
+    """A disturbed run's results against the undisturbed ones."""
+    ours, theirs = RunFolder(root / run), RunFolder(peace / "run")
     promise(ours.scorecard.read_bytes() == theirs.scorecard.read_bytes(), "scorecards differ")
     tables = sorted(path.name for path in theirs.predictions.glob("*.parquet"))
     promise(bool(tables), "the undisturbed run has no predictions")

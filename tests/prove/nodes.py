@@ -14,15 +14,13 @@ line, and the same command on a new cluster goes on from the last epoch, to the 
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from skinbench.store import RunFolder
 from tests.pipeline.nodes import PLACES, nodes, reached, release, wait_for, write
 from tests.pipeline.test_faults import finished, states
 from tests.pipeline.tiny import finish, start
-from tests.prove.kills import BrokenPromiseError, compare, in_peace, promise
+from tests.prove.kills import carry_out, compare, in_peace, promise
 
 FITS = 4
 
@@ -100,15 +98,5 @@ def prove(folder):
     )
 
 
-def main():
-    with tempfile.TemporaryDirectory(prefix="nodes-", ignore_cleanup_errors=True) as name:
-        try:
-            prove(Path(name))
-        except (BrokenPromiseError, AssertionError) as error:
-            print(f"broken: {error}")
-            return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out("nodes", prove))

@@ -24,7 +24,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -32,7 +31,7 @@ from skinbench.store import Store
 from tests.pipeline.nodes import reached, release, wait_for, write
 from tests.pipeline.test_faults import finished, small_disk, states
 from tests.pipeline.tiny import finish, start
-from tests.prove.kills import BrokenPromiseError, compare, in_peace, promise
+from tests.prove.kills import carry_out, compare, in_peace, promise
 
 ROWS = """
 plugins: [waits.py]
@@ -156,13 +155,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30, help="that the folder fails")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="outages-", ignore_cleanup_errors=True) as name:
-        try:
-            prove(Path(name), options.seconds)
-        except (BrokenPromiseError, AssertionError) as error:
-            print(f"broken: {error}")
-            return 1
-    return 0
+    return carry_out("outages", prove, options.seconds)
 
 
 if __name__ == "__main__":

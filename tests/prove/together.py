@@ -18,14 +18,12 @@ run's byte for byte, and no object of the store is damaged.
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from tests.pipeline.nodes import wait_for
 from tests.pipeline.test_faults import finished
 from tests.pipeline.tiny import finish, start, write_suite
-from tests.prove.kills import BrokenPromiseError, compare, in_peace, kill, promise
+from tests.prove.kills import carry_out, compare, in_peace, kill, promise
 
 SAMPLER = """
 import os, time
@@ -77,18 +75,6 @@ def epochs(folder):
     return path.read_text("utf-8").split() if path.exists() else []
 
 
-def agree(peace, folder, others=()):
-    """Both runs' results against the peaceful ones."""
-    compare(peace, folder)
-    for name in others:
-        ours = {path.name: path.read_bytes() for path in (folder / name).glob("scorecard.json")}
-        theirs = (peace / "run" / "scorecard.json").read_bytes()
-        promise(ours == {"scorecard.json": theirs}, "scorecards differ")
-        for path in (folder / "run" / "predictions").glob("*.parquet"):
-            there = folder / name / "predictions" / path.name
-            promise(there.read_bytes() == path.read_bytes(), f"predictions differ: {path.name}")
-
-
 def two(peace, folder, later):
     """Two runs in folders of their own; how many processes trained."""
     suite, store = write(folder), folder / "store"
@@ -98,7 +84,8 @@ def two(peace, folder, later):
     for process in runs:
         code, out, err = finish(process)
         promise(code == 0, f"one of two runs failed: {out}{err}")
-    agree(peace, folder, ["other"])
+    compare(peace, folder)
+    compare(peace, folder, "other")
     trained = epochs(folder)
     promise(len(trained) == EPOCHS, f"{len(trained)} epochs were trained, not {EPOCHS}")
     return len(set(trained))
@@ -123,7 +110,8 @@ def one_killed(peace, folder):
     promise(code == 0, f"the killed run, started again, failed: {out}{err}")
     promise(finished(store) == before, "a finished fit was trained again")
     promise(len(epochs(folder)) == EPOCHS + again, "the killed run trained what was finished")
-    agree(peace, folder, ["other"])
+    compare(peace, folder)
+    compare(peace, folder, "other")
     return again
 
 
@@ -141,11 +129,11 @@ def one_folder(peace, folder):
     code, out, err = finish(first)
     promise(code == 0, f"the first run in one folder failed: {out}{err}")
     promise(len(epochs(folder)) == EPOCHS, "the refused run trained something")
-    agree(peace, folder)
+    compare(peace, folder)
     code, out, err = finish(start(suite, folder / "run", store))
     promise(code == 0, f"the refused run, started again, failed: {out}{err}")
     promise(len(epochs(folder)) == EPOCHS, "a finished fit was trained again")
-    agree(peace, folder)
+    compare(peace, folder)
     return line.strip()
 
 
@@ -169,15 +157,5 @@ def prove(folder):
     )
 
 
-def main():
-    with tempfile.TemporaryDirectory(prefix="together-", ignore_cleanup_errors=True) as name:
-        try:
-            prove(Path(name))
-        except (BrokenPromiseError, AssertionError) as error:
-            print(f"broken: {error}")
-            return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out("together", prove))

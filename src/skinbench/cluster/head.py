@@ -60,12 +60,9 @@ class HeadWatch:
         while not self._closed.wait(PAUSE):
             if self._answers():
                 self._heard = time.monotonic()
-            elif self._silence() > self._patience and not self._closed.is_set():
+            elif time.monotonic() - self._heard > self._patience and not self._closed.is_set():
                 self._end()
                 return
-
-    def _silence(self) -> float:
-        return time.monotonic() - self._heard
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(self._place, ANSWER):

@@ -135,11 +135,11 @@ class Session:
         does the next start.
         """
         if self._started:
-            leave = threading.Thread(target=_shut_down, name="ray-shutdown")
-            leave.start()
-            if self.address != "local":
-                leave.join()
-            _leaving.append(leave)
+            if self.address == "local":
+                _leaving.append(threading.Thread(target=_shut_down, name="ray-shutdown"))
+                _leaving[-1].start()
+            else:
+                _shut_down()
             self._started = False
         if self._watch is not None:
             self._watch.close()  # last: of a head that is gone, shutting down hangs

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 
-from skinbench.errors import StoreError
+from skinbench.errors import BusyError
 from skinbench.learn.checkpoint import checkpoint_path
 from skinbench.store import Store, alone_in
 
@@ -33,9 +33,7 @@ def turn_at(fit_id: str, store: Store) -> Iterator[None]:
         while time.monotonic() < moved + PATIENCE:
             try:
                 held.enter_context(alone_in(lock, LOOK))
-            except StoreError as error:
-                if not isinstance(error.__cause__, BlockingIOError):
-                    raise
+            except BusyError:
                 if (now := _epoch(fit_id, store)) != seen:
                     seen, moved = now, time.monotonic()
                 continue

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from skinbench.errors import RunInterrupted, StoreError, counted
+from skinbench.errors import BusyError, RunInterrupted, counted
 from skinbench.pipeline.environment import environment, run_facts, utc_now
 from skinbench.pipeline.prepared import Clock, Options, Prepared, prepare, write_preparation
 from skinbench.pipeline.scheduling import open_schedule
@@ -57,7 +57,7 @@ def run_suite(suite: Suite, options: Options, listener: Listener = silent) -> Ru
     Raises:
         SkinbenchError: the data, the splits or the machine do not allow the run.
         UsageError: data is private, and there is no salt for its ids.
-        StoreError: another run is at work in the folder.
+        BusyError: another run is at work in the folder.
         RunInterrupted: the user stopped it; the same command continues.
     """
     try:
@@ -77,10 +77,8 @@ def _alone_in(folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(alone_in(folder, PATIENCE))
-        except StoreError as error:
-            if not isinstance(error.__cause__, BlockingIOError):
-                raise
-            raise StoreError(
+        except BusyError as error:
+            raise BusyError(
                 f"another run is at work in {folder}; wait for its end, or name another folder "
                 f"with --out (both then share what they train)"
             ) from error

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from skinbench.errors import StoreError
+from skinbench.errors import BusyError, StoreError
 
 _PAUSE = 0.02
 """Seconds between two tries."""
@@ -25,7 +25,8 @@ def alone_in(folder: Path, patience: float = 10.0) -> Iterator[None]:
         patience: seconds to wait for another process.
 
     Raises:
-        StoreError: another process held it all that time, or the folder cannot be opened.
+        BusyError: another process held it all that time.
+        StoreError: the folder cannot be opened.
     """
     try:
         import fcntl
@@ -44,7 +45,7 @@ def alone_in(folder: Path, patience: float = 10.0) -> Iterator[None]:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 if time.monotonic() >= end:
-                    raise StoreError(f"another process is at work in {folder}") from error
+                    raise BusyError(f"another process is at work in {folder}") from error
                 time.sleep(_PAUSE)
                 continue
             except OSError:  # a file system without locks
